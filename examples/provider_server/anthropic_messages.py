@@ -60,9 +60,8 @@ def answer_count(body: JsonObject, _account: Account) -> Answer:
 def _prompt(body: JsonObject) -> PromptText:
     messages = children(body, "messages")
     asked: list[object] = [message.get("content") for message in messages if message.get("role") == "user"]
-    ends_with_tool = (
-        any(block.get("type") == "tool_result" for block in children(messages[-1], "content")) if messages else False
-    )
+    last = children(first(messages[-1:]), "content")
+    ends_with_tool = any(block.get("type") == "tool_result" for block in last)
     return PromptText.of(list(_parts(body)), question=asked[-1:], answers_tool=ends_with_tool)
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import secrets
 import socket
 import threading
@@ -45,6 +46,10 @@ _ENDPOINTS = (
     _Endpoint("/v1/messages", "anthropic", "messages", anthropic_messages.answer),
     _Endpoint("/v1/messages/count_tokens", "anthropic", "messages.count_tokens", anthropic_messages.answer_count),
 )
+
+
+class _StreamCutError(Exception):
+    """Ends a stream without its end, so that the server drops the connection."""
 
 
 class ProviderServer:
@@ -105,6 +110,7 @@ def running(port: int = 0) -> Generator[ProviderServer]:
         web = uvicorn.Server(uvicorn.Config(server.build_app(), lifespan="off", log_config=None, access_log=False))
         thread = threading.Thread(target=web.run, args=([listener],), name="provider-server", daemon=True)
         thread.start()
+        logging.getLogger("uvicorn.error").addFilter(_is_not_a_cut_stream)
         try:
             _wait_until_started(web, thread)
             yield server
@@ -119,6 +125,11 @@ def _wait_until_started(web: uvicorn.Server, thread: threading.Thread) -> None:
         if not thread.is_alive() or time.monotonic() > deadline:
             raise RuntimeError("the provider server did not start")
         time.sleep(0.005)
+
+
+def _is_not_a_cut_stream(record: logging.LogRecord) -> bool:
+    """Keep streams that are cut on purpose out of the error log."""
+    return not (record.exc_info and isinstance(record.exc_info[1], _StreamCutError))
 
 
 def _json_object(raw: bytes) -> JsonObject:
@@ -158,4 +169,4 @@ async def _send(events: Sequence[str], cut: int | None) -> AsyncIterator[str]:
         yield event
         await asyncio.sleep(0)
     if cut is not None:
-        raise ConnectionAbortedError("the stream is cut on request")
+        raise _StreamCutError
