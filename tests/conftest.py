@@ -1,0 +1,18 @@
+"""What all tests share: `examples/` is importable, as it is for whoever runs an example, and a provider to talk to."""
+
+import sys
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "examples"))
+
+import provider_server  # found through the path just set
+
+
+@pytest.fixture
+def provider() -> Generator[provider_server.ProviderServer]:
+    """A fresh local provider: its records and its prompt cache are empty."""
+    with provider_server.running() as server:
+        yield server
