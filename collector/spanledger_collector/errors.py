@@ -1,0 +1,191 @@
+# ruff: noqa: N818 - the names say what happened, as people read them in a traceback
+"""What can go wrong, as one tree. A message says what was wrong and what to do about it.
+
+    SpanLedgerError
+    ├── LedgerError                 the ledger file cannot be used (exit code 3)
+    │   ├── LedgerMissing           there is no such file
+    │   ├── LedgerLocked            another process owns it (`pid`)
+    │   ├── LedgerUnreadable        not a DuckDB file, not a ledger, no permission, no directory
+    │   ├── SchemaTooNew            written by a newer SpanLedger
+    │   └── SchemaTooOld            needs a migration, but was opened for reading only
+    ├── CannotListen                an address of the server cannot be bound (exit code 3)
+    └── ReceiveError                an OTLP request is refused
+        ├── PermanentError          the same request fails again: the client must not retry
+        │   ├── BadRequest          undecodable bytes
+        │   ├── TooLarge            over the limit, before or after decompression
+        │   └── UnsupportedMedia    a content type or encoding that we do not read
+        └── RetryableError          it may succeed later: the client should retry
+            ├── Overloaded          as much is waiting as memory is given for
+            ├── NotStored           the journal could not commit (disk full, input/output error)
+            └── Stopping            the server drains before it ends
+
+`receive.answers` maps the leaves of `ReceiveError` to HTTP and gRPC.
+"""
+
+from pathlib import Path
+from typing import ClassVar
+
+__all__ = [
+    "BadRequest",
+    "CannotListen",
+    "LedgerError",
+    "LedgerLocked",
+    "LedgerMissing",
+    "LedgerUnreadable",
+    "NotStored",
+    "Overloaded",
+    "PermanentError",
+    "ReceiveError",
+    "RetryableError",
+    "SchemaTooNew",
+    "SchemaTooOld",
+    "SpanLedgerError",
+    "Stopping",
+    "TooLarge",
+    "UnsupportedMedia",
+]
+
+
+class SpanLedgerError(Exception):
+    """Everything that SpanLedger itself raises. `exit_code`: 1 trouble, 2 wrong usage, 3 cannot reach or open."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class LedgerError(SpanLedgerError):
+    """The ledger file cannot be used."""
+
+    exit_code = 3
+
+
+class LedgerMissing(LedgerError):
+    """There is no such ledger file."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"There is no ledger at {path}. Start `spanledger serve --db {path}` to make one, "
+            "or name another file with --db."
+        )
+        self.path = path
+
+
+class LedgerLocked(LedgerError):
+    """Another process owns the file; `pid` is that process where the database says so."""
+
+    def __init__(self, path: Path, pid: int | None) -> None:
+        owner = "another process" if pid is None else f"process {pid}"
+        super().__init__(
+            f"The ledger {path} is in use by {owner}. One process owns the file: "
+            "ask its server (--url), stop it, or name another file with --db."
+        )
+        self.path = path
+        self.pid = pid
+
+
+class LedgerUnreadable(LedgerError):
+    """The file cannot be opened as a ledger; `reason` says why."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"The ledger {path} cannot be opened: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class SchemaTooNew(LedgerError):
+    """The file was written by a newer SpanLedger, whose tables this one does not know."""
+
+    def __init__(self, path: Path, found: int, known: int) -> None:
+        super().__init__(
+            f"The ledger {path} has schema version {found}; this SpanLedger knows versions up to {known}. "
+            "Upgrade with `pip install --upgrade 'spanledger[collector]'`."
+        )
+        self.path = path
+        self.found = found
+        self.known = known
+
+
+class SchemaTooOld(LedgerError):
+    """The file needs a migration, which a reader must not make."""
+
+    def __init__(self, path: Path, found: int, known: int) -> None:
+        super().__init__(
+            f"The ledger {path} has schema version {found} and must be brought to {known} first. "
+            f"Start `spanledger serve --db {path}` once; it migrates the file."
+        )
+        self.path = path
+        self.found = found
+        self.known = known
+
+
+class CannotListen(SpanLedgerError):
+    """An address of the server cannot be bound; the message names the port and the option that sets it."""
+
+    exit_code = 3
+
+    def __init__(self, what: str, address: str, option: str, reason: str) -> None:
+        super().__init__(
+            f"Cannot listen for {what} on {address}: {reason}. Choose another address with {option} HOST:PORT."
+        )
+        self.address = address
+        self.option = option
+
+
+class ReceiveError(SpanLedgerError):
+    """An OTLP request is refused; `reason` is the word under which it is counted."""
+
+    reason: ClassVar[str] = "refused"
+
+
+class PermanentError(ReceiveError):
+    """The same request would fail again: the client must drop it."""
+
+
+class BadRequest(PermanentError):
+    """The body cannot be decoded."""
+
+    reason = "undecodable"
+
+
+class TooLarge(PermanentError):
+    """The body is over the limit, before or after decompression."""
+
+    reason = "too_large"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(
+            f"The request is larger than {limit} bytes after decompression. "
+            "Send smaller batches, or raise --max-request-bytes of the server."
+        )
+        self.limit = limit
+
+
+class UnsupportedMedia(PermanentError):
+    """A content type or content encoding that we do not read."""
+
+    reason = "unsupported_media"
+
+
+class RetryableError(ReceiveError):
+    """It may succeed later: the client should send the same again. `retry_after` is in seconds."""
+
+    retry_after: ClassVar[int] = 1
+
+
+class Overloaded(RetryableError):
+    """As much is waiting as memory is given for."""
+
+    reason = "overloaded"
+
+
+class NotStored(RetryableError):
+    """The journal could not commit."""
+
+    reason = "not_stored"
+    retry_after = 5
+
+
+class Stopping(RetryableError):
+    """The server drains before it ends."""
+
+    reason = "stopping"
+    retry_after = 5

@@ -1,0 +1,141 @@
+"""The DuckDB file that is the ledger: opened by one process, migrated, its errors told in our words."""
+
+import re
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+import duckdb
+
+from spanledger_collector.errors import (
+    LedgerError,
+    LedgerLocked,
+    LedgerMissing,
+    LedgerUnreadable,
+    SchemaTooNew,
+    SchemaTooOld,
+)
+from spanledger_collector.ledger.sql import Migration, migrations
+
+__all__ = ["Ledger"]
+
+_HOLDER = re.compile(r"\(PID (\d+)\)")
+
+# Whoever reaches the SQL port must not reach the file system or another database, nor undo it (`_SESSION`).
+_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+    "enable_external_access": False,
+    "autoinstall_known_extensions": False,
+    "allow_community_extensions": False,
+}
+_SESSION = "SET GLOBAL TimeZone = 'UTC'; SET GLOBAL lock_configuration = true;"
+
+
+class Ledger:
+    """An open ledger file. Every thread takes a cursor of its own; a cursor sees what other cursors committed."""
+
+    def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection, *, read_only: bool) -> None:
+        self.path = path
+        self.read_only = read_only
+        self._connection = connection
+
+    @classmethod
+    def open(cls, path: Path | str, *, read_only: bool = False) -> Self:
+        """Open the file, or make it with all its tables where it does not exist (not for `read_only`).
+
+        Raises LedgerMissing, LedgerLocked, LedgerUnreadable, SchemaTooNew, and SchemaTooOld (`read_only` only).
+        """
+        path = Path(path)
+        if read_only and not path.exists():
+            raise LedgerMissing(path)
+        if not path.parent.is_dir():
+            raise LedgerUnreadable(
+                path, f"there is no directory {path.parent}. Make it, or name another file with --db."
+            )
+        connection = _connect(path, read_only=read_only)
+        try:
+            _bring_up_to_date(connection, path, read_only=read_only)
+            connection.execute(_SESSION)
+        except duckdb.Error as error:
+            connection.close()
+            raise _translated(error, path) from error
+        except LedgerError:
+            connection.close()
+            raise
+        return cls(path, connection, read_only=read_only)
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """A connection of its own to the same database, for one thread. Close it, and read every result to its end."""
+        return self._connection.cursor()
+
+    def checkpoint(self) -> None:
+        """Move what was committed from the write-ahead log into the file. Blocks commits while it runs."""
+        self._connection.execute("CHECKPOINT")
+
+    def close(self) -> None:
+        """Close the file; cursors taken from it must not be used any more."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+    try:
+        return duckdb.connect(path, read_only=read_only, config=_CONFIG)
+    except duckdb.Error as error:
+        raise _translated(error, path) from error
+
+
+def _translated(error: duckdb.Error, path: Path) -> LedgerError:
+    """Our error for one of DuckDB's, which tells kinds apart in its message only."""
+    message = str(error)
+    if "Could not set lock on file" in message:
+        holder = _HOLDER.search(message)
+        return LedgerLocked(path, int(holder[1]) if holder else None)
+    first_line = message.partition("\n")[0]
+    return LedgerUnreadable(path, f"{first_line} (from DuckDB {duckdb.__version__}). Name another file with --db.")
+
+
+def _bring_up_to_date(connection: duckdb.DuckDBPyConnection, path: Path, *, read_only: bool) -> None:
+    known = migrations()[-1][0]
+    found = _schema_version(connection, path)
+    if found > known:
+        raise SchemaTooNew(path, found, known)
+    if found < known and read_only:
+        raise SchemaTooOld(path, found, known)
+    for migration in migrations():
+        if migration[0] > found:
+            _migrate(connection, migration)
+
+
+def _schema_version(connection: duckdb.DuckDBPyConnection, path: Path) -> int:
+    """The version of the file's schema, 0 for an empty database. Raises LedgerUnreadable for one of another program."""
+    tables = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
+    if not tables:
+        return 0
+    row = None
+    if "meta" in tables:
+        with suppress(duckdb.Error):  # another program's table `meta`: told below
+            row = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
+    if row is None:
+        raise LedgerUnreadable(
+            path, "it is a DuckDB database, but no ledger of SpanLedger. Name another file with --db."
+        )
+    return int(row[0])
+
+
+def _migrate(connection: duckdb.DuckDBPyConnection, migration: Migration) -> None:
+    """Run one migration whole or not at all."""
+    version, script = migration
+    connection.execute("BEGIN")
+    try:
+        connection.execute(script)
+        connection.execute("DELETE FROM meta WHERE key = 'schema_version'")
+        connection.execute("INSERT INTO meta VALUES ('schema_version', ?)", [str(version)])
+    except duckdb.Error:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
