@@ -9,6 +9,13 @@
     │   ├── SchemaTooNew            written by a newer SpanLedger
     │   └── SchemaTooOld            needs a migration, but was opened for reading only
     ├── CannotListen                an address of the server cannot be bound (exit code 3)
+    ├── CannotReach                 no server answers, or something else does (exit code 3)
+    ├── QueryError                  a question cannot be answered
+    │   ├── BadQuery                an unknown or malformed argument, or wrong SQL (exit code 2)
+    │   ├── NoMatch                 there is no such call, span or trace
+    │   ├── Ambiguous               a prefix of an id fits several
+    │   ├── NotAllowed              this server does not answer that question to this asker
+    │   └── QueryTimedOut           it took longer than the server gives a question
     └── ReceiveError                an OTLP request is refused
         ├── PermanentError          the same request fails again: the client must not retry
         │   ├── BadRequest          undecodable bytes
@@ -22,19 +29,27 @@
 `receive.answers` maps the leaves of `ReceiveError` to HTTP and gRPC.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
 
 __all__ = [
+    "Ambiguous",
+    "BadQuery",
     "BadRequest",
     "CannotListen",
+    "CannotReach",
     "LedgerError",
     "LedgerLocked",
     "LedgerMissing",
     "LedgerUnreadable",
+    "NoMatch",
+    "NotAllowed",
     "NotStored",
     "Overloaded",
     "PermanentError",
+    "QueryError",
+    "QueryTimedOut",
     "ReceiveError",
     "RetryableError",
     "SchemaTooNew",
@@ -128,6 +143,59 @@ class CannotListen(SpanLedgerError):
         )
         self.address = address
         self.option = option
+
+
+class CannotReach(SpanLedgerError):
+    """No server answers at the address, or what answers is no SpanLedger server."""
+
+    exit_code = 3
+
+
+class QueryError(SpanLedgerError):
+    """A question about the ledger cannot be answered. `slug` names the problem in the API (`serve.problems`)."""
+
+    slug: ClassVar[str] = "query"
+
+
+class BadQuery(QueryError):
+    """The question is malformed: an unknown argument, a value that is none of the possible ones, wrong SQL."""
+
+    exit_code = 2
+    slug = "bad-query"
+
+
+class NoMatch(QueryError):
+    """There is no call, span or trace of that id."""
+
+    slug = "no-match"
+
+
+class Ambiguous(QueryError):
+    """A prefix fits several ids; `matches` are some of them."""
+
+    slug = "ambiguous"
+
+    def __init__(self, what: str, prefix: str, matches: Sequence[str]) -> None:
+        super().__init__(f"{prefix} fits several {what}: {', '.join(matches)}. Give more digits.")
+        self.matches = tuple(matches)
+
+
+class NotAllowed(QueryError):
+    """The server does not answer this question to this asker."""
+
+    slug = "not-allowed"
+
+
+class QueryTimedOut(QueryError):
+    """The question took longer than a server gives one; `seconds` is that time."""
+
+    slug = "timed-out"
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(
+            f"No answer within {seconds:g} s. Narrow the period, or ask the file itself when no server holds it."
+        )
+        self.seconds = seconds
 
 
 class ReceiveError(SpanLedgerError):
