@@ -10,12 +10,12 @@ from provider_server.prompts import PromptText, count_tokens, tokenise
 __all__ = ["Reply", "ToolCall", "compose", "pieces"]
 
 _SENTENCES = (
-    "Your parcel left the depot this morning and should arrive before noon tomorrow.",
-    "Happy to help! Please hold the reset button for ten seconds, then wait until the light turns green.",
-    "In short: sales grew in the north, fell in the south, and the new price list explains most of the difference.",
-    "Refunds take three to five working days; you will get an e-mail as soon as ours is on its way.",
-    "The meeting agreed on two things: ship the small fix on Thursday, and measure again before the larger change.",
-    "I found three articles that match, and the second one answers your question in its first paragraph.",
+    "Canned answer one, short and polite.",
+    "Canned answer two: it says little, but every word of it is counted.",
+    "Canned answer three comes from a server on this machine, which has no model, no key and no opinion.",
+    "Canned answer four is longer than the others, so that not every reply has the same price; that is all it is for.",
+    "Canned answer five: the same question always gets the same answer, so anybody can recount the tokens.",
+    "Canned answer six; please ask something else.",
 )
 _THOUGHT = "Let me look at what is asked, recall what I know about it, and answer as briefly as I can."
 _WORDS_PER_PIECE = 4
