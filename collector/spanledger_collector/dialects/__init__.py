@@ -1,0 +1,10 @@
+"""Any emitter's span, read: `recognise` gives the observation in it, `None` for a span that is not about a model call.
+
+The rules are rows of a table (`table`, `table_sdks`, `table_frameworks`); `choice` picks a row, `engine` reads by it.
+"""
+
+from spanledger_collector.dialects.content import kept_attributes
+from spanledger_collector.dialects.engine import recognise
+from spanledger_collector.dialects.peer import peer_host
+
+__all__ = ["kept_attributes", "peer_host", "recognise"]

@@ -1,0 +1,74 @@
+"""Which row of the table fits a span: by instrumentation scope and version, then by attributes, then the generic
+row."""
+
+import re
+from functools import lru_cache
+from typing import Final
+
+from spanledger_collector.dialects.dialect import Dialect, Marker
+from spanledger_collector.dialects.names import GENERIC, METER_FACTS, TOTAL
+from spanledger_collector.dialects.table import DIALECTS, GENERIC_DIALECT
+from spanledger_collector.model import Attributes, ReceivedSpan, Scope
+
+__all__ = ["SIGNS", "choose_dialect"]
+
+_TELLING_FACTS: Final = (*METER_FACTS, TOTAL, "operation", "provider", "request_model", "response_model")
+_NOT_TELLING: Final = frozenset({"embedding.model_name", "reranker.model_name"})
+
+
+def _signs() -> frozenset[str]:
+    """Every attribute name that makes a span worth a look: all of the rest is dismissed at the speed of a set."""
+    names = {name for fact in _TELLING_FACTS for name in GENERIC[fact]} - _NOT_TELLING
+    for dialect in DIALECTS:
+        names.update(name for fact, aliases in dialect.names.items() if fact in _TELLING_FACTS for name in aliases)
+        names.update(name for name, _ in (*dialect.markers, *dialect.needs))
+        names.update(dialect.unpack)
+    return frozenset(names)
+
+
+SIGNS: Final = _signs()
+
+_BY_MARKER: Final = tuple(dialect for dialect in DIALECTS if dialect.markers)
+
+
+def choose_dialect(span: ReceivedSpan) -> Dialect | None:
+    """The dialect of a span, `None` for a span that shows no sign of a model call."""
+    attributes = span.attributes
+    if SIGNS.isdisjoint(attributes):
+        return None
+    for dialect in _of_scope(span.scope):
+        if not dialect.needs or _has_any(dialect.needs, attributes):
+            return dialect
+    for dialect in _BY_MARKER:
+        if _has_any(dialect.markers, attributes) and (not dialect.needs or _has_any(dialect.needs, attributes)):
+            return dialect
+    return GENERIC_DIALECT
+
+
+@lru_cache(maxsize=1024)
+def _of_scope(scope: Scope) -> tuple[Dialect, ...]:
+    return tuple(dialect for dialect in DIALECTS if _names(dialect, scope.name) and _covers(dialect, scope.version))
+
+
+def _names(dialect: Dialect, scope: str) -> bool:
+    return any(
+        scope.startswith(pattern[:-1]) if pattern.endswith("*") else scope == pattern for pattern in dialect.scopes
+    )
+
+
+def _covers(dialect: Dialect, version: str) -> bool:
+    """Whether a version lies in the dialect's range; a scope that gives no version is taken to be a current one."""
+    if not version:
+        return not dialect.before
+    number = _number(version)
+    return _number(dialect.since) <= number and (not dialect.before or number < _number(dialect.before))
+
+
+def _number(version: str) -> tuple[int, ...]:
+    """The release numbers of a version, without what follows them: `1.3b0` is (1, 3)."""
+    release = re.match(r"v?(\d+(?:\.\d+)*)", version)
+    return tuple(int(part) for part in release[1].split(".")) if release else ()
+
+
+def _has_any(markers: tuple[Marker, ...], attributes: Attributes) -> bool:
+    return any(name in attributes and (value is None or attributes[name] == value) for name, value in markers)

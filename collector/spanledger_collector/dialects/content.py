@@ -1,0 +1,122 @@
+"""What the journal keeps of a span's attributes: everything but what people and models said."""
+
+from typing import Final
+
+from spanledger_collector.dialects.choice import choose_dialect
+from spanledger_collector.dialects.facts import hidden_response_id
+from spanledger_collector.dialects.names import HIDDEN_RESPONSE_ID
+from spanledger_collector.model import AttributeValue, ReceivedSpan
+
+__all__ = ["LONGEST_KEPT", "kept_attributes"]
+
+LONGEST_KEPT: Final = 4096
+"""Texts longer than this many characters are left out whatever their name: no fact that we read is that long."""
+
+_CONTENT: Final = frozenset(
+    {
+        "gen_ai.input.messages",
+        "gen_ai.output.messages",
+        "gen_ai.system_instructions",
+        "gen_ai.tool.definitions",
+        "gen_ai.tool.call.arguments",
+        "gen_ai.tool.call.result",
+        "gen_ai.content",
+        "gen_ai.request.messages",
+        "gen_ai.response.text",
+        "gen_ai.retrieval.documents",
+        "gen_ai.retrieval.query.text",
+        "gen_ai.embeddings.input",
+        "input.value",
+        "output.value",
+        "embedding.text",
+        "llm.prompts",
+        "llm.invocation_parameters",
+        "llm.function_call",
+        "traceloop.entity.input",
+        "traceloop.entity.output",
+        "traceloop.prompt.template",
+        "langfuse.observation.input",
+        "langfuse.observation.output",
+        "langfuse.trace.input",
+        "langfuse.trace.output",
+        "ai.toolCall.args",
+        "ai.toolCall.result",
+        "ai.value",
+        "ai.values",
+        "ai.result.text",
+        "ai.result.object",
+        "mlflow.spanInputs",
+        "mlflow.spanOutputs",
+        "gcp.vertex.agent.llm_request",
+        "gcp.vertex.agent.llm_response",
+        "gcp.vertex.agent.tool_call_args",
+        "gcp.vertex.agent.tool_response",
+        "request_data",
+        "response_data",
+        "events",
+        "all_messages_events",
+        "pydantic_ai.all_messages",
+        "final_result",
+        "system_prompt",
+        "user_prompt",
+        "agent.input",
+        "agent.output",
+        "exception.message",
+        "exception.stacktrace",
+    }
+)
+
+_CONTENT_PREFIXES: Final = (
+    "gen_ai.prompt",
+    "gen_ai.completion",
+    "gen_ai.tool.message",
+    "gen_ai.assistant.message",
+    "gen_ai.user.message",
+    "gen_ai.system.message",
+    "gen_ai.event.content",
+    "llm.prompts.",
+    "llm.completions.",
+    "llm.input_messages",
+    "llm.output_messages",
+    "llm.request.functions",
+    "llm.prompt_template",
+    "llm.tools",
+    "ai.prompt",
+    "ai.response.text",
+    "ai.response.object",
+    "ai.response.toolCalls",
+    "ai.response.reasoning",
+    "ai.embedding",
+    "embedding.embeddings",
+    "retrieval.documents",
+    "reranker.",
+    "tool.",
+    "tool_call.",
+    "message.",
+    "langfuse.observation.metadata.",
+)
+
+_FACTS_WITHIN: Final = ("reranker.model_name", "gen_ai.prompt_tokens", "gen_ai.completion_tokens")
+"""Names under those prefixes that are facts after all."""
+
+
+def kept_attributes(span: ReceivedSpan) -> dict[str, AttributeValue]:
+    """The span's attributes without prompts, completions, tool arguments and results, documents and overlong texts.
+
+    A response id that stands only in such a message is kept under `HIDDEN_RESPONSE_ID`, so that reading what was kept
+    gives the same observation as reading the span.
+    """
+    kept = {name: value for name, value in span.attributes.items() if not _is_content(name, value)}
+    dialect = choose_dialect(span)
+    hidden = hidden_response_id(dialect, span.attributes) if dialect is not None else None
+    if hidden is not None:
+        kept[HIDDEN_RESPONSE_ID] = hidden
+    return kept
+
+
+def _is_content(name: str, value: AttributeValue) -> bool:
+    if name in _CONTENT or (name.startswith(_CONTENT_PREFIXES) and name not in _FACTS_WITHIN):
+        return True
+    if isinstance(value, list | dict):
+        return len(str(value)) > LONGEST_KEPT
+    return isinstance(value, str | bytes) and len(value) > LONGEST_KEPT

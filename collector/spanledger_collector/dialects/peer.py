@@ -1,0 +1,35 @@
+"""The host that a client span talked to: what coverage compares with the hosts of model providers."""
+
+from typing import Final
+from urllib.parse import urlsplit
+
+from spanledger_collector.dialects.facts import text_of
+from spanledger_collector.dialects.operations import KIND_CLIENT
+from spanledger_collector.model import ReceivedSpan
+
+__all__ = ["peer_host"]
+
+_HOST_NAMES: Final = ("server.address", "net.peer.name", "peer.hostname")
+_URL_NAMES: Final = ("url.full", "http.url")
+
+
+def peer_host(span: ReceivedSpan) -> str | None:
+    """The host name of the other side of a client span, in lower case; `None` for other spans and unknown hosts."""
+    if span.kind != KIND_CLIENT:
+        return None
+    for name in _HOST_NAMES:
+        host = text_of(span.attributes.get(name))
+        if host is not None:
+            return host.lower()
+    for name in _URL_NAMES:
+        url = text_of(span.attributes.get(name))
+        if url is not None:
+            return _host_of_url(url)
+    return None
+
+
+def _host_of_url(url: str) -> str | None:
+    try:
+        return urlsplit(url).hostname
+    except ValueError:  # not a URL, whatever the attribute's name says
+        return None

@@ -1,0 +1,170 @@
+"""From the counts that a span carries to disjoint meters: which count contains which, and what was odd.
+
+    inclusive, as on the span                          disjoint, as charged
+    input 100, cache_read 60, cache_write 30 (1h 20)   input 10, cache_read 60, cache_write 10, cache_write_1h 20
+    output 50, reasoning 20                            output 30, reasoning 20
+
+The dialect says whether cached tokens and reasoning are inside the larger count; arithmetic may overrule it, and the
+rule that decided is part of the result. Nothing is guessed: a part that cannot be is left out and flagged.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from spanledger.meters import METERS
+from spanledger_collector.model import Quantity
+
+__all__ = ["Convention", "Usage", "disjoint"]
+
+_CACHED = ("cache_read", "cache_write")
+_TTL = ("cache_write_5m", "cache_write_1h")
+_MODALITIES = ("audio", "image")
+
+
+@dataclass(frozen=True, slots=True)
+class Convention:
+    """What an emitter means by its counts with one provider; see `Dialect` for the words."""
+
+    cache_outside: bool = False
+    cache_unknown: bool = False
+    reasoning_outside: bool = False
+    total_is_reported: bool = False
+    thoughts_hidden: bool = False
+
+
+@dataclass(slots=True)
+class Usage:
+    """Disjoint meters, the rules that decided, flags, and the meters whose counts cannot be (larger than their
+    whole)."""
+
+    meters: dict[str, Quantity]
+    rules: list[str] = field(default_factory=list[str])
+    flags: list[str] = field(default_factory=list[str])
+    impossible: list[str] = field(default_factory=list[str])
+
+
+def disjoint(counts: Mapping[str, Quantity], total: Quantity | None, convention: Convention) -> Usage:
+    """Disjoint meters of inclusive `counts` (by meter); `total` is what the span says of all tokens together."""
+    usage = Usage(dict(counts))
+    reported = total if convention.total_is_reported else None
+    _whole_cache_write(usage)
+    outside = _cache_is_outside(usage, counts.get("output"), reported, convention)
+    _carve_input(usage, outside=outside)
+    _carve_output(usage, reported, convention)
+    _split_cached(usage)
+    return usage
+
+
+def _whole_cache_write(usage: Usage) -> None:
+    """Make `cache_write` the sum over all times to live: some emitters leave it out, or zero, when they split it."""
+    meters = usage.meters
+    split = sum(meters.get(name, 0) for name in _TTL)
+    whole = meters.get("cache_write")
+    if not any(name in meters for name in _TTL) or (whole is not None and whole >= split):
+        return
+    if whole:
+        usage.impossible.append("cache_write")
+    meters["cache_write"] = split
+
+
+def _cached(usage: Usage) -> Quantity:
+    return usage.meters.get("cache_read", 0) + usage.meters.get("cache_write", 0)
+
+
+def _cache_is_outside(usage: Usage, output: Quantity | None, reported: Quantity | None, convention: Convention) -> bool:
+    """Whether the input count lacks the cached tokens: by arithmetic if it can tell, else as the dialect has it."""
+    cached, whole = _cached(usage), usage.meters.get("input")
+    if not cached or whole is None:
+        return False
+    by_total = _by_total(whole, output or 0, cached, usage.meters.get("reasoning", 0), reported)
+    if cached > whole:
+        proven: bool | None = True
+        rule = "cache_outside:exceeds_input"
+    else:
+        proven, rule = by_total, "cache_outside:total" if by_total else "cache_inside:total"
+    if proven is not None:
+        usage.rules.append(rule)
+        if proven != convention.cache_outside and not convention.cache_unknown:
+            usage.flags.append("arithmetic_over_dialect")
+        return proven
+    if convention.cache_unknown:
+        usage.flags.append("cache_inclusion_unknown")
+    usage.rules.append("cache_outside" if convention.cache_outside else "cache_inside")
+    return convention.cache_outside
+
+
+def _by_total(
+    whole: Quantity, output: Quantity, cached: Quantity, reasoning: Quantity, reported: Quantity | None
+) -> bool | None:
+    """What a provider's own total proves of the cached tokens; `None` when it fits neither reading, or both."""
+    if reported is None:
+        return None
+    inside = reported in {whole + output, whole + output + reasoning}
+    outside = reported in {whole + output + cached, whole + output + reasoning + cached}
+    return None if inside == outside else outside
+
+
+def _carve_input(usage: Usage, *, outside: bool) -> None:
+    """Make `input` what no other meter counts, and audio and image what was not read from cache."""
+    meters = usage.meters
+    for modality in _MODALITIES:
+        part, read = f"input_{modality}", f"cache_read_{modality}"
+        if part in meters and not outside:
+            _subtract(usage, part, read)
+    if "input" not in meters:
+        return
+    parts = [f"input_{modality}" for modality in _MODALITIES]
+    for part in parts if outside else [*_CACHED, *parts]:
+        _subtract(usage, "input", part)
+
+
+def _carve_output(usage: Usage, reported: Quantity | None, convention: Convention) -> None:
+    meters = usage.meters
+    output, reasoning = meters.get("output"), meters.get("reasoning")
+    if output is None:
+        return
+    rest = None if reported is None else reported - _inclusive_input(usage) - output
+    if reasoning:
+        if reasoning > output:
+            rule, is_outside = "reasoning_outside:exceeds_output", True
+        elif rest == reasoning:
+            rule, is_outside = "reasoning_outside:total", True
+        elif rest == 0:
+            rule, is_outside = "reasoning_inside:total", False
+        else:
+            is_outside = convention.reasoning_outside
+            rule = "reasoning_outside" if is_outside else "reasoning_inside"
+        usage.rules.append(rule)
+        if not is_outside:
+            _subtract(usage, "output", "reasoning")
+    elif convention.thoughts_hidden and reasoning is None and rest is not None and rest > 0:
+        meters["reasoning"] = rest
+        usage.flags.append("hidden_reasoning")
+    for modality in _MODALITIES:
+        _subtract(usage, "output", f"output_{modality}")
+
+
+def _inclusive_input(usage: Usage) -> Quantity:
+    return sum(usage.meters.get(name, 0) for name in ("input", *_CACHED, "input_audio", "input_image"))
+
+
+def _split_cached(usage: Usage) -> None:
+    """Take out of `cache_read` and `cache_write` what has a meter of its own; a remainder of nothing is not a meter."""
+    for meter in METERS:
+        if meter.within in _CACHED and usage.meters.get(meter.name):
+            _subtract(usage, meter.within, meter.name)
+    if any(name in usage.meters for name in _TTL) and usage.meters.get("cache_write") == 0:
+        del usage.meters["cache_write"]
+
+
+def _subtract(usage: Usage, whole: str, part: str) -> None:
+    """Take a part out of its whole; a part larger than its whole cannot be, and is left out."""
+    meters = usage.meters
+    quantity, container = meters.get(part), meters.get(whole)
+    if not quantity or container is None:
+        return
+    if quantity > container:
+        usage.impossible.append(part)
+        del meters[part]
+        return
+    meters[whole] = container - quantity
