@@ -6,16 +6,23 @@ A statement costs DuckDB milliseconds however few rows it brings, and a row some
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol, Self, get_args, get_type_hints
 
 import duckdb
 import nanoarrow  # pyright: ignore[reportMissingTypeStubs] - it has none; what we take of it stays in this module
 
-__all__ = ["Inserter", "Kind", "Target"]
+__all__ = ["Inserter", "Int64", "Kind", "Target", "Text", "Time", "UInt8", "UInt64"]
 
 Kind = Literal["uint64", "int64", "int32", "uint8", "text", "time", "money", "quantity", "text_list", "text_map"]
 """What a row holds for a column: integers of that width; `text` a str; `time` integer nanoseconds since the epoch;
-`money` and `quantity` a Decimal as str; `text_list` and `text_map` JSON text of a list or object of strings. Or None."""
+`money` and `quantity` decimal text; `text_list` and `text_map` JSON text of a list or object of strings; or None."""
+
+
+UInt64 = Annotated[int, "uint64"]
+Int64 = Annotated[int, "int64"]
+UInt8 = Annotated[int, "uint8"]
+Text = Annotated[str, "text"]
+Time = Annotated[int, "time"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +31,12 @@ class Target:
 
     table: str
     columns: Mapping[str, Kind]
+
+    @classmethod
+    def of(cls, table: str, row: type[tuple[object, ...]]) -> Self:
+        """The table whose rows are such named tuples, their fields typed with `UInt64`, `Text` and so on (or None)."""
+        hints = get_type_hints(row, include_extras=True)
+        return cls(table, {name: _kind_of(hint) for name, hint in hints.items()})
 
     @property
     def view(self) -> str:
@@ -34,6 +47,14 @@ class Target:
         """SQL for the batch with the table's own types."""
         casts = [f"{_KINDS[kind].cast.format(name)} AS {name}" for name, kind in self.columns.items()]
         return f"SELECT {', '.join(casts)} FROM {self.view}"  # noqa: S608 - names from our own tables
+
+
+def _kind_of(hint: object) -> Kind:
+    """The kind that annotates a type, alone or in a union with None."""
+    for part in (hint, *get_args(hint)):
+        for kind in getattr(part, "__metadata__", ()):
+            return kind
+    raise TypeError(f"{hint} names no kind of column")
 
 
 class _ArrowType(Protocol):

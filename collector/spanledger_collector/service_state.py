@@ -1,0 +1,27 @@
+"""What the parts of one running server share; the web port answers from it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from spanledger_collector.journal import Journal
+from spanledger_collector.ledger.store import Ledger
+from spanledger_collector.settings import Settings
+from spanledger_collector.stats import Stats
+
+if TYPE_CHECKING:
+    from spanledger_collector.ledger.settling import Settler
+
+__all__ = ["ServiceState"]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceState:
+    """The parts of a server, from its start to its end. `started_at` is UTC."""
+
+    ledger: Ledger
+    stats: Stats
+    journal: Journal
+    settler: "Settler"
+    settings: Settings
+    started_at: datetime

@@ -1,0 +1,48 @@
+"""What the server is told when it starts."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Self
+
+__all__ = ["GRPC_DEFAULT", "HTTP_DEFAULT", "WEB_DEFAULT", "Address", "Settings"]
+
+
+class Address(NamedTuple):
+    """Where to listen; port 0 lets the system choose."""
+
+    host: str
+    port: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """`HOST:PORT`, an IPv6 host in brackets. Raises ValueError."""
+        host, colon, port = text.rpartition(":")
+        if not colon or not host or not port.isdecimal() or int(port) > 65535:
+            raise ValueError(f"{text!r} is not HOST:PORT, for example 127.0.0.1:4317")
+        if ":" in host and not (host.startswith("[") and host.endswith("]")):
+            raise ValueError(f"{text!r} needs brackets around the IPv6 host, for example [::1]:4317")
+        return cls(host.removeprefix("[").removesuffix("]"), int(port))
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+GRPC_DEFAULT = Address("127.0.0.1", 4317)
+HTTP_DEFAULT = Address("127.0.0.1", 4318)
+WEB_DEFAULT = Address("127.0.0.1", 4319)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Settings of one server. Nothing is reachable from other machines unless the operator names such an address."""
+
+    db: Path = Path("spanledger.duckdb")
+    grpc: Address = GRPC_DEFAULT
+    http: Address = HTTP_DEFAULT
+    web: Address = WEB_DEFAULT
+    max_request_bytes: int = 16 * 1024 * 1024
+    """The largest request body, after decompression."""
+    max_waiting_bytes: int = 128 * 1024 * 1024
+    """Bodies held at once, being read or waiting for the journal; more are asked to come again."""
+    drain_seconds: float = 10.0
+    """How long the end of the server may take to finish what was accepted and to settle it."""

@@ -1,0 +1,15 @@
+-- name: next_seq
+-- The number of the next observation.
+SELECT coalesce(max(seq), 0) + 1 FROM store.observations;
+
+-- name: known_spans
+-- Spans of the batch that are already stored. The bounds of time let DuckDB skip most of a large table: a repeated span
+-- started when its first copy did, unless it is a conflict.
+SELECT s.trace_hi, s.trace_lo, s.span, s.payload_hash
+FROM store.spans s SEMI JOIN batch_store_spans b USING (trace_hi, trace_lo, span)
+WHERE s.started_at BETWEEN make_timestamp_ns(?) AND make_timestamp_ns(?);
+
+-- name: known_conflicts
+-- Conflicts of the batch that are already on record.
+SELECT c.trace_hi, c.trace_lo, c.span, c.payload_hash
+FROM store.conflicts c SEMI JOIN batch_store_conflicts b USING (trace_hi, trace_lo, span, payload_hash);

@@ -1,0 +1,65 @@
+"""What the process counts, per stage, so that every span that came in can be accounted for.
+
+received = rejected + duplicate + conflict + journaled (+ not acknowledged), and journaled = recognised + skipped.
+"""
+
+from collections.abc import Callable
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+__all__ = ["Snapshot", "Stats"]
+
+Snapshot = dict[str, "float | Snapshot"]
+
+_PREFIX = "spanledger_"
+
+
+class Stats:
+    """The counters of one server, in a registry of their own (`/metrics` shows it). Safe to use from every thread."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry(auto_describe=True)
+        self.requests = self._counter(
+            "requests", "OTLP requests by how they ended: `ok`, or why not", "transport", "signal", "outcome"
+        )
+        self.received = self._counter("spans_received", "Spans that arrived in decodable requests")
+        self.rejected = self._counter("spans_rejected", "Spans refused in a partial success", "reason")
+        self.duplicates = self._counter("spans_duplicate", "Spans that were already in the journal")
+        self.conflicts = self._counter("spans_conflicting", "Spans with another content than the journal's of that id")
+        self.journaled = self._counter("spans_journaled", "Spans made durable")
+        self.recognised = self._counter("spans_recognised", "Journaled spans that are about a model call", "dialect")
+        self.skipped = self._counter("spans_skipped", "Journaled spans that are not about a model call")
+        self.unreadable = self._counter("spans_unreadable", "Skipped spans that a dialect failed to read")
+        self.commits = self._counter("journal_commits", "Journal transactions made durable")
+        self.commit_failures = self._counter("journal_commit_failures", "Journal transactions that failed")
+        self.settled = self._counter("observations_settled", "Observations brought into the ledger")
+        self.settle_failures = self._counter("settle_failures", "Settling passes that failed")
+        self.pending = Gauge(
+            _PREFIX + "observations_pending", "Observations not yet in the ledger", registry=self.registry
+        )
+
+    def _counter(self, name: str, text: str, *labels: str) -> Counter:
+        return Counter(_PREFIX + name, text, labels, registry=self.registry)
+
+    def watch_pending(self, pending: Callable[[], int]) -> None:
+        """Ask `pending` whenever the number of unsettled observations is wanted."""
+        self.pending.set_function(pending)
+
+    def snapshot(self) -> Snapshot:
+        """All counts as a document: a number for each metric, or numbers by its labels, nested in their order."""
+        document: Snapshot = {}
+        for family in self.registry.collect():
+            for sample in family.samples:
+                if not sample.name.endswith("_created"):
+                    path = [family.name.removeprefix(_PREFIX), *sample.labels.values()]
+                    _put(document, path, sample.value)
+        return document
+
+
+def _put(document: Snapshot, path: list[str], value: float) -> None:
+    *parents, leaf = path
+    for parent in parents:
+        inner = document.setdefault(parent, {})
+        assert isinstance(inner, dict), f"{parent} is a number and a group"  # noqa: S101 - a metric has labels or has not
+        document = inner
+    document[leaf] = value
