@@ -1,8 +1,8 @@
-"""What is counted: one table of meters, shared by the app side (which emits them) and the collector (which prices them).
+"""What is counted: one table of meters, shared by the app side (which emits them) and the collector (which prices).
 
-The attribute names are those of the OpenTelemetry GenAI semantic conventions where these have one, and `spanledger.*` where
-they have none. On a span the counts are *inclusive*, as the conventions define them: `gen_ai.usage.input_tokens` contains
-cached tokens. In a charge they are disjoint; `within` says which larger meter contains which.
+The attribute names are those of the OpenTelemetry GenAI semantic conventions where these have one, and `spanledger.*`
+where they have none. On a span the counts are *inclusive*, as the conventions define them: `gen_ai.usage.input_tokens`
+contains cached tokens. In a charge they are disjoint; `within` says which larger meter contains which.
 """
 
 from dataclasses import dataclass

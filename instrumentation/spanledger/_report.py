@@ -1,0 +1,104 @@
+"""What is patched and what is not: the facts behind `spanledger doctor`. Imports no SDK, only reads package metadata."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, entry_points, version
+from typing import TYPE_CHECKING
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import InvalidVersion, Version
+
+from spanledger._patching import PatchPoint, Sdk, status_of
+from spanledger.providers import SDKS
+
+if TYPE_CHECKING:
+    from spanledger._patching import PointStatus
+
+__all__ = ["OtherInstrumentor", "PatchReport", "PointReport", "other_instrumentors", "report"]
+
+_OUR_ENTRY_POINT = "spanledger"
+
+
+@dataclass(frozen=True, slots=True)
+class PointReport:
+    """One patch point: `point` is `module:attribute`; `expected` is false where this version is known not to have it."""
+
+    point: str
+    status: PointStatus
+    reason: str | None
+    expected: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PatchReport:
+    """One SDK: the installed version (`None`: not installed), whether that is a supported one, and each patch point.
+
+    `native_scope` is the instrumentation scope of the spans that this version makes by itself, which are adopted.
+    """
+
+    sdk: str
+    installed: str | None
+    supported: str
+    in_range: bool | None
+    native_scope: str | None
+    points: tuple[PointReport, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OtherInstrumentor:
+    """An instrumentor of somebody else that `opentelemetry-instrument` would load; `sdk` is set when both see one SDK."""
+
+    name: str
+    distribution: str
+    version: str
+    sdk: str | None
+
+
+def report() -> list[PatchReport]:
+    """Every SDK that SpanLedger knows, whether or not the instrumentation is switched on in this process."""
+    return [_report_of(sdk) for sdk in SDKS]
+
+
+def other_instrumentors() -> list[OtherInstrumentor]:
+    """Other entry points of the group `opentelemetry_instrumentor`, by name."""
+    known = {sdk.distribution for sdk in SDKS}
+    others: list[OtherInstrumentor] = []
+    for entry in entry_points(group="opentelemetry_instrumentor"):
+        if entry.dist is not None and entry.name != _OUR_ENTRY_POINT:
+            words = entry.name.replace("-", "_").split("_")
+            sdk = next((word for word in words if word in known), None)
+            others.append(OtherInstrumentor(entry.name, entry.dist.name, entry.dist.version, sdk))
+    return sorted(others, key=lambda other: other.name)
+
+
+def _report_of(sdk: Sdk) -> PatchReport:
+    installed = _installed(sdk.distribution)
+    native = sdk.native_since is not None and _at_least(installed, sdk.native_since)
+    return PatchReport(
+        sdk=sdk.distribution,
+        installed=installed,
+        supported=sdk.supported,
+        in_range=None if installed is None else SpecifierSet(sdk.supported).contains(installed, prereleases=True),
+        native_scope=sdk.native_scope if native else None,
+        points=tuple(_report_of_point(point, installed) for point in sdk.points),
+    )
+
+
+def _report_of_point(point: PatchPoint, installed: str | None) -> PointReport:
+    status, reason = status_of(point)
+    return PointReport(point.key, status, reason, point.since is None or _at_least(installed, point.since))
+
+
+def _installed(distribution: str) -> str | None:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
+
+
+def _at_least(installed: str | None, wanted: str) -> bool:
+    try:
+        return installed is not None and Version(installed) >= Version(wanted)
+    except InvalidVersion:
+        return False

@@ -1,0 +1,161 @@
+"""Driver for the SDKs that Stainless generates (OpenAI, Anthropic and others): they all send through one method.
+
+`SyncAPIClient.request(cast_to, options, *, stream, stream_cls)` and its asynchronous twin serve every resource, helper,
+platform client and subclass; retries happen inside. The URL path says which operation it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, cast
+
+from spanledger._call import Call, Reader, Request, current_call, open_call, run, run_async
+from spanledger._guard import guarded
+from spanledger._patching import PatchPoint
+from spanledger._streams import HttpResponse, observe_body, observe_items
+from spanledger.hosts import provider_of_host
+
+if TYPE_CHECKING:
+    from opentelemetry.util.types import AttributeValue
+
+__all__ = ["Client", "Endpoint", "Options", "StainlessSdk", "observe_result", "request_points"]
+
+Body = Mapping[str, object]
+
+
+class Url(Protocol):
+    """The parts of `httpx.URL` that are used."""
+
+    @property
+    def host(self) -> str: ...
+    @property
+    def port(self) -> int | None: ...
+    @property
+    def scheme(self) -> str: ...
+
+
+class Client(Protocol):
+    """A client of such an SDK."""
+
+    @property
+    def base_url(self) -> Url: ...
+
+
+class Options(Protocol):
+    """`FinalRequestOptions` of such an SDK: one request before it is built."""
+
+    method: str
+    url: str
+    json_data: object
+    extra_json: object
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One kind of billed request, known by the end of its path. `needs`: the meters that make a call metered."""
+
+    suffix: str
+    operation: str
+    read_response: Reader
+    read_chunk: Reader
+    read_request: Callable[[Body], Mapping[str, AttributeValue]] | None = None
+    needs: tuple[str, ...] = ("input", "output")
+
+
+@dataclass(frozen=True, slots=True)
+class StainlessSdk:
+    """What differs between these SDKs. `provider` bills when the host does not say who does."""
+
+    provider: str
+    endpoints: tuple[Endpoint, ...]
+    traces_natively: Callable[[Client, Options], bool] = lambda _client, _options: False
+
+
+def request_points(package: str, sdk: StainlessSdk) -> tuple[PatchPoint, ...]:
+    """The patch points that every SDK of this make has."""
+    module = f"{package}._base_client"
+    return (
+        PatchPoint(module, "SyncAPIClient.request", _sync_request(sdk)),
+        PatchPoint(module, "AsyncAPIClient.request", _async_request(sdk)),
+        PatchPoint(module, "SyncAPIClient._sleep_for_retry", _retry),
+        PatchPoint(module, "AsyncAPIClient._sleep_for_retry", _retry),
+    )
+
+
+Wrapped = Callable[..., object]
+Args = tuple[object, ...]
+Kwargs = Mapping[str, object]
+
+
+def _sync_request(sdk: StainlessSdk) -> Callable[[Wrapped, Client, Args, Kwargs], object]:
+    def request(wrapped: Wrapped, client: Client, args: Args, kwargs: Kwargs) -> object:
+        call = guarded("open a call", _open, sdk, client, args, kwargs)
+        if call is None:
+            return wrapped(*args, **kwargs)
+        return run(call, observe_result, lambda: wrapped(*args, **kwargs))
+
+    return request
+
+
+def _async_request(sdk: StainlessSdk) -> Callable[[Wrapped, Client, Args, Kwargs], Awaitable[object]]:
+    async def request(wrapped: Wrapped, client: Client, args: Args, kwargs: Kwargs) -> object:
+        coroutine_function = cast("Callable[..., Awaitable[object]]", wrapped)
+        call = guarded("open a call", _open, sdk, client, args, kwargs)
+        if call is None:
+            return await coroutine_function(*args, **kwargs)
+        return await run_async(call, observe_result, lambda: coroutine_function(*args, **kwargs))
+
+    return request
+
+
+def _retry(wrapped: Wrapped, _client: Client, args: Args, kwargs: Kwargs) -> object:
+    """The SDK waits before it sends again: still the same call."""
+    if (call := current_call()) is not None:
+        call.retries += 1
+    return wrapped(*args, **kwargs)
+
+
+def _open(sdk: StainlessSdk, client: Client, args: Args, kwargs: Kwargs) -> Call | None:
+    options = cast("Options", args[1] if len(args) > 1 else kwargs["options"])
+    if options.method.lower() != "post":
+        return None
+    path = options.url.partition("?")[0]
+    for endpoint in sdk.endpoints:
+        if path.endswith(endpoint.suffix):
+            request = _request(sdk, endpoint, client, options, stream=bool(kwargs.get("stream")))
+            adopts = sdk.traces_natively(client, options)
+            return open_call(request, endpoint.read_response, endpoint.read_chunk, adopts=adopts)
+    return None
+
+
+def _request(sdk: StainlessSdk, endpoint: Endpoint, client: Client, options: Options, *, stream: bool) -> Request:
+    body: Body = cast("Body", options.json_data) if isinstance(options.json_data, Mapping) else {}
+    if isinstance(options.extra_json, Mapping):
+        body = {**body, **cast("Body", options.extra_json)}
+    model = body.get("model")
+    url = client.base_url
+    return Request(
+        operation=endpoint.operation,
+        provider=provider_of_host(url.host, sdk.provider),
+        model=model if isinstance(model, str) else None,
+        server_address=url.host or None,
+        server_port=url.port or (80 if url.scheme == "http" else 443),
+        stream=stream or body.get("stream") is True,
+        needs=endpoint.needs,
+        attributes=endpoint.read_request(body) if endpoint.read_request is not None else {},
+    )
+
+
+def observe_result(call: Call, result: object) -> None:
+    """What `request` returned: a raw response, a stream, bytes, or a parsed answer, which ends the call."""
+    fields = getattr(result, "__dict__", {})
+    if "http_response" in fields:
+        observe_body(cast("HttpResponse", fields["http_response"]), call)
+    elif call.request.stream and hasattr(result, "_iterator"):
+        observe_items(result, call)
+    elif hasattr(type(result), "iter_bytes"):
+        observe_body(cast("HttpResponse", result), call)
+    else:
+        call.response(result)
+        call.finish("read")

@@ -1,0 +1,165 @@
+"""Anthropic: messages, stable and beta, on its own API, Bedrock, Vertex and Foundry.
+
+Usage is disjoint on the wire: `input_tokens` leaves out what was read from and written to the cache. In a stream,
+`message_start` has the input side and placeholders for the output; each `message_delta` is cumulative and wins for
+every field that it gives.
+
+From version 2 the SDK makes a span for each call by itself. That span is adopted: we add what it lacks before it ends
+(docs/decisions/0001-one-span-per-anthropic-call.md).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from spanledger import semconv
+from spanledger._call import current_call, ending_of
+from spanledger._guard import guarded
+from spanledger._patching import PatchPoint, Sdk
+from spanledger._stainless import Client, Endpoint, Options, StainlessSdk, observe_result, request_points
+from spanledger.usage import get, put
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from opentelemetry.trace import Span
+
+    from spanledger._call import Reading
+
+__all__ = ["SDK"]
+
+_METER_BY_FIELD: tuple[tuple[tuple[str, ...], str], ...] = (
+    (("input_tokens",), "uncached"),
+    (("cache_read_input_tokens",), "cache_read"),
+    (("cache_creation_input_tokens",), "cache_write"),
+    (("cache_creation", "ephemeral_5m_input_tokens"), "cache_write_5m"),
+    (("cache_creation", "ephemeral_1h_input_tokens"), "cache_write_1h"),
+    (("output_tokens",), "output"),
+    (("output_tokens_details", "thinking_tokens"), "reasoning"),
+    (("server_tool_use", "web_search_requests"), "web_search"),
+    (("server_tool_use", "web_fetch_requests"), "web_fetch"),
+)
+"""Path of a field in `usage`, and where its count goes; `uncached` is the part of `input` that no cache had."""
+
+_FINAL = frozenset({"output", "reasoning"})
+"""Meters for which `message_start` has placeholders only."""
+
+_ATTRIBUTE_BY_FIELD = (
+    ("service_tier", semconv.ANTHROPIC_SERVICE_TIER),
+    ("speed", semconv.SPEED),
+    ("inference_geo", semconv.INFERENCE_GEO),
+)
+
+
+def read_message(answer: object, reading: Reading) -> None:
+    """A whole message."""
+    _read_identity(answer, reading)
+    _read_stop_reason(answer, reading)
+    _read_usage(get(answer, "usage"), reading)
+
+
+def read_event(event: object, reading: Reading) -> None:
+    """An event of a streamed message."""
+    kind = get(event, "type")
+    if kind == "content_block_delta":
+        delta = get(event, "delta")
+        for field in ("text", "partial_json", "thinking"):
+            if isinstance(text := get(delta, field), str):
+                reading.characters += len(text)
+                break
+    elif kind == "message_start":
+        message = get(event, "message")
+        _read_identity(message, reading)
+        _read_usage(get(message, "usage"), reading, leave_out=_FINAL)
+    elif kind == "message_delta":
+        _read_stop_reason(get(event, "delta"), reading)
+        _read_usage(get(event, "usage"), reading)
+        reading.complete = bool(reading.finish_reasons)
+
+
+def _read_identity(message: object, reading: Reading) -> None:
+    if isinstance(response_id := get(message, "id"), str):
+        reading.response_id = response_id
+    if isinstance(model := get(message, "model"), str):
+        reading.response_model = model
+
+
+def _read_stop_reason(holder: object, reading: Reading) -> None:
+    if isinstance(reason := get(holder, "stop_reason"), str):
+        reading.finish_reasons = [reason]
+
+
+def _read_usage(usage: object, reading: Reading, leave_out: frozenset[str] = frozenset()) -> None:
+    if usage is None:
+        return
+    counts = reading.raw
+    for path, meter in _METER_BY_FIELD:
+        if meter not in leave_out:
+            value = usage
+            for name in path:
+                value = get(value, name)
+            put(counts, meter, value)
+    reading.usage.update({meter: quantity for meter, quantity in counts.items() if meter != "uncached"})
+    if "uncached" in counts:
+        reading.usage["input"] = counts["uncached"] + counts.get("cache_read", 0) + counts.get("cache_write", 0)
+    for field, attribute in _ATTRIBUTE_BY_FIELD:
+        if isinstance(value := get(usage, field), str):
+            reading.attributes[attribute] = value
+
+
+def _traces_natively(client: Client, _options: Options) -> bool:
+    """Whether this client is about to start a span of its own; `start_api_call_span` then tells us."""
+    return getattr(client, "_tracer", None) is not None
+
+
+def _native_start(
+    wrapped: Callable[..., Span | None], _instance: object, args: tuple[object, ...], kwargs: Mapping[str, object]
+) -> Span | None:
+    """The SDK starts its span, which stands for our call; ours starts when the SDK's tracer makes none."""
+    span = wrapped(*args, **kwargs)
+    call = current_call()
+    if call is not None and call.awaits_span:
+        if span is None or not span.get_span_context().is_valid:
+            guarded("start a span", call.start)
+        else:
+            guarded("adopt the span of an SDK", call.adopt, span)
+    return span
+
+
+def _native_finish(
+    wrapped: Callable[..., None], _instance: object, args: tuple[object, ...], kwargs: Mapping[str, object]
+) -> None:
+    """The SDK is about to end its span, or to leave that to the stream that it returns: what we add comes first."""
+    guarded("complete the span of an SDK", _complete, *args[1:3])
+    wrapped(*args, **kwargs)
+
+
+def _complete(span: object, result: object) -> None:
+    """`result` is the SDK's `ApiCallResult`: the answer in `data`, or the `error`."""
+    call = current_call()
+    if call is None or call.span is not span:
+        return
+    error = get(result, "error")
+    if isinstance(error, BaseException):
+        call.finish(ending_of(error), error)
+    else:
+        call.returned(observe_result, get(result, "data"))
+
+
+_ANTHROPIC = StainlessSdk(
+    provider="anthropic",
+    endpoints=(Endpoint("/v1/messages", "chat", read_message, read_event),),
+    traces_natively=_traces_natively,
+)
+
+SDK = Sdk(
+    distribution="anthropic",
+    supported=">=0.40,<3",
+    points=(
+        *request_points("anthropic", _ANTHROPIC),
+        PatchPoint("anthropic._base_client", "start_api_call_span", _native_start, since="2.0"),
+        PatchPoint("anthropic._base_client", "finish_api_call_span", _native_finish, since="2.0"),
+    ),
+    native_since="2.0",
+    native_scope="com.anthropic.sdk.python",
+)

@@ -1,0 +1,58 @@
+"""Token usage of one call, as read from a response, and the span attributes that carry it.
+
+Usage is a mapping from meter name to count, *inclusive* as the conventions define it: `input` contains cached tokens,
+`output` contains reasoning. A meter that the provider did not report is absent; a reported zero is a zero.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
+from typing import cast
+
+from spanledger.meters import METER_BY_NAME, OTHER_METER_PREFIX
+
+__all__ = ["Usage", "count", "decimal_text", "get", "put", "usage_attributes"]
+
+Usage = dict[str, int]
+
+
+def usage_attributes(usage: Mapping[str, int]) -> dict[str, int]:
+    """The span attributes for `usage`: those of the table of meters, and `spanledger.usage.<meter>` for any other."""
+    return {
+        meter.attribute if (meter := METER_BY_NAME.get(name)) else OTHER_METER_PREFIX + name: quantity
+        for name, quantity in usage.items()
+    }
+
+
+def get(value: object, key: str) -> object:
+    """`value[key]` of a mapping, `value.key` of a model, `None` when there is no such entry: SDKs give either."""
+    if isinstance(value, Mapping):
+        return cast("Mapping[str, object]", value).get(key)
+    return getattr(value, key, None)
+
+
+def count(value: object) -> int | None:
+    """`value` as a whole count. Some providers send numbers as text or as floats; what is no count at all is `None`."""
+    if type(value) is int:
+        return value if value >= 0 else None
+    if isinstance(value, float) and value.is_integer():
+        return int(value) if value >= 0 else None
+    if isinstance(value, str) and value.strip().isdecimal():
+        return int(value)
+    return None
+
+
+def put(usage: Usage, meter: str, value: object) -> None:
+    """Set `meter` when `value` is a count; the last value given wins."""
+    if (quantity := count(value)) is not None:
+        usage[meter] = quantity
+
+
+def decimal_text(value: object) -> str | None:
+    """A provider's amount of money as plain decimal text, exactly as it was sent: `1e-05` becomes `0.00001`."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return format(amount, "f") if amount.is_finite() else None
