@@ -1,0 +1,56 @@
+"""Named, read-only queries over the ledger: one table of them, which the API and the CLI are made from.
+
+Listing them loads no database; `answer` needs a cursor.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from spanledger_collector.ledger.queries.adhoc import SQL
+from spanledger_collector.ledger.queries.explain import EXPLAIN
+from spanledger_collector.ledger.queries.question import (
+    Arguments,
+    Document,
+    Parameter,
+    Question,
+    Reading,
+    check_arguments,
+    utc_now,
+)
+from spanledger_collector.ledger.queries.status import STATUS
+from spanledger_collector.ledger.queries.trace import TRACE
+from spanledger_collector.ledger.queries.usage import CALLS, STATS, UNPRICED, USAGE
+
+if TYPE_CHECKING:
+    import duckdb
+
+__all__ = ["QUESTIONS", "QUESTION_BY_NAME", "Arguments", "Document", "Parameter", "Question", "answer", "gauges"]
+
+QUESTIONS: tuple[Question, ...] = (USAGE, STATS, CALLS, EXPLAIN, TRACE, UNPRICED, STATUS, SQL)
+QUESTION_BY_NAME: dict[str, Question] = {question.name: question for question in QUESTIONS}
+
+_SERIES_AT_MOST = 200
+
+
+def answer(
+    question: Question,
+    cursor: "duckdb.DuckDBPyConnection",
+    arguments: Arguments,
+    clock: Callable[[], datetime] = utc_now,
+) -> Document:
+    """The document that answers a question, all of it read from one state of the ledger.
+
+    Raises the leaves of `errors.QueryError`, and `duckdb.InterruptException` when the cursor is interrupted.
+    """
+    check_arguments(question, arguments)
+    cursor.execute("BEGIN TRANSACTION READ ONLY")
+    try:
+        return question.answer(Reading(cursor, question, arguments, clock()))
+    finally:
+        cursor.execute("ROLLBACK")
+
+
+def gauges(cursor: "duckdb.DuckDBPyConnection") -> list[Document]:
+    """Calls, tokens and cost by provider, model and status, for `/metrics`."""
+    return Reading(cursor, STATUS, {}, utc_now()).rows("gauges", {"limit": _SERIES_AT_MOST})

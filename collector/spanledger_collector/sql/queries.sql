@@ -1,0 +1,156 @@
+-- What people ask the ledger. Times leave as nanoseconds since the epoch (epoch_ns) in columns that end in _at.
+-- A comment /*like_this*/ stands where `ledger.queries` puts columns, conditions or an order from its own tables of names;
+-- whatever people type is always a parameter.
+
+-- name: freshness
+-- `pending` counts the observations that no call can show yet.
+SELECT (SELECT epoch_ns(max(settled_at)) FROM calls) AS settled_at,
+       (SELECT count(*) FROM store.observations
+        WHERE seq > coalesce((SELECT CAST(value AS BIGINT) FROM meta WHERE key = 'settled_seq'), -1)) AS pending;
+
+-- name: usage
+SELECT /*dimensions*/
+       count(*) AS calls,
+       sum(input_tokens) AS input_tokens, sum(cache_read_tokens) AS cache_read_tokens,
+       sum(cache_write_tokens) AS cache_write_tokens, sum(output_tokens) AS output_tokens,
+       sum(reasoning_tokens) AS reasoning_tokens, sum(total_tokens) AS total_tokens,
+       sum(cost_usd) AS cost_usd,
+       count(*) FILTER (price_status NOT IN ('priced', 'free')) AS unpriced_calls,
+       count(*) FILTER (usage_status = 'unmetered') AS unmetered_calls,
+       count(*) FILTER (usage_status = 'estimated') AS estimated_calls,
+       count(*) FILTER (error_type IS NOT NULL) AS failed_calls
+FROM calls
+WHERE /*conditions*/
+GROUP BY ALL
+ORDER BY /*order*/
+LIMIT $limit;
+
+-- name: calls
+SELECT call_id, trace_id, span_id, epoch_ns(started_at) AS started_at, epoch_ns(ended_at) AS ended_at,
+       service, provider, operation, request_model, response_model, coalesce(response_model, request_model) AS model,
+       response_id, service_tier, error_type, usage_status, usage_evidence, price_status, price_reasons,
+       input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens, total_tokens,
+       cost_usd, cost_low_usd, cost_high_usd, reported_cost_usd,
+       user_id AS user, org_id AS org, session_id AS session, workflow, feature, dimensions,
+       dialect, sources, flags, revision, price_book, epoch_ns(settled_at) AS settled_at
+FROM calls
+WHERE /*conditions*/
+ORDER BY started_at DESC, call_id
+LIMIT $limit;
+
+-- name: unpriced
+SELECT provider, coalesce(response_model, request_model) AS model, price_reasons AS reasons,
+       count(*) AS calls, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
+       sum(total_tokens) AS total_tokens, count(*) FILTER (usage_status = 'unmetered') AS unmetered_calls,
+       epoch_ns(min(started_at)) AS first_at, epoch_ns(max(started_at)) AS last_at
+FROM calls
+WHERE /*conditions*/
+GROUP BY ALL
+ORDER BY calls DESC, provider, model, reasons
+LIMIT $limit;
+
+-- name: unpriced_meters
+-- What was counted and has no price, for the groups of `unpriced`.
+SELECT provider, coalesce(response_model, request_model) AS model, price_reasons AS reasons,
+       meter, sum(quantity) AS quantity
+FROM calls JOIN call_meters USING (call_id, revision) ANTI JOIN charges USING (call_id, revision, meter)
+WHERE /*conditions*/
+GROUP BY ALL
+ORDER BY meter;
+
+-- name: trace_ids
+SELECT DISTINCT printf('%016x%016x', trace_hi, trace_lo) AS id
+FROM store.spans WHERE trace_hi BETWEEN $hi_low AND $hi_high AND trace_lo BETWEEN $lo_low AND $lo_high
+UNION
+SELECT trace_id FROM calls WHERE starts_with(trace_id, $prefix)
+ORDER BY id LIMIT $limit;
+
+-- name: trace_spans
+SELECT printf('%016x', span) AS span_id, printf('%016x', parent) AS parent_span_id, name,
+       (['unspecified', 'internal', 'server', 'client', 'producer', 'consumer'])[kind + 1] AS kind,
+       service, epoch_ns(started_at) AS started_at, epoch_ns(ended_at) AS ended_at,
+       (['unset', 'ok', 'error'])[status + 1] AS status, peer_host
+FROM store.spans
+WHERE trace_hi = $hi AND trace_lo = $lo
+ORDER BY started_at, span_id;
+
+-- name: trace_sources
+-- Spans of the trace that belong to a call which is counted on another span, here or in another trace.
+SELECT printf('%016x', s.span) AS span_id, s.call_id, c.trace_id AS call_trace_id, c.span_id AS call_span_id, s.part, s.reason
+FROM store.call_sources s JOIN calls c USING (call_id, revision)
+WHERE s.trace_hi = $hi AND s.trace_lo = $lo AND NOT (c.trace_id = $trace_id AND c.span_id = printf('%016x', s.span))
+ORDER BY span_id, s.call_id;
+
+-- name: call_ids
+-- Calls whose own id, or one of whose spans' ids, opens with the prefix. $span_low > $span_high: it can be no span id.
+SELECT call_id AS id FROM calls WHERE starts_with(call_id, $prefix)
+UNION
+SELECT s.call_id FROM store.call_sources s JOIN calls c USING (call_id, revision)
+WHERE s.span BETWEEN $span_low AND $span_high
+ORDER BY id LIMIT $limit;
+
+-- name: spans_known
+SELECT printf('%016x', s.span) AS span_id, s.name, o.role, o.dialect
+FROM store.spans s LEFT JOIN store.observations o USING (trace_hi, trace_lo, span)
+WHERE s.span BETWEEN $span_low AND $span_high
+ORDER BY span_id LIMIT $limit;
+
+-- name: call_charges
+SELECT h.meter, h.quantity, h.unit, h.unit_price_usd, h.amount_usd, h.price_entry_id,
+       e.per, e.price_usd, e.provider AS entry_provider, e.model AS entry_model, e.conditions, e.source,
+       epoch_ns(e.effective_from) AS effective_from_at, epoch_ns(e.effective_to) AS effective_to_at,
+       b.name AS price_book_name, b.layer
+FROM charges h JOIN calls c USING (call_id, revision)
+LEFT JOIN price_entries e ON e.price_entry_id = h.price_entry_id AND e.price_book = c.price_book
+LEFT JOIN price_books b ON b.price_book = c.price_book
+WHERE call_id = $call_id
+ORDER BY h.meter, h.price_entry_id;
+
+-- name: call_meters_without_price
+SELECT meter, quantity
+FROM call_meters JOIN calls USING (call_id, revision) ANTI JOIN charges USING (call_id, revision, meter)
+WHERE call_id = $call_id
+ORDER BY meter;
+
+-- name: call_sources
+SELECT printf('%016x%016x', s.trace_hi, s.trace_lo) AS trace_id, printf('%016x', s.span) AS span_id, s.part, s.reason,
+       o.dialect, o.rule, o.role, o.provider, o.operation, o.request_model, o.response_model, o.response_id,
+       o.usage_status, o.scope_name, o.scope_version, p.name, p.service, p.peer_host,
+       epoch_ns(p.started_at) AS started_at, epoch_ns(o.received_at) AS received_at, o.reading
+FROM store.call_sources s JOIN calls c USING (call_id, revision)
+LEFT JOIN store.observations o USING (trace_hi, trace_lo, span)
+LEFT JOIN store.spans p USING (trace_hi, trace_lo, span)
+WHERE call_id = $call_id
+ORDER BY (['usage', 'merged', 'check']).list_position(s.part), s.trace_hi, s.trace_lo, s.span;
+
+-- name: call_history
+SELECT revision, epoch_ns(superseded_at) AS superseded_at, reason, body
+FROM call_history WHERE call_id = $call_id
+ORDER BY revision DESC;
+
+-- name: counts
+SELECT (SELECT count(*) FROM store.spans) AS spans, (SELECT count(*) FROM store.observations) AS observations,
+       (SELECT count(*) FROM calls) AS calls, (SELECT count(*) FROM store.conflicts) AS conflicts,
+       (SELECT epoch_ns(max(received_at)) FROM store.spans) AS received_at,
+       (SELECT epoch_ns(max(received_at)) FROM store.observations) AS observed_at,
+       (SELECT value FROM meta WHERE key = 'schema_version') AS schema_version;
+
+-- name: calls_by_status
+SELECT usage_status, price_status, count(*) AS calls FROM calls GROUP BY ALL ORDER BY ALL;
+
+-- name: observations_by_dialect
+SELECT dialect, count(*) AS observations FROM store.observations GROUP BY ALL ORDER BY observations DESC, dialect;
+
+-- name: gauges
+-- For /metrics; the rarest series are left to `others`, so that a made-up model name cannot fill a monitoring system.
+WITH grouped AS (
+    SELECT provider, coalesce(response_model, request_model, '') AS model, usage_status, price_status,
+           count(*) AS calls, sum(cost_usd) AS cost_usd, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens
+    FROM calls GROUP BY ALL
+), ranked AS (
+    SELECT *, row_number() OVER (ORDER BY calls DESC, provider, model, usage_status, price_status) <= $limit AS shown FROM grouped
+)
+SELECT if(shown, provider, 'others') AS provider, if(shown, model, 'others') AS model, usage_status, price_status,
+       CAST(sum(calls) AS BIGINT) AS calls, sum(cost_usd) AS cost_usd,
+       CAST(sum(input_tokens) AS BIGINT) AS input_tokens, CAST(sum(output_tokens) AS BIGINT) AS output_tokens
+FROM ranked GROUP BY ALL ORDER BY ALL;
