@@ -202,7 +202,7 @@ async def _summarise_with_claude() -> str:
 def summaries_for_another_service() -> str:
     """Work for a caller that said in W3C baggage whom it is for: no attribution in this app at all."""
     caller = {"baggage": "user.id=user-dee,spanledger.org=org-south,spanledger.feature=summaries"}
-    token = context.attach(propagate.extract(caller))
+    token = context.attach(propagate.extract(caller, context.get_current()))
     try:
         return asyncio.run(_summarise_with_claude())
     finally:

@@ -79,7 +79,7 @@ def outcome(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 def test_every_served_request_is_one_call_with_the_same_counts(outcome: Outcome) -> None:
     counted = truth.counted_from_rows(outcome.rows(truth.COUNTED_SQL))
     assert truth.differences(outcome.served, counted) == []
-    assert len(outcome.billed) == 19
+    assert len(outcome.billed) == 18
 
 
 def test_ids_are_found_once_each(outcome: Outcome) -> None:

@@ -1,11 +1,10 @@
-"""The wheel in a clean environment: an app gets the instrumentation and a CLI that says what is missing, and no server."""
+"""The wheel in a clean environment: an app gets the instrumentation, no server, and a CLI that says what is missing."""
 
 import json
 import os
 import subprocess
 import sys
 import venv
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,7 +45,7 @@ def checked(done: subprocess.CompletedProcess[str]) -> str:
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("dist")
-    command: Sequence[str] = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder)]
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder)]
     checked(subprocess.run([*command, str(REPOSITORY)], capture_output=True, text=True, check=False))
     [built] = folder.glob("*.whl")
     return built
@@ -65,9 +64,7 @@ def clean(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
 def test_nothing_of_the_collector_is_installed(clean: Environment) -> None:
     script = f"import importlib.util; print([n for n in {COLLECTOR_ONLY!r} if importlib.util.find_spec(n)])"
     assert checked(clean.run("python", "-c", script)).strip() == "[]"
-    assert "ok" in checked(
-        clean.run("python", "-c", "import spanledger; spanledger.attribution(user='u'); print('ok')")
-    )
+    assert checked(clean.run("python", "-c", "import spanledger; print(spanledger.__version__)")).strip()
 
 
 def test_doctor_works(clean: Environment) -> None:
@@ -77,9 +74,9 @@ def test_doctor_works(clean: Environment) -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.mark.parametrize("command", [("serve",), ("usage",), ("demo",)])
-def test_collector_commands_say_what_to_install(clean: Environment, command: tuple[str, ...]) -> None:
-    done = clean.run("spanledger", *command)
+@pytest.mark.parametrize("command", ["serve", "demo"])
+def test_collector_commands_say_what_to_install(clean: Environment, command: str) -> None:
+    done = clean.run("spanledger", command)
     assert done.returncode in {2, 3}
     assert "pip install 'spanledger[collector" in done.stderr
     assert "Traceback" not in done.stderr
