@@ -123,12 +123,12 @@ _OTHERS = f"""
     INSERT INTO price_entries VALUES
         ('{BOOK}', 'e-in', 'openai', 'gpt-6', 'input', 'token', 1000000, 2.5, '{{}}', '2026-01-01', NULL, 'price page'),
         ('{BOOK}', 'e-out', 'openai', 'gpt-6', 'output', 'token', 1000000, 10, '{{}}', '2026-01-01', NULL, 'price page');
-    INSERT INTO charges VALUES
+    INSERT INTO charges (call_id, revision, meter, quantity, unit, unit_price_usd, amount_usd, price_entry_id) VALUES
         ('{ANSWERED}', 1, 'input', 900, 'token', 0.0000025, 0.00225, 'e-in'),
         ('{ANSWERED}', 2, 'input', 1000, 'token', 0.0000025, 0.0025, 'e-in'),
         ('{ANSWERED}', 2, 'output', 100, 'token', 0.00001, 0.001, 'e-out'),
         ('ca11000000000004', 1, 'input', 2000, 'token', 0.0000025, 0.005, 'e-in');
-    INSERT INTO call_meters VALUES
+    INSERT INTO call_meters (call_id, revision, meter, quantity) VALUES
         ('{ANSWERED}', 2, 'input', 1000), ('{ANSWERED}', 2, 'output', 100),
         ('ca11000000000003', 1, 'input', 500),
         ('ca11000000000004', 1, 'input', 2000), ('ca11000000000004', 1, 'web_search', 3);
@@ -166,14 +166,14 @@ def _insert_call(cursor: Any, call: SmallCall) -> None:
     )
     if call.call_id != ANSWERED:
         source = [call.call_id, 1, *_ids(call.trace), _hex(call.span), "usage", "the only one"]
-        cursor.execute("INSERT INTO store.call_sources VALUES (?, ?, ?, ?, ?, ?, ?)", source)
+        cursor.execute("INSERT INTO store.call_sources VALUES (?, ?, ?, ?, ?, ?, ?, NULL)", source)
 
 
 def _insert_source(cursor: Any, seq: int, name: str, role: str, part: str) -> None:
     reading = f'{{"meters": {{"input": {1000 if part == "usage" else 900}}}, "flags": ["read"]}}'
     cursor.execute(_OBSERVATION, [seq, *_ids(TRACE_A), _hex(name), role, "resp_1", reading])
     source = [ANSWERED, 2, *_ids(TRACE_A), _hex(name), part, f"{part} of it"]
-    cursor.execute("INSERT INTO store.call_sources VALUES (?, ?, ?, ?, ?, ?, ?)", source)
+    cursor.execute("INSERT INTO store.call_sources VALUES (?, ?, ?, ?, ?, ?, ?, NULL)", source)
 
 
 def _ids(trace_id: str) -> tuple[int, int]:

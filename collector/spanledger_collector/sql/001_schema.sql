@@ -111,7 +111,8 @@ CREATE TABLE charges (
     unit VARCHAR NOT NULL,
     unit_price_usd DECIMAL(18, 12) NOT NULL,
     amount_usd DECIMAL(18, 12) NOT NULL,
-    price_entry_id VARCHAR NOT NULL
+    price_entry_id VARCHAR NOT NULL,
+    started_at TIMESTAMP_NS            -- of the call: lets DuckDB find its rows without reading the whole table
 );
 
 -- Every meter of a call, priced or not: what `unpriced` and `explain` need where no charge exists.
@@ -119,7 +120,8 @@ CREATE TABLE call_meters (
     call_id VARCHAR NOT NULL,
     revision INTEGER NOT NULL,
     meter VARCHAR NOT NULL,
-    quantity DECIMAL(18, 6) NOT NULL
+    quantity DECIMAL(18, 6) NOT NULL,
+    started_at TIMESTAMP_NS
 );
 
 -- Which observations form a call, and what was taken from each.
@@ -130,8 +132,25 @@ CREATE TABLE store.call_sources (
     trace_lo UBIGINT NOT NULL,
     span UBIGINT NOT NULL,
     part VARCHAR NOT NULL,
-    reason VARCHAR NOT NULL
+    reason VARCHAR NOT NULL,
+    started_at TIMESTAMP_NS
 );
+
+-- What settling looks up for each observation, derived from the journal: which others may be about the same call.
+CREATE TABLE store.settle_index (
+    seq BIGINT NOT NULL,
+    trace_hi UBIGINT NOT NULL,
+    trace_lo UBIGINT NOT NULL,
+    span UBIGINT NOT NULL,
+    started_at TIMESTAMP_NS NOT NULL,
+    ended_at TIMESTAMP_NS NOT NULL,
+    id_key UBIGINT,                    -- of provider family and response id
+    twin_key UBIGINT,                  -- of process and token counts: NULL without usage
+    dialect VARCHAR NOT NULL
+);
+
+-- Every id_key once: tells a response id that was never seen before from one seen long ago, without reading the index above.
+CREATE TABLE store.response_keys (id_key UBIGINT PRIMARY KEY);
 
 -- Superseded revisions, whole, as JSON with their charges: history is read by people and by audits, never summed.
 CREATE TABLE call_history (
