@@ -80,7 +80,6 @@ def test_readings_of_both_sides() -> None:
         "usage_sent": False,
         "request_model": "no-such-model",
     }
-    refused = document | refusal
     billed = document | {"meters": {"input": 10, "output": 3}}
     assert served_from_documents([billed, counting_tokens, refused]) == [SERVED, REFUSED]
 
