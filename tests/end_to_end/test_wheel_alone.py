@@ -8,6 +8,7 @@ import venv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
@@ -59,6 +60,14 @@ def clean(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Environment:
     constraints = str(REPOSITORY / "constraints.txt")
     checked(environment.run("pip", "install", "--quiet", "--constraint", constraints, str(wheel), "openai"))
     return environment
+
+
+def test_wheel_carries_the_examples_and_no_litter(wheel: Path) -> None:
+    with ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    examples = {name.removeprefix("spanledger_collector/examples/") for name in names if "/examples/" in name}
+    assert {"app.py", "provider_server/__main__.py", "provider_server/server.py"} <= examples
+    assert not [name for name in names if "__pycache__" in name or name.startswith("tests")]
 
 
 def test_nothing_of_the_collector_is_installed(clean: Environment) -> None:
