@@ -20,10 +20,13 @@
         ├── PermanentError          the same request fails again: the client must not retry
         │   ├── BadRequest          undecodable bytes
         │   ├── TooLarge            over the limit, before or after decompression
-        │   └── UnsupportedMedia    a content type or encoding that we do not read
+        │   ├── UnsupportedMedia    a content type or encoding that we do not read
+        │   ├── WrongPath           no OTLP endpoint has this path
+        │   └── WrongMethod         OTLP/HTTP is POST only
         └── RetryableError          it may succeed later: the client should retry
             ├── Overloaded          as much is waiting as memory is given for
             ├── NotStored           the journal could not commit (disk full, input/output error)
+            ├── TooSlow             its body did not arrive in time
             └── Stopping            the server drains before it ends
 
 `receive.answers` maps the leaves of `ReceiveError` to HTTP and gRPC.
@@ -57,7 +60,10 @@ __all__ = [
     "SpanLedgerError",
     "Stopping",
     "TooLarge",
+    "TooSlow",
     "UnsupportedMedia",
+    "WrongMethod",
+    "WrongPath",
 ]
 
 
@@ -152,28 +158,21 @@ class CannotReach(SpanLedgerError):
 
 
 class QueryError(SpanLedgerError):
-    """A question about the ledger cannot be answered. `slug` names the problem in the API (`serve.problems`)."""
-
-    slug: ClassVar[str] = "query"
+    """A question about the ledger cannot be answered. `serve.problems` maps the leaves to answers of the API."""
 
 
 class BadQuery(QueryError):
     """The question is malformed: an unknown argument, a value that is none of the possible ones, wrong SQL."""
 
     exit_code = 2
-    slug = "bad-query"
 
 
 class NoMatch(QueryError):
     """There is no call, span or trace of that id."""
 
-    slug = "no-match"
-
 
 class Ambiguous(QueryError):
     """A prefix fits several ids; `matches` are some of them."""
-
-    slug = "ambiguous"
 
     def __init__(self, what: str, prefix: str, matches: Sequence[str]) -> None:
         super().__init__(f"{prefix} fits several {what}: {', '.join(matches)}. Give more digits.")
@@ -183,13 +182,9 @@ class Ambiguous(QueryError):
 class NotAllowed(QueryError):
     """The server does not answer this question to this asker."""
 
-    slug = "not-allowed"
-
 
 class QueryTimedOut(QueryError):
     """The question took longer than a server gives one; `seconds` is that time."""
-
-    slug = "timed-out"
 
     def __init__(self, seconds: float) -> None:
         super().__init__(
@@ -233,6 +228,18 @@ class UnsupportedMedia(PermanentError):
     reason = "unsupported_media"
 
 
+class WrongPath(PermanentError):
+    """No OTLP endpoint has this path."""
+
+    reason = "wrong_path"
+
+
+class WrongMethod(PermanentError):
+    """OTLP over HTTP is POST only."""
+
+    reason = "wrong_method"
+
+
 class RetryableError(ReceiveError):
     """It may succeed later: the client should send the same again. `retry_after` is in seconds."""
 
@@ -250,6 +257,12 @@ class NotStored(RetryableError):
 
     reason = "not_stored"
     retry_after = 5
+
+
+class TooSlow(RetryableError):
+    """The body did not arrive in time."""
+
+    reason = "too_slow"
 
 
 class Stopping(RetryableError):

@@ -1,0 +1,78 @@
+"""What a request of spans decodes to, and which spans cannot be taken."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from spanledger_collector.model import ReceivedSpan
+
+__all__ = ["REJECTIONS", "Decoded", "kind_of", "parent_of", "status_of"]
+
+_LATEST_NS = 2**63 - 2
+"""The last nanosecond of a signed 64-bit time, 2262-04-11; one more means infinity to DuckDB."""
+
+REJECTIONS: Mapping[str, str] = {
+    "trace_id": "the trace id is not 16 bytes, or all zero",
+    "span_id": "the span id is not 8 bytes, or all zero",
+    "parent_span_id": "the parent span id is not 8 bytes",
+    "no_start": "the start time is zero",
+    "time_range": "a time is after 2262-04-11, beyond nanoseconds in 64 bits",
+    "ends_before_start": "the end time is before the start time",
+}
+"""Why a span is rejected: the word under which it is counted, and the sentence that the client gets."""
+
+_NO_TRACE = bytes(16)
+_NO_SPAN = bytes(8)
+
+
+@dataclass(slots=True)
+class Decoded:
+    """The spans of one request that can be stored, and how many were rejected for what (a key of `REJECTIONS`)."""
+
+    spans: list[ReceivedSpan] = field(default_factory=list[ReceivedSpan])
+    rejected: dict[str, int] = field(default_factory=dict[str, int])
+
+    def take(self, span: ReceivedSpan) -> None:
+        """Take a span as it was sent, or count why not."""
+        reason = _rejection(span)
+        if reason is None:
+            self.spans.append(span)
+        else:
+            self.rejected[reason] = self.rejected.get(reason, 0) + 1
+
+    def explain_rejected(self) -> str:
+        """One sentence for the partial success; empty when nothing was rejected."""
+        parts = [f"{count} because {REJECTIONS[reason]}" for reason, count in sorted(self.rejected.items())]
+        return f"spans rejected: {'; '.join(parts)}" if parts else ""
+
+
+def parent_of(sent: bytes) -> bytes | None:
+    """The parent span id as sent: absent, or all zero as some emitters put it, for a root."""
+    return None if not sent or sent == _NO_SPAN else sent
+
+
+def kind_of(sent: int) -> int:
+    """The span kind, unspecified (0) for a number that we do not know."""
+    return sent if 0 <= sent <= 5 else 0
+
+
+def status_of(sent: int) -> int:
+    """The status code, unset (0) for a number that we do not know."""
+    return sent if 0 <= sent <= 2 else 0
+
+
+def _rejection(span: ReceivedSpan) -> str | None:
+    if len(span.trace_id) != 16 or span.trace_id == _NO_TRACE:
+        return "trace_id"
+    if len(span.span_id) != 8 or span.span_id == _NO_SPAN:
+        return "span_id"
+    if span.parent_span_id is not None and len(span.parent_span_id) != 8:
+        return "parent_span_id"
+    return _time_rejection(span.started_ns, span.ended_ns)
+
+
+def _time_rejection(started_ns: int, ended_ns: int) -> str | None:
+    if started_ns == 0:
+        return "no_start"
+    if started_ns > _LATEST_NS or ended_ns > _LATEST_NS:
+        return "time_range"
+    return "ends_before_start" if ended_ns < started_ns else None

@@ -1,0 +1,58 @@
+"""OTLP over gRPC."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import grpc
+import grpc.aio
+
+from spanledger_collector.errors import CannotListen, ReceiveError
+from spanledger_collector.receive.answers import ANSWERS, Encoding, error_status
+from spanledger_collector.receive.receiver import Receiver, Signal
+from spanledger_collector.settings import Address
+
+__all__ = ["start_grpc"]
+
+_Context = grpc.aio.ServicerContext[bytes, bytes]
+_Handler = grpc.GenericRpcHandler[bytes, bytes]
+_grpc: Any = grpc  # its stubs leave the makers of servers and handlers half untyped
+
+
+async def start_grpc(receiver: Receiver, address: Address) -> tuple[grpc.aio.Server, Address]:
+    """Start serving; the server and where it listens. Raises CannotListen.
+
+    The limit on messages holds before and after decompression; gRPC itself refuses what is over (RESOURCE_EXHAUSTED).
+    """
+    handlers = [_handler(receiver, signal) for signal in Signal]
+    server: grpc.aio.Server = _grpc.aio.server(
+        handlers=handlers,
+        options=[
+            ("grpc.max_receive_message_length", receiver.max_request_bytes),
+            ("grpc.so_reuseport", 0),  # otherwise a second server takes half of the first one's requests
+        ],
+    )
+    try:
+        port = server.add_insecure_port(str(address))
+    except RuntimeError as error:
+        raise CannotListen("OTLP/gRPC", str(address), "--grpc", "the address is in use or not ours") from error
+    await server.start()
+    return server, Address(address.host, port)
+
+
+def _handler(receiver: Receiver, signal: Signal) -> _Handler:
+    export = _grpc.unary_unary_rpc_method_handler(_export(receiver, signal))
+    handler: _Handler = _grpc.method_handlers_generic_handler(signal.service, {"Export": export})
+    return handler
+
+
+def _export(receiver: Receiver, signal: Signal) -> Callable[[bytes, _Context], Awaitable[bytes]]:
+    async def export(body: bytes, context: _Context) -> bytes:
+        try:
+            with receiver.counted("grpc", signal.value), receiver.budget.hold() as hold:
+                hold.grow(len(body))
+                return await receiver.export(signal, Encoding.PROTOBUF, body)
+        except ReceiveError as error:
+            details = error_status(error).SerializeToString()
+            await context.abort(ANSWERS[type(error)].grpc, str(error), (("grpc-status-details-bin", details),))
+
+    return export

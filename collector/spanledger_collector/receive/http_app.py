@@ -1,0 +1,97 @@
+"""OTLP over HTTP: an ASGI application of three endpoints."""
+
+import asyncio
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from spanledger_collector.errors import (
+    BadRequest,
+    ReceiveError,
+    RetryableError,
+    TooLarge,
+    TooSlow,
+    UnsupportedMedia,
+    WrongMethod,
+    WrongPath,
+)
+from spanledger_collector.receive.answers import ANSWERS, Encoding, error_status
+from spanledger_collector.receive.bodies import Hold, decompress
+from spanledger_collector.receive.receiver import Receiver, Signal
+
+__all__ = ["build_http_app"]
+
+_BODY_SECONDS = 30.0
+"""How long a client may take to send its body: a slow one must not hold memory for ever."""
+
+_SIGNALS = {f"/v1/{signal.value}": signal for signal in Signal}
+
+
+def build_http_app(receiver: Receiver) -> ASGIApp:
+    """The application behind the OTLP/HTTP port."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        response = await _answer(receiver, request)
+        await response(scope, receive, send)
+
+    return app
+
+
+async def _answer(receiver: Receiver, request: Request) -> Response:
+    encoding = Encoding.of(request.headers.get("content-type", ""))
+    signal = _SIGNALS.get(request.url.path)
+    try:
+        with receiver.counted("http", signal.value if signal else "none"), receiver.budget.hold() as hold:
+            signal, encoding = _checked(request, signal, encoding)
+            body = await _body(request, receiver.max_request_bytes, hold)
+            answer = await receiver.export(signal, encoding, body)
+    except ReceiveError as error:
+        return _refusal(error, encoding or Encoding.JSON)
+    return Response(answer, media_type=encoding.value)
+
+
+def _checked(request: Request, signal: Signal | None, encoding: Encoding | None) -> tuple[Signal, Encoding]:
+    if signal is None:
+        raise WrongPath(
+            f"There is nothing at {request.url.path}: OTLP/HTTP is POST {', '.join(_SIGNALS)}. "
+            "Set OTEL_EXPORTER_OTLP_ENDPOINT to this host and port without a path; the exporter adds it."
+        )
+    if request.method != "POST":
+        raise WrongMethod(f"OTLP/HTTP is POST only; this was {request.method}.")
+    if encoding is None:
+        raise UnsupportedMedia(
+            f"The content type {request.headers.get('content-type', '')!r} is not supported; "
+            f"use {' or '.join(known.value for known in Encoding)}."
+        )
+    return signal, encoding
+
+
+async def _body(request: Request, limit: int, hold: Hold) -> bytes:
+    """The body, decompressed; refused as early as it is known to be too large."""
+    if int(request.headers.get("content-length", 0)) > limit:
+        raise TooLarge(limit)
+    received = bytearray()
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            async for chunk in request.stream():
+                hold.grow(len(chunk))
+                received += chunk
+                if len(received) > limit:
+                    raise TooLarge(limit)
+    except TimeoutError as error:
+        raise TooSlow(f"The body did not arrive within {_BODY_SECONDS:.0f} s.") from error
+    except ClientDisconnect as error:
+        raise BadRequest("The client went away before its body was complete.") from error
+    body = decompress(bytes(received), request.headers.get("content-encoding", ""), limit)
+    hold.grow(max(0, len(body) - len(received)))
+    return body
+
+
+def _refusal(error: ReceiveError, encoding: Encoding) -> Response:
+    headers = {"allow": "POST"} if isinstance(error, WrongMethod) else {}
+    if isinstance(error, RetryableError):
+        headers["retry-after"] = str(error.retry_after)
+    body = encoding.encode(error_status(error))
+    return Response(body, ANSWERS[type(error)].http, headers, encoding.value)

@@ -1,0 +1,94 @@
+"""What happens to a request whatever its transport: decoded, journaled, counted, answered."""
+
+import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
+from enum import Enum
+
+from google.protobuf.message import DecodeError, Message
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+
+from spanledger_collector.errors import BadRequest, ReceiveError
+from spanledger_collector.journal import Journal
+from spanledger_collector.receive.answers import Encoding, success
+from spanledger_collector.receive.bodies import Budget
+from spanledger_collector.receive.decode import decode_traces
+from spanledger_collector.receive.decode_json import check_json, decode_traces_json
+from spanledger_collector.receive.decoded import Decoded
+from spanledger_collector.stats import Stats
+
+__all__ = ["Receiver", "Signal"]
+
+_LARGE = 1024 * 1024
+"""Bodies from this size (bytes) are decoded in a thread, so that the event loop serves others meanwhile."""
+
+
+class Signal(Enum):
+    """The signals of OTLP; the value is the last part of the path over HTTP."""
+
+    TRACES = "traces"
+    METRICS = "metrics"
+    LOGS = "logs"
+
+    @property
+    def service(self) -> str:
+        """The name of the gRPC service."""
+        singular = {"traces": "trace"}.get(self.value, self.value)
+        return f"opentelemetry.proto.collector.{singular}.v1.{singular.capitalize()}Service"
+
+
+class Receiver:
+    """Takes requests to the journal. Metrics and logs are acknowledged and counted, and nothing is read from them."""
+
+    def __init__(self, journal: Journal, stats: Stats, *, max_request_bytes: int, max_waiting_bytes: int) -> None:
+        self.max_request_bytes = max_request_bytes
+        self.budget = Budget(max(max_waiting_bytes, 2 * max_request_bytes))
+        self._journal = journal
+        self._stats = stats
+
+    @contextmanager
+    def counted(self, transport: str, signal: str) -> Generator[None, None, None]:
+        """Counts how a request ends."""
+        try:
+            yield
+        except ReceiveError as error:
+            self._stats.requests.labels(transport, signal, error.reason).inc()
+            raise
+        self._stats.requests.labels(transport, signal, "ok").inc()
+
+    async def export(self, signal: Signal, encoding: Encoding, body: bytes) -> bytes:
+        """The answer to a request, once its spans are durable. Raises ReceiveError."""
+        if len(body) < _LARGE:
+            decoded = _decode(signal, encoding, body)
+        else:
+            decoded = await asyncio.to_thread(_decode, signal, encoding, body)
+        rejected = sum(decoded.rejected.values())
+        self._stats.received.inc(len(decoded.spans) + rejected)
+        for reason, count in decoded.rejected.items():
+            self._stats.rejected.labels(reason).inc(count)
+        await self._journal.append(decoded.spans)
+        return success(rejected, decoded.explain_rejected(), encoding)
+
+
+def _decode(signal: Signal, encoding: Encoding, body: bytes) -> Decoded:
+    if signal is Signal.TRACES:
+        return decode_traces_json(body) if encoding is Encoding.JSON else decode_traces(body)
+    if encoding is Encoding.JSON:
+        check_json(body)
+    else:
+        _check_protobuf(_MESSAGES[signal], body)
+    return Decoded()
+
+
+_MESSAGES: dict[Signal, type[Message]] = {
+    Signal.METRICS: ExportMetricsServiceRequest,
+    Signal.LOGS: ExportLogsServiceRequest,
+}
+
+
+def _check_protobuf(message: type[Message], body: bytes) -> None:
+    try:
+        message.FromString(body)
+    except DecodeError as error:
+        raise BadRequest(f"The body is not an {message.__name__} in protobuf.") from error
