@@ -25,7 +25,17 @@ from spanledger_collector.ledger.queries.usage import CALLS, STATS, UNPRICED, US
 if TYPE_CHECKING:
     import duckdb
 
-__all__ = ["QUESTIONS", "QUESTION_BY_NAME", "Arguments", "Document", "Parameter", "Question", "answer", "gauges"]
+__all__ = [
+    "QUESTIONS",
+    "QUESTION_BY_NAME",
+    "STATUS",
+    "Arguments",
+    "Document",
+    "Parameter",
+    "Question",
+    "answer",
+    "gauges",
+]
 
 QUESTIONS: tuple[Question, ...] = (USAGE, STATS, CALLS, EXPLAIN, TRACE, UNPRICED, STATUS, SQL)
 QUESTION_BY_NAME: dict[str, Question] = {question.name: question for question in QUESTIONS}

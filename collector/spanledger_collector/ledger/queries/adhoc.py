@@ -102,4 +102,5 @@ SQL = Question(
     _sql,
     (Parameter("q", "The SQL statement."),),
     on_loopback_only=True,
+    posted_as="query",
 )

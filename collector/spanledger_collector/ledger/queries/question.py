@@ -43,7 +43,11 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A named query. `on_loopback_only`: only a server that other machines cannot reach answers it."""
+    """A named query.
+
+    `on_loopback_only`: only a server that other machines cannot reach answers it. `posted_as`: its one parameter may be
+    long, so that it can also be POSTed, as this field of a JSON object.
+    """
 
     name: str
     path: str
@@ -51,6 +55,7 @@ class Question:
     answer: Callable[["Reading"], Document]
     parameters: tuple[Parameter, ...] = ()
     on_loopback_only: bool = False
+    posted_as: str | None = None
 
     def parameter(self, name: str) -> Parameter | None:
         """The parameter of that name."""

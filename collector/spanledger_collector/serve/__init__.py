@@ -1,0 +1,1 @@
+"""The web port: health, metrics, the named queries, read-only SQL."""

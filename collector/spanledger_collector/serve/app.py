@@ -1,0 +1,171 @@
+"""The application behind the web port."""
+
+import json
+import os
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from html import escape
+from http import HTTPStatus
+from typing import Protocol
+
+import duckdb
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from spanledger._version import __version__
+from spanledger_collector.errors import NotAllowed, QueryError, QueryTimedOut
+from spanledger_collector.ledger.queries import QUESTIONS, STATUS, Arguments, Document, Question, answer
+from spanledger_collector.ledger.store import Ledger
+from spanledger_collector.serve.guard import Guard, is_loopback
+from spanledger_collector.serve.metrics import LedgerGauges
+from spanledger_collector.serve.openapi import openapi
+from spanledger_collector.serve.problems import failed, not_http, problem, refused
+from spanledger_collector.serve.readers import Readers
+from spanledger_collector.serve.requests import read_arguments
+from spanledger_collector.settings import Settings
+from spanledger_collector.stats import Stats
+
+__all__ = ["Served", "build_app"]
+
+
+class Served(Protocol):
+    """What the web port needs of a running server (`service_state.ServiceState` has more)."""
+
+    @property
+    def ledger(self) -> Ledger: ...
+    @property
+    def stats(self) -> Stats: ...
+    @property
+    def settings(self) -> Settings: ...
+    @property
+    def started_at(self) -> datetime: ...
+
+
+def build_app(state: Served, readers: Readers | None = None) -> Starlette:
+    """The web port of a running server; `readers` are made for its ledger where none are given."""
+    web = _Web(state, readers or Readers(state.ledger))
+    return Starlette(
+        routes=[
+            *(Route(page.path, web.endpoint(page)) for page in _PAGES),
+            *(Route(question.path, web.asked(question), methods=_methods(question)) for question in QUESTIONS),
+        ],
+        middleware=[Middleware(Guard, on_loopback=web.on_loopback)],
+        exception_handlers={QueryError: refused, HTTPException: not_http, Exception: failed},
+        lifespan=web.lifespan,
+    )
+
+
+def _methods(question: Question) -> list[str]:
+    return ["GET", "POST"] if question.posted_as else ["GET"]
+
+
+class _Web:
+    """The endpoints, over what they share."""
+
+    def __init__(self, state: Served, readers: Readers) -> None:
+        self._state = state
+        self._readers = readers
+        self._gauges = LedgerGauges(readers)
+        self.on_loopback = is_loopback(state.settings.web.host)
+
+    @asynccontextmanager
+    async def lifespan(self, _app: Starlette) -> AsyncGenerator[None]:
+        """Ends the readers with the server."""
+        yield
+        self._readers.close()
+
+    def endpoint(self, page: "_Page") -> Callable[[Request], Awaitable[Response]]:
+        """The endpoint of a path that is no question."""
+
+        async def endpoint(_request: Request) -> Response:
+            return await page.answer(self)
+
+        return endpoint
+
+    def asked(self, question: Question) -> Callable[[Request], Awaitable[Response]]:
+        """The endpoint of a question."""
+
+        async def endpoint(request: Request) -> Response:
+            if question.on_loopback_only and not self.on_loopback:
+                raise NotAllowed(
+                    f"This server can be reached from other machines, so that it does not answer {question.path}."
+                )
+            arguments = await read_arguments(request, question)
+            return Response(
+                await self._readers.run(lambda cursor: self._document(question, arguments, cursor)),
+                media_type="application/json",
+            )
+
+        return endpoint
+
+    def _document(self, question: Question, arguments: Arguments, cursor: duckdb.DuckDBPyConnection) -> bytes:
+        document = answer(question, cursor, arguments)
+        if question is STATUS:
+            document |= self._serving()
+        return json.dumps(document, ensure_ascii=False).encode()
+
+    def _serving(self) -> Document:
+        """What only a running server can say of itself."""
+        return {
+            "db": str(self._state.ledger.path),
+            "pid": os.getpid(),
+            "version": __version__,
+            "started_at": self._state.started_at.isoformat().replace("+00:00", "Z"),
+            "counters": self._state.stats.snapshot(),
+        }
+
+    async def index(self) -> Response:
+        """A plain page of links."""
+        paths = {question.path: question.help for question in QUESTIONS} | {page.path: page.help for page in _PAGES}
+        items = "".join(
+            f'<li><a href="{escape(path)}">{escape(path)}</a> {escape(text)}</li>' for path, text in paths.items()
+        )
+        return HTMLResponse(
+            f"<!doctype html><title>SpanLedger</title><h1>SpanLedger {__version__}</h1><ul>{items}</ul>"
+        )
+
+    async def alive(self) -> Response:
+        """The process runs and its event loop turns."""
+        return PlainTextResponse("ok\n")
+
+    async def ready(self) -> Response:
+        """The ledger answers."""
+        try:
+            await self._readers.run(lambda cursor: cursor.execute("SELECT 1").fetchall())
+        except (QueryTimedOut, duckdb.Error) as error:
+            return problem(HTTPStatus.SERVICE_UNAVAILABLE, f"The ledger does not answer: {error}")
+        return PlainTextResponse("ready\n")
+
+    async def metrics(self) -> Response:
+        """Counters of the process, then gauges over the ledger."""
+        counters = await self._readers.run(lambda _: generate_latest(self._state.stats.registry))
+        return Response(counters + await self._gauges.text(), media_type=CONTENT_TYPE_LATEST)
+
+    async def description(self) -> Response:
+        """The API in OpenAPI's words."""
+        return JSONResponse(openapi(QUESTIONS, {page.path: page.help for page in _PAGES}))
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """A path that is no question."""
+
+    path: str
+    help: str
+    answer: Callable[[_Web], Awaitable[Response]]
+
+
+_PAGES = (
+    _Page("/", "This page.", _Web.index),
+    _Page("/healthz", "Whether the process is alive.", _Web.alive),
+    _Page("/readyz", "Whether the ledger answers.", _Web.ready),
+    _Page("/metrics", "Counters and gauges for Prometheus.", _Web.metrics),
+    _Page("/openapi.json", "This API, described.", _Web.description),
+)

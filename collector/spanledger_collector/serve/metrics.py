@@ -1,0 +1,61 @@
+"""`/metrics`: gauges over the ledger, beside what the process counted. For alerts; whoever wants the ledger asks it."""
+
+import time
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from spanledger_collector.ledger.queries import Document, gauges
+from spanledger_collector.serve.readers import Readers
+
+__all__ = ["LedgerGauges"]
+
+_LABELS = ("provider", "model", "usage_status", "price_status")
+_FRESH_SECONDS = 10.0
+"""How often scrapes may make the server read the ledger."""
+
+
+class LedgerGauges:
+    """Calls, tokens and known cost of the ledger as Prometheus text, read at most every ten seconds."""
+
+    def __init__(self, readers: Readers) -> None:
+        self._readers = readers
+        self._text = b""
+        self._read_at: float | None = None
+
+    async def text(self) -> bytes:
+        """The gauges in the text format. Raises QueryTimedOut."""
+        if self._read_at is None or time.monotonic() - self._read_at > _FRESH_SECONDS:
+            self._text = _exposed(await self._readers.run(gauges))
+            self._read_at = time.monotonic()
+        return self._text
+
+
+class _Families(Collector):
+    def __init__(self, rows: Sequence[Document]) -> None:
+        self._rows = rows
+
+    def collect(self) -> Iterable[Metric]:
+        """Called by the registry. A sum that is not known has no sample: it is not zero."""
+        calls = GaugeMetricFamily("spanledger_ledger_calls", "Calls in the ledger", labels=_LABELS)
+        cost = GaugeMetricFamily("spanledger_ledger_cost_usd", "Known cost of the calls in the ledger", labels=_LABELS)
+        tokens = GaugeMetricFamily("spanledger_ledger_tokens", "Known tokens", labels=(*_LABELS, "direction"))
+        for row in self._rows:
+            labels = [str(row[name] or "") for name in _LABELS]
+            calls.add_metric(labels, row["calls"])
+            if row["cost_usd"] is not None:
+                cost.add_metric(labels, float(Decimal(row["cost_usd"])))  # Prometheus knows floats only
+            for direction in ("input", "output"):
+                if row[f"{direction}_tokens"] is not None:
+                    tokens.add_metric([*labels, direction], row[f"{direction}_tokens"])
+        return calls, cost, tokens
+
+
+def _exposed(rows: Sequence[Document]) -> bytes:
+    registry = CollectorRegistry()
+    registry.register(_Families(rows))
+    return generate_latest(registry)

@@ -1,0 +1,46 @@
+"""From an HTTP request to the arguments of a question."""
+
+import json
+from http import HTTPStatus
+from typing import cast
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+
+from spanledger_collector.errors import BadQuery
+from spanledger_collector.ledger.queries import Arguments, Question
+
+__all__ = ["read_arguments"]
+
+_BODY_BYTES = 1024 * 1024
+
+
+async def read_arguments(request: Request, question: Question) -> Arguments:
+    """The arguments in the path, the query string and (where the question allows it) a JSON body.
+
+    Raises BadQuery, and HTTPException for a body that is too large or no JSON.
+    """
+    arguments = {name: request.query_params.getlist(name) for name in request.query_params}
+    arguments |= {name: [str(value)] for name, value in request.path_params.items()}
+    if request.method == "POST" and question.posted_as:
+        arguments[question.parameters[0].name] = [await _posted(request, question.posted_as)]
+    return arguments
+
+
+async def _posted(request: Request, field: str) -> str:
+    # A browser sends this media type to another site only after asking, which is refused: no page can post here unseen.
+    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
+        raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send application/json")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _BODY_BYTES:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"Send at most {_BODY_BYTES} bytes")
+    try:
+        document = json.loads(bytes(body))
+    except ValueError as error:
+        raise BadQuery(f"The body is no JSON: {error}.") from error
+    text = cast("dict[str, object]", document).get(field) if isinstance(document, dict) else None
+    if not isinstance(text, str):
+        raise BadQuery(f'The body must be like {{"{field}": "..."}}.')
+    return text
