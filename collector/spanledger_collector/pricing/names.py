@@ -1,0 +1,149 @@
+"""Which model of a price book a call is billed as: strictly, by listed names and by the few forms that providers
+document.
+
+A name is a listed name or it is unknown: never the longest prefix, never the nearest neighbour, never a date that
+nobody has published. Which of a call's two names counts: the answer's (it says which model ran), except at providers
+whose request names a profile or region that the answer does not (`Provider.billed_name`); the other name is asked
+only if that one is absent.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from spanledger_collector.pricing.book import EVERY_MODEL, PriceBook
+from spanledger_collector.pricing.providers import ASSUMED_SYNONYMS, PROVIDER_BY_NAME, Provider
+
+__all__ = ["Resolved", "Unresolved", "resolve"]
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """The billing provider and model; `region` is set when the name itself said where the call ran; `dated` when the
+    name means different models at different times."""
+
+    provider: Provider
+    model: str
+    region: str | None = None
+    dated: bool = False
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unresolved:
+    """Why a name has no price: `unknown_provider:<name>`, `unknown_model:<name>`, `unmapped_deployment:<name>` ...
+
+    `dated` means that the answer may differ at another time.
+    """
+
+    reason: str
+    dated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A name in the form in which it may be listed, or the reason why it can only be in the user's own map."""
+
+    name: str
+    region: str | None = None
+    unmapped: str = ""
+
+
+_ARN = re.compile(r"arn:aws[\w-]*:bedrock:(?P<region>[\w-]*):\d*:(?P<kind>[\w-]+)/(?P<name>.+)")
+_VERTEX_MODEL = re.compile(r"(?:projects/[^/]+/locations/(?P<region>[^/]+)/)?publishers/[^/]+/models/(?P<name>[^/]+)")
+_VERTEX_ENDPOINT = re.compile(r"projects/[^/]+/locations/[^/]+/endpoints/[^/]+")
+_FINE_TUNED = re.compile(r"ft:(?P<base>[^:]+):.+")
+_ARNS_BY_MODEL: Final = frozenset({"foundation-model", "inference-profile"})
+
+
+def _bedrock(name: str) -> _Read:
+    """Model ids, system inference profiles, and ARNs of both (Amazon Bedrock user guide, "Supported foundation
+    models" and "Inference profiles"). What an ARN of another kind stands for is in no public list."""
+    arn = _ARN.fullmatch(name)
+    if arn is None:
+        return _Read(name)
+    if arn["kind"] in _ARNS_BY_MODEL:
+        return _Read(arn["name"], arn["region"] or None)
+    return _Read(name, arn["region"] or None, unmapped="unmapped_profile")
+
+
+def _vertex(name: str) -> _Read:
+    """`publishers/x/models/y@version`, with or without project and location (Vertex AI, "Model resource names")."""
+    if _VERTEX_ENDPOINT.fullmatch(name):
+        return _Read(name, unmapped="unmapped_endpoint")
+    path = _VERTEX_MODEL.fullmatch(name)
+    return _Read(path["name"], path["region"]) if path else _Read(name.removeprefix("models/"))
+
+
+def _gemini(name: str) -> _Read:
+    """`models/x` is the resource name of model x (Gemini API, "Models")."""
+    return _Read(name.removeprefix("models/"))
+
+
+def _openai(name: str) -> _Read:
+    """`ft:base:organisation:name:id` is billed as the fine-tuned model of its base (OpenAI, "Fine-tuning")."""
+    tuned = _FINE_TUNED.fullmatch(name)
+    return _Read(f"ft:{tuned['base']}" if tuned else name)
+
+
+def _plain(name: str) -> _Read:
+    return _Read(name)
+
+
+_FORMS: Final[Mapping[str, Callable[[str], _Read]]] = {
+    "aws.bedrock": _bedrock,
+    "gcp.vertex_ai": _vertex,
+    "gcp.gemini": _gemini,
+    "openai": _openai,
+}
+
+
+def resolve(
+    provider_name: str, request_model: str | None, response_model: str | None, book: PriceBook, at_ns: int
+) -> Resolved | Unresolved:
+    """The model that is billed, or the reason why none is known."""
+    spelled = provider_name.strip().lower()
+    provider = PROVIDER_BY_NAME.get(spelled) or Provider(spelled, "")
+    if not book.has_provider(provider.name):
+        return Unresolved(f"unknown_provider:{provider_name}")
+    flags = ("provider_assumed",) if spelled in ASSUMED_SYNONYMS else ()
+    first, second = response_model, request_model
+    if provider.billed_name == "request":
+        first, second = second, first
+    found: Resolved | Unresolved | None = None
+    if first:
+        found = _named(provider, first, book, at_ns, own_map_only=False, flags=flags)
+    elif second:
+        found = _named(provider, second, book, at_ns, own_map_only=provider.request_needs_map, flags=flags)
+    if isinstance(found, Resolved):
+        return found
+    if provider.request_needs_map and first and second:
+        mapped = _named(provider, second, book, at_ns, own_map_only=True, flags=flags)
+        if isinstance(mapped, Resolved):
+            return mapped
+    return found or _every_model(provider, book, flags) or Unresolved("unknown_model:")
+
+
+def _named(
+    provider: Provider, name: str, book: PriceBook, at_ns: int, *, own_map_only: bool, flags: tuple[str, ...]
+) -> Resolved | Unresolved:
+    read = _FORMS.get(provider.name, _plain)(_without_own_prefix(provider, name, book, at_ns))
+    dated = book.name_is_dated(provider.name, read.name)
+    model = book.model_named(provider.name, read.name, at_ns, own_map_only=own_map_only or bool(read.unmapped))
+    if model is not None:
+        return Resolved(provider, model, read.region, dated, flags)
+    reason = read.unmapped or ("unmapped_deployment" if own_map_only else "unknown_model")
+    return _every_model(provider, book, flags) or Unresolved(f"{reason}:{name}", dated)
+
+
+def _without_own_prefix(provider: Provider, name: str, book: PriceBook, at_ns: int) -> str:
+    """Gateways write `anthropic/claude-opus-4-5` for a call to Anthropic itself. A name of *another* provider before
+    the slash stays, so that it is not found; so does one that is part of a listed name."""
+    prefix, slash, rest = name.partition("/")
+    own = slash and PROVIDER_BY_NAME.get(prefix.lower()) is provider
+    return rest if own and book.model_named(provider.name, name, at_ns) is None else name
+
+
+def _every_model(provider: Provider, book: PriceBook, flags: tuple[str, ...]) -> Resolved | None:
+    return Resolved(provider, EVERY_MODEL, None, False, flags) if book.entries_of(provider.name, EVERY_MODEL) else None

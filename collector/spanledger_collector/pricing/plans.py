@@ -1,0 +1,203 @@
+"""What a model costs under given conditions, worked out once from a book and then looked up.
+
+A `Plan` is for one model under one set of conditions. Time, total input and hours of the week choose a `Slice` of it,
+in which every meter has one rate. Both are kept in the book's memo.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_HALF_EVEN, Context, Decimal, Inexact
+from typing import Final
+
+from spanledger.meters import METER_BY_NAME
+from spanledger_collector.pricing.entries import LAYERS, PriceEntry
+from spanledger_collector.pricing.providers import Provider
+from spanledger_collector.pricing.rules import DEFAULT_TTL, FALLBACKS, QUANTITY_RULES, QuantityRule
+from spanledger_collector.pricing.scopes import Situation, mismatch, specificity
+
+__all__ = ["ANY_METER", "EXACT", "MONEY_PLACES", "Plan", "Rate", "Slice", "make_plan"]
+
+ANY_METER: Final = "*"
+"""The meter of an entry that says: this model is free, whatever it counts. Its price is 0."""
+MONEY_PLACES: Final = Decimal("1e-12")
+EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
+"""Arithmetic with room for every product of a count and a price; independent of the caller's decimal context."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """The price of a meter in a slice. `factor` is USD for one unit if that is a finite decimal of `places` places;
+    otherwise `entry.price / entry.per` is. `shown` is the same at 12 places. `dearest` bounds a meter that may hide a
+    dearer one."""
+
+    entry: PriceEntry
+    unit: str
+    factor: Decimal | None
+    places: int
+    shown: Decimal
+    flags: tuple[str, ...] = ()
+    quantity_rule: QuantityRule | None = None
+    cheapest: "Rate | None" = None
+    dearest: "Rate | None" = None
+
+
+Slice = dict[str, Rate | str]
+"""Rate of each meter asked for so far, or the reason why it has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranked:
+    entry: PriceEntry
+    rank: tuple[int, int]
+
+
+@dataclass(slots=True)
+class Plan:
+    """The prices of a model that are for a call in its situation, by meter, best first. `reasons` says why there are
+    none."""
+
+    provider: Provider
+    model: str
+    by_meter: Mapping[str, tuple[_Ranked, ...]]
+    variants: Mapping[str, tuple[PriceEntry, ...]]
+    reasons: tuple[str, ...]
+    flags: tuple[str, ...]
+    instants: tuple[int, ...]
+    thresholds: tuple[int, ...]
+    windows: tuple[PriceEntry, ...]
+    slices: dict[tuple[int, int, tuple[bool, ...]], Slice]
+
+    def slice_at(self, at_ns: int, total_input: int) -> Slice:
+        """The slice in force at a moment (ns) for a request with that many input tokens."""
+        hours = tuple(entry.window is not None and entry.window.holds(at_ns) for entry in self.windows)
+        key = (bisect_right(self.instants, at_ns), bisect_left(self.thresholds, total_input), hours)
+        found = self.slices.get(key)
+        if found is None:
+            found = self.slices[key] = {}
+        return found
+
+    def rate(self, meter: str, at_ns: int, total_input: int) -> Rate | str:
+        """The rate of a meter, or the reason why it has none."""
+        for name in _billed_as(self.provider.name, self.model, meter):
+            entry = self._best(name, at_ns, total_input)
+            if isinstance(entry, str):
+                return entry
+            if entry is not None:
+                return self._rate(meter, entry, at_ns, total_input)
+        known = any(name in self.by_meter for name in _billed_as(self.provider.name, self.model, meter))
+        return f"no_price_at_time:{meter}" if known else f"no_price_for_meter:{meter}"
+
+    def _best(self, meter: str, at_ns: int, total_input: int) -> PriceEntry | str | None:
+        """The strongest layer, then the conditions named exactly, then the highest threshold exceeded, then hours."""
+        best: PriceEntry | None = None
+        best_rank: tuple[int, ...] = ()
+        tied = False
+        for ranked in self.by_meter.get(meter, ()):
+            entry = ranked.entry
+            if not entry.active(at_ns) or (entry.above is not None and total_input <= entry.above):
+                continue
+            if entry.window is not None and not entry.window.holds(at_ns):
+                continue
+            rank = (*ranked.rank, -1 if entry.above is None else entry.above, entry.window is not None)
+            if rank > best_rank:
+                best, best_rank, tied = entry, rank, False
+            elif rank == best_rank:
+                tied = True
+        return f"ambiguous:{meter}" if tied else best
+
+    def _rate(self, meter: str, entry: PriceEntry, at_ns: int, total_input: int) -> Rate:
+        dearest_meter, flag = DEFAULT_TTL.get(meter, ("", ""))
+        dearer = self._best(dearest_meter, at_ns, total_input) if dearest_meter else None
+        if isinstance(dearer, PriceEntry):
+            return _rate_of(meter, entry, (flag,), dearer=(dearer,))
+        others = [e for e in self.variants.get(entry.meter, ()) if e.active(at_ns) and e.layer == entry.layer]
+        return _rate_of(meter, entry, cheaper=others, dearer=others)
+
+
+def _rate_of(
+    meter: str,
+    entry: PriceEntry,
+    flags: tuple[str, ...] = (),
+    *,
+    cheaper: Sequence[PriceEntry] = (),
+    dearer: Sequence[PriceEntry] = (),
+) -> Rate:
+    factor, shown = _unit_price(entry)
+    low = min(cheaper, key=lambda e: e.price / e.per, default=None)
+    high = max(dearer, key=lambda e: e.price / e.per, default=None)
+    rule = next((r for r in QUANTITY_RULES if r.provider == entry.provider and r.unit == entry.unit), None)
+    return Rate(
+        entry=entry,
+        unit=entry.unit or (METER_BY_NAME[meter].unit if meter in METER_BY_NAME else "unit"),
+        factor=factor,
+        places=0 if factor is None else _places(factor),
+        shown=shown,
+        flags=flags if factor is not None and factor == shown else (*flags, "unit_price_rounded"),
+        quantity_rule=rule,
+        cheapest=_rate_of(meter, low) if low else None,
+        dearest=_rate_of(meter, high) if high else None,
+    )
+
+
+def _unit_price(entry: PriceEntry) -> tuple[Decimal | None, Decimal]:
+    """USD for one unit, exactly (or `None` where no finite decimal is), and at 12 places."""
+    context = EXACT.copy()
+    context.clear_flags()
+    quotient = context.divide(entry.price, entry.per)
+    exact = not context.flags[Inexact]
+    return (quotient if exact else None), quotient.quantize(MONEY_PLACES, context=EXACT)
+
+
+def _places(value: Decimal) -> int:
+    exponent = value.as_tuple().exponent
+    return -exponent if isinstance(exponent, int) and exponent < 0 else 0
+
+
+def _billed_as(provider: str, model: str, meter: str) -> Iterator[str]:
+    yield meter
+    for rule in FALLBACKS:
+        here = not rule.providers or provider in rule.providers
+        if rule.meter == meter and here and _model_name(model).startswith(rule.models):
+            yield rule.priced_as
+    yield ANY_METER
+
+
+def _model_name(model: str) -> str:
+    """The model's own name in an id of Amazon Bedrock: `us.anthropic.claude-...` is `claude-...`."""
+    return model.rpartition("anthropic.")[2]
+
+
+def make_plan(provider: Provider, model: str, entries: tuple[PriceEntry, ...], at: Situation) -> Plan:
+    """Choose from a model's prices those that are for a call in this situation."""
+    by_meter: dict[str, list[_Ranked]] = {}
+    for entry in entries:
+        exact = specificity(entry, at, provider.assumes)
+        if exact is not None:
+            by_meter.setdefault(entry.meter, []).append(_Ranked(entry, (-LAYERS.index(entry.layer), exact)))
+    chosen = [ranked.entry for rows in by_meter.values() for ranked in rows]
+    dimensions = {name for entry in entries for name, value in entry.scope if value != "*"}
+    sized = "search_context_size"
+    unsaid = [dimension for dimension in at.absent if dimension.assumed and dimension.name in dimensions]
+    return Plan(
+        provider=provider,
+        model=model,
+        by_meter={meter: tuple(rows) for meter, rows in by_meter.items()},
+        variants=_sizes(entries, at) if any(dimension.name == sized for dimension in unsaid) else {},
+        reasons=() if chosen else mismatch(entries, at),
+        flags=tuple(dimension.assumed for dimension in unsaid if dimension.name != sized),
+        instants=tuple(sorted({t for e in chosen for t in (e.effective_from, e.effective_to) if t is not None})),
+        thresholds=tuple(sorted({e.above for e in chosen if e.above is not None})),
+        windows=tuple({e.window.text: e for e in chosen if e.window is not None}.values()),
+        slices={},
+    )
+
+
+def _sizes(entries: tuple[PriceEntry, ...], at: Situation) -> dict[str, tuple[PriceEntry, ...]]:
+    """By meter, the prices that differ only in the search context size that the call does not report."""
+    found: dict[str, list[PriceEntry]] = {}
+    for entry in entries:
+        size = dict(entry.scope).get("search_context_size")
+        if size is not None and specificity(entry, at, {"search_context_size": size}) is not None:
+            found.setdefault(entry.meter, []).append(entry)
+    return {meter: tuple(rows) for meter, rows in found.items()}

@@ -1,0 +1,123 @@
+"""Rules of billing that are not prices, one row each with its source. Nothing here is a guess: where no rule says how
+a meter is billed, it has a price of its own or none.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from spanledger_collector.model import Quantity
+
+__all__ = ["DEFAULT_TTL", "FALLBACKS", "IMPLICIT_REQUEST", "INPUT_METERS", "QUANTITY_RULES", "Fallback", "QuantityRule"]
+
+INPUT_METERS: Final = frozenset(
+    {
+        "input", "cache_read", "cache_write", "cache_write_5m", "cache_write_1h", "input_audio", "input_image",
+        "input_video", "cache_read_audio", "cache_read_image", "cache_read_video",
+    }
+)  # fmt: skip
+"""The disjoint meters whose sum is compared with a long-context threshold: cache reads and writes count (Anthropic,
+"Long context pricing"; Gemini API price page, "prompts > 200k tokens"; OpenAI price page, "> 272K input tokens")."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """`meter` is billed at the price of `priced_as` when the book has none of its own, at these providers (all if
+    empty) and for models whose name starts so (all if empty)."""
+
+    meter: str
+    priced_as: str
+    source: str
+    providers: frozenset[str] = frozenset()
+    models: str = ""
+
+
+_GOOGLE: Final = frozenset({"gcp.gemini", "gcp.vertex_ai"})
+_GEMINI_UNIFORM = (
+    "https://ai.google.dev/gemini-api/docs/pricing: a modality has a price of its own where the page lists one, "
+    "otherwise one price covers text, image, video and audio"
+)
+_IMAGES_ARE_TEXT = (
+    "https://developers.openai.com/api/docs/guides/images-vision: image inputs are metered and charged in tokens"
+)
+
+FALLBACKS: Final[tuple[Fallback, ...]] = (
+    Fallback(
+        "reasoning",
+        "output",
+        "https://developers.openai.com/api/docs/guides/reasoning: billed as output tokens; "
+        "https://platform.claude.com/docs/en/build-with-claude/extended-thinking: charged as output tokens; "
+        "https://ai.google.dev/gemini-api/docs/pricing: output price (including thinking tokens); "
+        "https://docs.x.ai/docs/models: reasoning tokens are billed at the completion price",
+    ),
+    Fallback(
+        "cache_write_5m",
+        "cache_write",
+        "https://platform.claude.com/docs/en/build-with-claude/prompt-caching: the default time to live is 5 minutes, "
+        "and a price for cache writes without a time is that one",
+    ),
+    Fallback("input_image", "input", _IMAGES_ARE_TEXT, frozenset({"openai", "azure.ai.openai"})),
+    Fallback(
+        "input_image",
+        "input",
+        "https://platform.claude.com/docs/en/build-with-claude/vision: each image counts towards input tokens",
+        frozenset({"anthropic", "aws.bedrock", "gcp.vertex_ai"}),
+        "claude",
+    ),
+    Fallback("input_image", "input", _GEMINI_UNIFORM, _GOOGLE, "gemini"),
+    Fallback("input_audio", "input", _GEMINI_UNIFORM, _GOOGLE, "gemini"),
+    Fallback("input_video", "input", _GEMINI_UNIFORM, _GOOGLE, "gemini"),
+    Fallback("cache_read_image", "cache_read", _GEMINI_UNIFORM, _GOOGLE, "gemini"),
+    Fallback("cache_read_audio", "cache_read", _GEMINI_UNIFORM, _GOOGLE, "gemini"),
+    Fallback("cache_read_video", "cache_read", _GEMINI_UNIFORM, _GOOGLE, "gemini"),
+)
+
+DEFAULT_TTL: Final[Mapping[str, tuple[str, str]]] = {"cache_write": ("cache_write_1h", "cache_ttl_assumed_5m")}
+"""A meter that may hide a dearer one: cache writes whose time to live is not known cost as for 5 minutes (the API's
+default), at most as for 1 hour where the model has that price; the flag says which was assumed. Source: see
+`cache_write_5m` above."""
+
+IMPLICIT_REQUEST: Final = "request"
+"""A model with a price for this meter charges one for every answered call, whether or not the emitter counts it
+(https://docs.perplexity.ai/docs/getting-started/pricing: request fee)."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuantityRule:
+    """How a provider counts a meter: at least `minimum`, at most `maximum` units for each call that used any."""
+
+    provider: str
+    unit: str
+    source: str
+    minimum: int | None = None
+    maximum: int | None = None
+    flag: str = ""
+
+    def applied(self, quantity: Quantity) -> Quantity:
+        """The quantity that is billed."""
+        if self.minimum is not None and quantity < self.minimum:
+            return self.minimum
+        if self.maximum is not None and quantity > self.maximum:
+            return self.maximum
+        return quantity
+
+
+QUANTITY_RULES: Final[tuple[QuantityRule, ...]] = (
+    QuantityRule(
+        "groq",
+        "second",
+        "https://console.groq.com/docs/speech-to-text: a minimum of 10 seconds is billed for each request",
+        minimum=10,
+        flag="minimum_billed",
+    ),
+    *(
+        QuantityRule(
+            provider,
+            "grounded_prompt",
+            "https://ai.google.dev/gemini-api/docs/pricing: Gemini 2.x grounding is billed once for each prompt",
+            maximum=1,
+            flag="billed_once_per_prompt",
+        )
+        for provider in sorted(_GOOGLE)
+    ),
+)
