@@ -1,0 +1,107 @@
+"""What identifies a call: its response id where a provider gave one, and the names under which calls stay the same."""
+
+import re
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Final, NamedTuple
+
+from spanledger.meters import METER_BY_NAME, METERS, Meter
+from spanledger_collector.model import Observation, Quantity
+
+__all__ = ["INPUT_METERS", "OUTPUT_METERS", "CallIds", "Totals", "response_key", "totals_of", "wide_key"]
+
+_FAMILY_BY_ID: Final = (("msg_", "anthropic"), ("chatcmpl-", "openai"), ("cmpl-", "openai"), ("resp_", "openai"))
+"""Shapes of response ids that tell whose wire format answered, whatever the emitter calls the provider."""
+
+_FAMILIES: Final[Mapping[str, str]] = {
+    "azure.ai.openai": "openai",
+    "azure.ai.inference": "openai",
+    "groq": "openai",
+    "openrouter": "openai",
+    "deepseek": "openai",
+    "together": "openai",
+    "fireworks": "openai",
+    "gcp.gemini": "google",
+    "gcp.vertex_ai": "google",
+    "gcp.gen_ai": "google",
+}
+"""Providers that one emitter may take for another, by the wire format they share."""
+
+_MADE_BY_FRAMEWORKS: Final = ("run-", "run--", "lc_")
+"""Starts of ids that frameworks put where the provider's should be."""
+
+_RANDOM_PART: Final = re.compile(r"(?:[a-z]+[-_])?(.+)", re.DOTALL)
+_SHORTEST_RANDOM_PART: Final = 6
+_SHORTEST_NUMBER: Final = 10
+
+
+def _root(meter: Meter) -> str:
+    while meter.within is not None:
+        meter = METER_BY_NAME[meter.within]
+    return meter.name
+
+
+INPUT_METERS: Final = frozenset(meter.name for meter in METERS if _root(meter) == "input")
+OUTPUT_METERS: Final = frozenset(meter.name for meter in METERS if _root(meter) == "output")
+
+
+class Totals(NamedTuple):
+    """Inclusive token counts, the same whatever detail an emitter gives; `None` where it gives none at all."""
+
+    input: Quantity | None
+    output: Quantity | None
+
+    @property
+    def known(self) -> bool:
+        """Whether there is any token to compare."""
+        return bool(self.input) or bool(self.output)
+
+
+def totals_of(meters: Mapping[str, Quantity]) -> Totals:
+    """The inclusive totals of disjoint meters."""
+    return Totals(_sum_of(meters, INPUT_METERS), _sum_of(meters, OUTPUT_METERS))
+
+
+def _sum_of(meters: Mapping[str, Quantity], names: frozenset[str]) -> Quantity | None:
+    found = [quantity for meter, quantity in meters.items() if meter in names]
+    return sum(found) if found else None
+
+
+def response_key(observation: Observation) -> str | None:
+    """Provider family and response id, or `None` when there is no id that only one call can have.
+
+    Some local servers number their answers (`chatcmpl-417`), and frameworks make up ids for their own messages.
+    """
+    found = observation.response_id
+    if found is None or found.startswith(_MADE_BY_FRAMEWORKS):
+        return None
+    matched = _RANDOM_PART.fullmatch(found)
+    random = matched[1] if matched else found
+    if len(random) < (_SHORTEST_NUMBER if random.isdigit() else _SHORTEST_RANDOM_PART):
+        return None
+    shape = next((family for start, family in _FAMILY_BY_ID if found.startswith(start)), None)
+    family = shape or _FAMILIES.get(observation.provider, observation.provider)
+    return f"{family}\0{found}"
+
+
+def wide_key(*parts: object) -> int:
+    """64 bits that stand for the parts in an index."""
+    return int.from_bytes(blake2b("\0".join(map(str, parts)).encode(), digest_size=8).digest())
+
+
+class CallIds:
+    """Names of calls: 32 hex digits that depend on what was observed only, not on when it arrived."""
+
+    @staticmethod
+    def of_response(key: str) -> str:
+        """The call that a provider's response id names: the same whichever spans told of it."""
+        return _digest(b"response", key.encode())
+
+    @staticmethod
+    def of_span(trace_id: bytes, span_id: bytes) -> str:
+        """The call that only the believed span names."""
+        return _digest(b"span", trace_id + span_id)
+
+
+def _digest(kind: bytes, content: bytes) -> str:
+    return blake2b(content, digest_size=16, person=kind).hexdigest()

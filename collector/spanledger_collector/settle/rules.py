@@ -1,0 +1,192 @@
+"""The rules by which observations are the same call (design, section 4), each a pass over the groups found so far."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+
+from spanledger_collector.settle.groups import Group, Groups
+from spanledger_collector.settle.keys import Totals
+from spanledger_collector.settle.nodes import Node, Order, depth_first
+
+__all__ = ["join_by_path", "join_by_response", "join_twins", "mark_replays", "same_model"]
+
+
+def join_by_response(groups: Groups, candidates: Sequence[Node]) -> None:
+    """Rule 2: the same response id at the same time, or one within the other, is one call in whatever trace."""
+    by_key: dict[str, list[Node]] = defaultdict(list)
+    for node in candidates:
+        if node.response_key is not None:
+            by_key[node.response_key].append(node)
+    for key, nodes in by_key.items():
+        farthest = nodes[0]
+        for node in nodes[1:]:  # in the order of their start
+            if node.observation.started_ns <= farthest.observation.ended_ns:
+                _join(groups, farthest, node)
+            for ancestor in node.above:
+                if ancestor.response_key == key:
+                    _join(groups, ancestor, node)
+            farthest = max(farthest, node, key=lambda node: node.observation.ended_ns)
+
+
+def join_by_path(groups: Groups, candidates: Sequence[Node]) -> None:
+    """Rule 3 within a trace: the deepest span with usage on a path is the call; what encloses it tells of the same.
+
+    Deepest first, so that what lies within a span is decided before it.
+    """
+    for node in depth_first(candidates):
+        below = groups.below(node)
+        if below:
+            _place_above(groups, node, below)
+
+
+def _place_above(groups: Groups, node: Node, below: list[Group]) -> None:
+    """Decide what a candidate is to the calls within it."""
+    own = groups.of(node)
+    if own is None:
+        return
+    metered = [group for group in below if group.metered]
+    if not own.metered:
+        _cover(groups, node, own, metered or below)
+    elif not metered:
+        for group in below:
+            if all(member.observation.error_type is None for member in group.members):
+                groups.join(own, group)
+    else:
+        same = _told_again(node, metered)
+        if same is not None:
+            groups.join(own, same)
+        elif len(metered) > 1 and not _other_call(node, metered):
+            _cover(groups, node, own, metered)
+
+
+def _cover(groups: Groups, node: Node, own: Group, inner: list[Group]) -> None:
+    """Attach a span that encloses calls to them: to one as its own member, to several as what they share."""
+    if len(inner) == 1:
+        groups.join(own, inner[0])
+    elif len(own.members) == 1:
+        groups.drop(node)
+        for group in inner:
+            group.covers.append(node)
+
+
+def _told_again(node: Node, metered: list[Group]) -> Group | None:
+    """The call within a span that the span tells of again, `None` if there is none or more than one may be meant."""
+    if len(metered) == 1:
+        return None if _other_call(node, metered) else metered[0]
+    equal = [group for group in metered if any(node.totals == inner.totals for inner in group.metered_nodes())]
+    return equal[0] if len(equal) == 1 else None
+
+
+def _other_call(node: Node, metered: list[Group]) -> bool:
+    """Whether a span with usage is a call beside those within it: a stream that stays open while its reader calls.
+
+    Equal counts say the same call even where a gateway gave it another id or model name.
+    """
+    counts = [inner.totals for group in metered for inner in group.metered_nodes()]
+    if node.totals in counts or node.totals == _sum(metered):
+        return False
+    keys = set[str]().union(*(group.response_keys() for group in metered))
+    if node.response_key is not None and keys and node.response_key not in keys:
+        return True
+    return not any(same_model(node, inner) for group in metered for inner in group.metered_nodes())
+
+
+def _sum(metered: Iterable[Group]) -> Totals:
+    first = [next(group.metered_nodes()).totals for group in metered]
+    return Totals(sum(totals.input or 0 for totals in first), sum(totals.output or 0 for totals in first))
+
+
+def same_model(one: Node, other: Node) -> bool:
+    """Whether the models that two observations name may be one: equal, or one with a date appended."""
+    mine, theirs = _models(one), _models(other)
+    if not mine or not theirs:
+        return True
+    return any(a.startswith(b) or b.startswith(a) for a in mine for b in theirs)
+
+
+def _models(node: Node) -> set[str]:
+    named = (node.observation.request_model, node.observation.response_model)
+    return {name.lower().rpartition("/")[2] for name in named if name}
+
+
+def join_twins(groups: Groups, candidates: Sequence[Node]) -> None:
+    """Rule 3 across traces: two emitters in one process that saw the same model use the same tokens, one during the
+    other.
+
+    Each call of one emitter is paired with at most one of another, the closest start first.
+    """
+    by_usage: dict[tuple[object, ...], list[Node]] = defaultdict(list)
+    for node in candidates:
+        if node.twin_parts is not None:
+            by_usage[node.twin_parts].append(node)
+    pairs = [pair for nodes in by_usage.values() if len(nodes) > 1 for pair in _twins(nodes)]
+    pairs.sort(key=_closest_start)
+    for one, other in pairs:
+        mine, theirs = groups.of(one), groups.of(other)
+        if mine is None or theirs is None or mine is theirs or _both_saw(mine, theirs):
+            continue
+        groups.join(mine, theirs).flags.append("probable_duplicate")
+
+
+def _twins(nodes: list[Node]) -> Iterator[tuple[Node, Node]]:
+    for index, node in enumerate(nodes):
+        for later in nodes[index + 1 :]:
+            if later.observation.started_ns > node.observation.ended_ns:
+                break  # nodes come in the order of their start: nothing after this one starts within `node`
+            if _is_twin(node, later):
+                yield node, later
+
+
+def _closest_start(pair: tuple[Node, Node]) -> tuple[int, Order, Order]:
+    one, other = pair
+    return abs(one.observation.started_ns - other.observation.started_ns), one.order, other.order
+
+
+def _is_twin(node: Node, later: Node) -> bool:
+    one, other = node.observation, later.observation
+    if one.dialect == other.dialect or node in later.above or later in node.above:
+        return False
+    if node.response_key is not None and later.response_key is not None:
+        return False
+    within = other.ended_ns <= one.ended_ns or other.started_ns == one.started_ns
+    return within and same_model(node, later)
+
+
+def _both_saw(one: Group, other: Group) -> bool:
+    """Whether some emitter has a span of its own in both groups, or both know a response id: then they are two
+    calls."""
+    if one.response_keys() and other.response_keys():
+        return True
+    mine = {node.observation.dialect for node in one.members}
+    return any(node.observation.dialect in mine for node in other.members)
+
+
+def mark_replays(groups: Groups) -> None:
+    """Rule 2 for disjoint times: an answer that comes again with the same id and counts came from a cache, for nothing.
+
+    The earliest call with usage owns the id. One with other counts is no answer from a cache, whatever its id.
+    """
+    by_key: dict[str, list[Group]] = defaultdict(list)
+    for group in groups.all():
+        for key in group.response_keys():
+            by_key[key].append(group)
+    for key, same in by_key.items():
+        first = min(
+            (node for group in same for node in group.metered_nodes() if node.response_key == key),
+            key=lambda node: node.order,
+            default=None,
+        )
+        original = same[0] if first is None else next(group for group in same if first in group.members)
+        original.owned_keys.add(key)
+        for group in same:
+            if group is not original and (first is None or _same_usage(group, first)):
+                group.is_replay = True
+
+
+def _same_usage(group: Group, first: Node) -> bool:
+    return all(node.totals == first.totals for node in group.metered_nodes())
+
+
+def _join(groups: Groups, one: Node, other: Node) -> None:
+    mine, theirs = groups.of(one), groups.of(other)
+    if mine is not None and theirs is not None:
+        groups.join(mine, theirs)
