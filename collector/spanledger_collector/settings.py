@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
 
-__all__ = ["GRPC_DEFAULT", "HTTP_DEFAULT", "WEB_DEFAULT", "Address", "Settings"]
+__all__ = ["Address", "Settings"]
 
 
 class Address(NamedTuple):
@@ -26,10 +26,16 @@ class Address(NamedTuple):
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
+    @property
+    def url(self) -> str:
+        """The URL under which this machine reaches the address."""
+        host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
+        return f"http://{Address(host, self.port)}"
 
-GRPC_DEFAULT = Address("127.0.0.1", 4317)
-HTTP_DEFAULT = Address("127.0.0.1", 4318)
-WEB_DEFAULT = Address("127.0.0.1", 4319)
+
+_GRPC = Address("127.0.0.1", 4317)
+_HTTP = Address("127.0.0.1", 4318)
+_WEB = Address("127.0.0.1", 4319)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +43,12 @@ class Settings:
     """Settings of one server. Nothing is reachable from other machines unless the operator names such an address."""
 
     db: Path = Path("spanledger.duckdb")
-    grpc: Address = GRPC_DEFAULT
-    http: Address = HTTP_DEFAULT
-    web: Address = WEB_DEFAULT
+    grpc: Address = _GRPC
+    http: Address = _HTTP
+    web: Address = _WEB
     max_request_bytes: int = 16 * 1024 * 1024
     """The largest request body, after decompression."""
-    max_waiting_bytes: int = 128 * 1024 * 1024
+    max_waiting_bytes: int = 64 * 1024 * 1024
     """Bodies held at once, being read or waiting for the journal; more are asked to come again."""
     drain_seconds: float = 10.0
     """How long the end of the server may take to finish what was accepted and to settle it."""

@@ -108,7 +108,8 @@ class Journal:
 
     def _failed(self, batch: Sequence[_Waiting], error: Exception) -> None:
         """Tell every request to come again; one that cannot be stored must not take the others with it."""
-        if len(batch) > 1 and not isinstance(error, duckdb.IOException | duckdb.FatalException):
+        disk_or_memory = isinstance(error, duckdb.OperationalError | duckdb.FatalException)
+        if len(batch) > 1 and not disk_or_memory:
             for waiting in batch:
                 self._commit([waiting])
             return

@@ -1,25 +1,28 @@
 """OTLP over gRPC."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import grpc
 import grpc.aio
 
 from spanledger_collector.errors import CannotListen, ReceiveError
+from spanledger_collector.listening import listen
 from spanledger_collector.receive.answers import ANSWERS, Encoding, error_status
 from spanledger_collector.receive.receiver import Receiver, Signal
 from spanledger_collector.settings import Address
 
-__all__ = ["start_grpc"]
+__all__ = ["grpc_server"]
 
 _Context = grpc.aio.ServicerContext[bytes, bytes]
 _Handler = grpc.GenericRpcHandler[bytes, bytes]
 _grpc: Any = grpc  # its stubs leave the makers of servers and handlers half untyped
 
 
-async def start_grpc(receiver: Receiver, address: Address) -> tuple[grpc.aio.Server, Address]:
-    """Start serving; the server and where it listens. Raises CannotListen.
+@asynccontextmanager
+async def grpc_server(receiver: Receiver, address: Address, grace: float) -> AsyncGenerator[Address, None]:
+    """Serve; yields where. At the end running requests have `grace` seconds to finish. Raises CannotListen.
 
     The limit on messages holds before and after decompression; gRPC itself refuses what is over (RESOURCE_EXHAUSTED).
     """
@@ -34,9 +37,13 @@ async def start_grpc(receiver: Receiver, address: Address) -> tuple[grpc.aio.Ser
     try:
         port = server.add_insecure_port(str(address))
     except RuntimeError as error:
-        raise CannotListen("OTLP/gRPC", str(address), "--grpc", "the address is in use or not ours") from error
+        listen("OTLP/gRPC", address, "--grpc").close()  # says why, where the address is the trouble
+        raise CannotListen("OTLP/gRPC", str(address), "--grpc", str(error)) from error
     await server.start()
-    return server, Address(address.host, port)
+    try:
+        yield Address(address.host, port)
+    finally:
+        await server.stop(grace)
 
 
 def _handler(receiver: Receiver, signal: Signal) -> _Handler:

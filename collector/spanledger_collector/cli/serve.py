@@ -1,0 +1,65 @@
+"""`spanledger serve`: the collector."""
+
+import logging
+from pathlib import Path
+
+import click
+
+from spanledger_collector.settings import Address, Settings
+
+__all__ = ["serve"]
+
+
+class _AddressType(click.ParamType[Address]):
+    """HOST:PORT on the command line."""
+
+    name = "HOST:PORT"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Address:
+        if isinstance(value, Address):
+            return value
+        try:
+            return Address.parse(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+_ADDRESS = _AddressType()
+_DEFAULTS = Settings()
+
+
+@click.command(context_settings={"show_default": True})
+@click.option(
+    "--db",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=_DEFAULTS.db,
+    envvar="SPANLEDGER_DB",
+    help="The ledger file; made if it does not exist.",
+)
+@click.option(
+    "--grpc", type=_ADDRESS, default=_DEFAULTS.grpc, envvar="SPANLEDGER_GRPC", help="Where OTLP over gRPC arrives."
+)
+@click.option(
+    "--http", type=_ADDRESS, default=_DEFAULTS.http, envvar="SPANLEDGER_HTTP", help="Where OTLP over HTTP arrives."
+)
+@click.option(
+    "--web", type=_ADDRESS, default=_DEFAULTS.web, envvar="SPANLEDGER_WEB", help="Where questions are answered."
+)
+@click.option(
+    "--max-request-bytes",
+    type=click.IntRange(min=1024),
+    default=_DEFAULTS.max_request_bytes,
+    envvar="SPANLEDGER_MAX_REQUEST_BYTES",
+    help="The largest OTLP request, after decompression.",
+)
+def serve(db: Path, grpc: Address, http: Address, web: Address, max_request_bytes: int) -> None:
+    """Receive OpenTelemetry data, and keep the ledger of what model calls cost.
+
+    Listens on this machine only, unless an address says otherwise. SIGTERM or Ctrl-C end it after it has finished what
+    it accepted.
+    """
+    from spanledger_collector import service  # noqa: PLC0415 - DuckDB, gRPC and the web servers take a second to load
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    settings = Settings(db=db, grpc=grpc, http=http, web=web, max_request_bytes=max_request_bytes)
+    service.run(settings, click.echo)

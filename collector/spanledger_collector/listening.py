@@ -1,0 +1,68 @@
+"""Sockets that listen, the web servers behind them, and the sidecar while a server owns a ledger."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from spanledger_collector.errors import CannotListen
+from spanledger_collector.settings import Address
+from spanledger_collector.sidecar import Sidecar, sidecar_path
+
+__all__ = ["announced", "http_server", "listen"]
+
+
+def listen(what: str, address: Address, option: str) -> socket.socket:
+    """A socket bound to the address; `what` and `option` are for the message of CannotListen."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    try:
+        return socket.create_server((address.host, address.port), family=family, backlog=1024)
+    except OSError as error:
+        raise CannotListen(what, str(address), option, os.strerror(error.errno or 0)) from error
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves signals to its process: three of them live in one loop."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+@asynccontextmanager
+async def http_server(app: ASGIApp, listener: socket.socket, grace: float) -> AsyncGenerator[Address, None]:
+    """Serve the application; yields where. At the end running requests have `grace` seconds to finish."""
+    host, port = listener.getsockname()[:2]
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=int(grace),
+    )
+    server = _Server(config)
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    try:
+        yield Address(host, port)
+    finally:
+        server.should_exit = True
+        await serving
+
+
+@contextmanager
+def announced(db: Path, web: Address) -> Generator[None, None, None]:
+    """Write the sidecar of a ledger, and remove it at the end."""
+    sidecar = sidecar_path(db)
+    written = sidecar.with_name(f"{sidecar.name}.{os.getpid()}")
+    written.write_text(Sidecar(os.getpid(), web.url).text(), encoding="utf-8")
+    written.replace(sidecar)
+    try:
+        yield
+    finally:
+        sidecar.unlink(missing_ok=True)

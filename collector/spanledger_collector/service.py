@@ -1,0 +1,123 @@
+"""The server: every part put into one process, started, drained and stopped."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import duckdb
+
+from spanledger_collector import dialects
+from spanledger_collector.journal import Journal
+from spanledger_collector.ledger.settling import Settler
+from spanledger_collector.ledger.store import Ledger
+from spanledger_collector.listening import announced, http_server, listen
+from spanledger_collector.pricing import shipped_book
+from spanledger_collector.receive.grpc_server import grpc_server
+from spanledger_collector.receive.http_app import build_http_app
+from spanledger_collector.receive.receiver import Receiver
+from spanledger_collector.serve.app import build_app
+from spanledger_collector.service_state import ServiceState
+from spanledger_collector.settings import Address, Settings
+from spanledger_collector.settle_thread import SettleThread
+from spanledger_collector.stats import Stats
+
+__all__ = ["Running", "run", "serving"]
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that accepts requests, and where."""
+
+    state: ServiceState
+    grpc: Address
+    http: Address
+    web: Address
+
+    def describe(self) -> str:
+        """What the operator is told when the server is ready."""
+        return (
+            f"SpanLedger is ready. Ledger: {self.state.settings.db}\n"
+            f"  OTLP/gRPC  {self.grpc}\n"
+            f"  OTLP/HTTP  {self.http.url}\n"
+            f"  web        {self.web.url}"
+        )
+
+
+def run(settings: Settings, announce: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what was accepted. `announce` gets the message that it is ready.
+
+    Raises LedgerError and CannotListen.
+    """
+    asyncio.run(_run(settings, announce))
+
+
+async def _run(settings: Settings, announce: Callable[[str], None]) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with serving(settings) as running, AsyncExitStack() as stack:
+        stack.enter_context(announced(settings.db, running.web))
+        announce(running.describe())
+        await stop.wait()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)  # a second one ends the process at once, which loses nothing
+        _logger.info("Stopping: finishing what was accepted")
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncGenerator[Running, None]:
+    """A server for the time of a `with` block. Raises LedgerError and CannotListen.
+
+    At its end, in the reverse order of the start: accept nothing more, finish the requests that wait, commit, settle
+    what is pending, write the file and close it.
+    """
+    async with AsyncExitStack() as stack:
+        state = _start_inside(settings, stack)
+        receiver = Receiver(
+            state.journal,
+            state.stats,
+            max_request_bytes=settings.max_request_bytes,
+            max_waiting_bytes=settings.max_waiting_bytes,
+        )
+        grace = settings.drain_seconds
+        web = listen("the web port", settings.web, "--web")
+        http = listen("OTLP/HTTP", settings.http, "--http")
+        yield Running(
+            state,
+            web=await stack.enter_async_context(http_server(build_app(state), web, grace)),
+            grpc=await stack.enter_async_context(grpc_server(receiver, settings.grpc, grace)),
+            http=await stack.enter_async_context(http_server(build_http_app(receiver), http, grace)),
+        )
+
+
+def _start_inside(settings: Settings, stack: AsyncExitStack) -> ServiceState:
+    """Open the ledger and start the threads that write it."""
+    ledger = Ledger.open(settings.db)
+    stack.callback(_close, ledger)
+    stats = Stats()
+    settler = Settler(ledger, shipped_book())
+    settling = SettleThread(settler, stats)
+    stack.push_async_callback(_finish_settling, settling, settings.drain_seconds)
+    journal = Journal(ledger, stats, dialects, settling.wake)
+    stack.push_async_callback(asyncio.to_thread, journal.close)
+    return ServiceState(ledger, stats, journal, settler, settings, datetime.now(UTC))
+
+
+async def _finish_settling(settling: SettleThread, seconds: float) -> None:
+    if not await asyncio.to_thread(settling.close, seconds):
+        _logger.warning("Settling did not end within %.0f s; the next start settles the rest", seconds)
+
+
+def _close(ledger: Ledger) -> None:
+    try:
+        ledger.checkpoint()
+    except duckdb.Error as error:
+        _logger.warning("The file keeps a write-ahead log, which the next start reads: %s", error)
+    ledger.close()

@@ -1,0 +1,62 @@
+"""The thread that settles what the journal took, as soon as it is woken."""
+
+import logging
+import threading
+from typing import Protocol
+
+from spanledger_collector.stats import Stats
+
+__all__ = ["SettleThread", "Settles"]
+
+_logger = logging.getLogger(__name__)
+_RETRY_SECONDS = 5.0
+
+
+class Settles(Protocol):
+    """What the thread asks of `ledger.settling.Settler`."""
+
+    def settle_pending(self) -> int:
+        """Settle all that is pending; how many observations that was."""
+        ...
+
+
+class SettleThread:
+    """Settles at its start and after each `wake`. A failure is logged and tried again, and never stops the journal."""
+
+    def __init__(self, settler: Settles, stats: Stats) -> None:
+        self._settler = settler
+        self._stats = stats
+        self._awake = threading.Event()
+        self._awake.set()
+        self._closing = False
+        # A daemon: settling that does not end in time is cut off with the process, and done at the next start.
+        self._thread = threading.Thread(target=self._run, name="settle", daemon=True)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There is something to settle. Returns at once; may be called from any thread."""
+        self._awake.set()
+
+    def close(self, timeout: float) -> bool:
+        """Settle what is pending and end; whether that was done within `timeout` seconds."""
+        self._closing = True
+        self._awake.set()
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while not self._closing:
+            self._awake.wait()
+            self._awake.clear()
+            if not self._settled() and not self._closing:
+                self._awake.wait(_RETRY_SECONDS)
+                self._awake.set()
+
+    def _settled(self) -> bool:
+        try:
+            self._stats.settled.inc(self._settler.settle_pending())
+        except Exception:
+            self._stats.settle_failures.inc()
+            _logger.exception("Settling failed; what is pending stays in the journal and is tried again")
+            return False
+        return True
