@@ -19,7 +19,7 @@ from opentelemetry.trace import SpanKind
 
 from spanledger import semconv
 from spanledger.meters import METER_BY_NAME
-from spanledger_collector.demo.processes import Collector, collector, stop
+from spanledger_collector.demo.processes import Collector, collector
 
 SNAPSHOT_SQL = "SELECT * EXCLUDE (settled_at) FROM calls ORDER BY call_id"
 
@@ -76,12 +76,12 @@ def test_acknowledged_is_there_once_after_kill(exporter: Callable[[Collector], S
     with collector(db, log) as ledger, exporting(exporter, ledger) as sender:
         for batch in batches:
             assert sender.export(batch) is SpanExportResult.SUCCESS
-        ledger.process.send_signal(signal.SIGKILL)
-        ledger.process.wait()
+        ledger.running.process.send_signal(signal.SIGKILL)
+        ledger.running.process.wait()
 
     with collector(db, log) as ledger:
         ledger.wait_until_settled()
-        assert stop(ledger.process) == 0, log.read_text()
+        assert ledger.stop() == 0, log.read_text()
     expected = sorted(f"chatcmpl-{number:06}" for number in range(300))
     assert [row[0] for row in rows(db, "SELECT response_id FROM observations ORDER BY 1")] == expected
     assert [row[0] for row in rows(db, "SELECT response_id FROM calls ORDER BY 1")] == expected
@@ -91,7 +91,7 @@ def test_acknowledged_is_there_once_after_kill(exporter: Callable[[Collector], S
         for batch in batches:
             assert sender.export(batch) is SpanExportResult.SUCCESS
         ledger.wait_until_settled()
-        assert stop(ledger.process) == 0, log.read_text()
+        assert ledger.stop() == 0, log.read_text()
     assert rows(db, SNAPSHOT_SQL) == before
     assert rows(db, "SELECT (SELECT count(*) FROM observations), (SELECT count(*) FROM conflicts)") == [(300, 0)]
 
@@ -113,13 +113,13 @@ def test_kill_amid_a_stream_of_batches_loses_nothing_acknowledged(tmp_path: Path
         sending = Thread(target=send_until_refused)
         sending.start()
         assert enough.wait(30)
-        ledger.process.send_signal(signal.SIGKILL)  # while the other thread goes on sending
-        ledger.process.wait()
+        ledger.running.process.send_signal(signal.SIGKILL)  # while the other thread goes on sending
+        ledger.running.process.wait()
         sending.join()
 
     with collector(db, log) as ledger:
         ledger.wait_until_settled()
-        assert stop(ledger.process) == 0, log.read_text()
+        assert ledger.stop() == 0, log.read_text()
     found = [row[0] for row in rows(db, "SELECT response_id FROM calls")]
     assert len(found) == len(set(found))
     assert set(found) >= set(acknowledged)

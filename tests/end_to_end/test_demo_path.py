@@ -11,7 +11,7 @@ import pytest
 
 from spanledger_collector.demo import truth
 from spanledger_collector.demo.app_run import Transport, app_environment, run_app
-from spanledger_collector.demo.processes import collector, fetch, provider, stop
+from spanledger_collector.demo.processes import collector, fetch, provider
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 MILLION = 1_000_000
@@ -70,7 +70,7 @@ def outcome(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
                 EXAMPLES / "app.py", app_environment(transport, url, os.environ), folder / "app.log", printed.append
             )
             ledger.wait_until_settled()
-            assert stop(ledger.process) == 0, (folder / "serve.log").read_text()
+            assert ledger.stop() == 0, (folder / "serve.log").read_text()
         served = truth.served_from_documents(fetch(f"{url}/_served"))
     assert len([line for line in printed if "failed, as planned" in line]) == 2
     return Outcome(served, folder / "ledger.duckdb")

@@ -8,34 +8,56 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
 from spanledger_collector.demo.failure import DemoFailed
 
-__all__ = ["Collector", "collector", "fetch", "free_ports", "is_alive", "provider", "script", "stop", "wait_until"]
-
-T = TypeVar("T")
+__all__ = ["Collector", "Running", "collector", "fetch", "free_ports", "provider", "script", "stop"]
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 20.0
 _POLL_SECONDS = 0.05
+_TAIL_LINES = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A process whose output goes to `log`; `what` names it in messages."""
+
+    what: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    def wait_until(self, condition: Callable[[], bool], what_for: str) -> None:
+        """Return when `condition` holds. Raises `DemoFailed` if the process ends or half a minute passes before."""
+        deadline = time.monotonic() + _START_SECONDS
+        while not condition():
+            if self.process.poll() is not None:
+                raise DemoFailed(f"{self.what} ended with code {self.process.returncode}. {self._last_lines()}")
+            if time.monotonic() > deadline:
+                raise DemoFailed(f"{_START_SECONDS:g} s passed without {what_for}. {self._last_lines()}")
+            time.sleep(_POLL_SECONDS)
+
+    def _last_lines(self) -> str:
+        lines = self.log.read_text(errors="replace").splitlines()[-_TAIL_LINES:]
+        return "\n".join([f"The last lines of {self.log}:", *lines])
 
 
 @dataclass(frozen=True, slots=True)
 class Collector:
-    """A running `spanledger serve`: its addresses, its ledger file and its process."""
+    """A running `spanledger serve`: its ledger file, its addresses (HOST:PORT) and its process."""
 
     db: Path
     grpc: str
     http: str
     web: str
-    process: subprocess.Popen[bytes]
+    running: Running
 
     @property
     def url(self) -> str:
@@ -44,7 +66,11 @@ class Collector:
 
     def wait_until_settled(self) -> None:
         """Return when everything received is in the ledger. Raises `DemoFailed` after half a minute."""
-        wait_until(lambda: fetch(f"{self.url}/v1/status")["pending"] == 0, "the ledger to settle", self.process)
+        self.running.wait_until(lambda: fetch(f"{self.url}/v1/status")["pending"] == 0, "the ledger being settled")
+
+    def stop(self) -> int:
+        """Ask it to drain and end; its exit code."""
+        return stop(self.running.process)
 
 
 @contextmanager
@@ -52,11 +78,9 @@ def collector(db: Path, log: Path) -> Generator[Collector]:
     """`spanledger serve` on `db`, ready to receive on free ports; its output goes to `log`."""
     grpc, http, web = (f"127.0.0.1:{port}" for port in free_ports(3))
     command = [script("spanledger"), "serve", "--db", str(db), "--grpc", grpc, "--http", http, "--web", web]
-    with _running(command, log) as process:
-        wait_until(
-            lambda: _is_ready(f"http://{web}/readyz"), f"the collector to start (its output is in {log})", process
-        )
-        yield Collector(db, grpc, http, web, process)
+    with _started("The collector", command, log) as running:
+        running.wait_until(lambda: _is_ready(f"http://{web}/readyz"), "the collector being ready")
+        yield Collector(db, grpc, http, web, running)
 
 
 @contextmanager
@@ -65,10 +89,8 @@ def provider(examples: Path, log: Path) -> Generator[str]:
     port = free_ports(1)[0]
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, str(examples / "provider_server"), "--port", str(port)]
-    with _running(command, log) as process:
-        wait_until(
-            lambda: _is_ready(f"{url}/_served"), f"the local provider to start (its output is in {log})", process
-        )
+    with _started("The local provider", command, log) as running:
+        running.wait_until(lambda: _is_ready(f"{url}/_served"), "the local provider being ready")
         yield url
 
 
@@ -99,32 +121,10 @@ def free_ports(count: int) -> list[int]:
         return [each.getsockname()[1] for each in sockets]
 
 
-def is_alive(pid: int) -> bool:
-    """Whether there is a process of this number, ours or not."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
 def fetch(url: str) -> Any:  # noqa: ANN401 - JSON of whatever shape the address answers with
     """The JSON at a local address, proxies aside. Raises OSError if nobody answers."""
     with build_opener(ProxyHandler({})).open(url, timeout=5) as response:
         return json.load(response)
-
-
-def wait_until(condition: Callable[[], bool], what: str, process: subprocess.Popen[bytes]) -> None:
-    """Return when `condition` holds. Raises `DemoFailed` if `process` ends or half a minute passes before."""
-    deadline = time.monotonic() + _START_SECONDS
-    while not condition():
-        if process.poll() is not None:
-            raise DemoFailed(f"A process ended with code {process.returncode} while the demo waited for {what}.")
-        if time.monotonic() > deadline:
-            raise DemoFailed(f"The demo waited {_START_SECONDS:g} s for {what}, in vain.")
-        time.sleep(_POLL_SECONDS)
 
 
 def _is_ready(url: str) -> bool:
@@ -136,15 +136,13 @@ def _is_ready(url: str) -> bool:
 
 
 @contextmanager
-def _running(
-    command: Sequence[str], log: Path, env: Mapping[str, str] | None = None
-) -> Generator[subprocess.Popen[bytes]]:
+def _started(what: str, command: Sequence[str], log: Path) -> Generator[Running]:
     """A process in a session of its own, so that Ctrl-C reaches the demo only, which then stops it in order."""
     with log.open("ab") as output:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=env, start_new_session=True
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
     try:
-        yield process
+        yield Running(what, process, log)
     finally:
         stop(process)

@@ -1,6 +1,5 @@
 """The demo in order: start, run the app over both transports, compare with the truth, show, stop, ask the file."""
 
-import json
 import os
 import time
 from collections import Counter
@@ -13,7 +12,8 @@ from spanledger_collector.demo import console, truth
 from spanledger_collector.demo.app_run import Transport, app_environment, run_app
 from spanledger_collector.demo.commands import query, show
 from spanledger_collector.demo.failure import DemoFailed
-from spanledger_collector.demo.processes import Collector, collector, fetch, is_alive, provider, stop
+from spanledger_collector.demo.processes import Collector, collector, fetch, provider
+from spanledger_collector.sidecar import read_sidecar, sidecar_path
 
 __all__ = ["DemoSettings", "run"]
 
@@ -113,7 +113,7 @@ def _show_ledger(ledger: Collector) -> str:
 
 def _ask_the_file(ledger: Collector, told: str) -> None:
     console.heading("9. Stop the collector, ask the file")
-    code = stop(ledger.process)
+    code = ledger.stop()
     if code != 0:
         raise DemoFailed(f"The collector ended with code {code} when it was asked to stop.")
     console.line("collector  stopped by SIGTERM, drained, ended with 0")
@@ -127,7 +127,7 @@ def _serve_on(db: Path, directory: Path) -> None:
     with collector(db, directory / "serve.log") as ledger:
         console.line("\n--keep: a collector serves this ledger until Ctrl-C.")
         _say_where(ledger)
-        ledger.process.wait()
+        ledger.running.process.wait()
 
 
 def _say_where(ledger: Collector) -> None:
@@ -171,12 +171,28 @@ def _empty_ledger(directory: Path) -> Path:
     """A path for a fresh ledger in `directory`; the files of an earlier demo go."""
     directory.mkdir(parents=True, exist_ok=True)
     db = directory / "demo.duckdb"
-    sidecar = db.with_name(f"{db.name}.server.json")
-    if sidecar.exists() and is_alive(json.loads(sidecar.read_text())["pid"]):
+    owner = read_sidecar(db)
+    if owner is not None and is_alive(owner.pid):
         raise DemoFailed(f"A collector is running on {db}. Stop it, or name another directory with --dir.")
-    for old in (db, db.with_name(f"{db.name}.wal"), sidecar, directory / "serve.log", directory / "provider.log"):
+    for old in (
+        db,
+        db.with_name(f"{db.name}.wal"),
+        sidecar_path(db),
+        directory / "serve.log",
+        directory / "provider.log",
+    ):
         old.unlink(missing_ok=True)
     return db
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _check_keys() -> None:

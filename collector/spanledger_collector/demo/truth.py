@@ -19,7 +19,7 @@ Meters = Mapping[str, Decimal]
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """One request as the provider recorded it: `meters` None if nothing was billed, `told` if the app heard its usage."""
+    """One request as the provider recorded it; `meters` None: nothing was billed; `told`: the app heard its usage."""
 
     provider: str
     model: str
