@@ -1,12 +1,11 @@
-"""`price(call, book)`: charges, one for each meter, or the reason why there is none. Pure; decimal from count to
-amount.
+"""`price(call, book)`: charges, one for each meter, or the reason why there is none. Pure; decimal from count to amount.
 
-Each meter of a call is priced by itself: the meters are disjoint. The sum of the charges is the cost of the call to
-the last digit. A meter without a price is named, never counted as nothing.
+Each meter of a call is priced by itself: the meters are disjoint. The sum of the charges is the cost of the call to the
+last digit. A meter without a price is named, never counted as nothing.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
@@ -25,20 +24,17 @@ _MEMO_LIMIT: Final = 20_000
 _QUANTITY_LIMIT: Final = 10**12
 _AMOUNT_LIMIT: Final = Decimal(10**6)
 """What the ledger's columns hold. A single call does not use a trillion tokens or cost a million dollars."""
-_INVALID: Final = "invalid_usage"
-_PLACES: Final = 12
 
 
 def price(call: Call, book: PriceBook) -> Pricing:
-    """What `book` says of `call`: status, charges, cost and what is not certain. The same for the same arguments,
-    always."""
+    """What `book` says of `call`: status, charges, cost and what is not certain. The same for the same arguments."""
     invalid = _invalid(call)
     if invalid:
-        return _without_charges(_INVALID, invalid, book)
+        return _without_charges("invalid_usage", invalid, book)
     if call.usage_status == "unmetered" or not call.meters:
         return _without_charges("unpriced", ("unmetered",), book)
     plan = _plan(call, book)
-    if not isinstance(plan, Plan):
+    if isinstance(plan, Unresolved):
         return _without_charges("unpriced", (plan.reason,), book)
     if plan.reasons:
         return _without_charges("unpriced", plan.reasons, book, plan.flags)
@@ -46,14 +42,13 @@ def price(call: Call, book: PriceBook) -> Pricing:
 
 
 def _invalid(call: Call) -> tuple[str, ...]:
-    flagged = tuple(flag for flag in call.flags if flag.startswith(_INVALID))
-    return flagged or tuple(
-        f"impossible_quantity:{meter}" for meter, quantity in sorted(call.meters.items()) if not _possible(quantity)
-    )
-
-
-def _possible(quantity: Quantity) -> bool:
-    return Decimal(quantity).is_finite() and 0 <= quantity < _QUANTITY_LIMIT
+    """What the dialect found impossible, and counts that the ledger cannot hold."""
+    flagged = [flag for flag in call.flags if flag.startswith("invalid_usage")] if call.flags else []
+    for meter, quantity in call.meters.items():
+        finite = type(quantity) is int or Decimal(quantity).is_finite()
+        if not finite or not 0 <= quantity < _QUANTITY_LIMIT:
+            flagged.append(f"impossible_quantity:{meter}")
+    return tuple(flagged)
 
 
 def _without_charges(
@@ -83,8 +78,7 @@ def _plan_of(resolved: Resolved, call: Call, book: PriceBook) -> Plan:
     plan: Plan | None = book.memo.get(key)
     if plan is None:
         at = situation(provider, call.conditions, resolved.region)
-        plan = make_plan(provider, model, book.entries_of(provider.name, model), at)
-        plan.flags = (*resolved.flags, *plan.flags)
+        plan = make_plan(provider, model, book.entries_of(provider.name, model), at, resolved.flags)
         book.memo[key] = plan
     return plan
 
@@ -93,12 +87,13 @@ def _plan_of(resolved: Resolved, call: Call, book: PriceBook) -> Plan:
 class _Bill:
     """What has been priced so far, and how much lower or higher it may be."""
 
-    charges: list[Charge]
-    reasons: list[str]
     flags: list[str]
-    free: bool = True
+    charges: list[Charge] = field(default_factory=list[Charge])
+    reasons: list[str] = field(default_factory=list[str])
+    cost: Decimal = _ZERO
     less: Decimal = _ZERO
     more: Decimal = _ZERO
+    free: bool = True
 
 
 def _priced(call: Call, plan: Plan, book: PriceBook) -> Pricing:
@@ -108,7 +103,7 @@ def _priced(call: Call, plan: Plan, book: PriceBook) -> Pricing:
         meters = {**meters, IMPLICIT_REQUEST: 1}
     total = _total_input(meters) if plan.thresholds else 0
     rates = plan.slice_at(at_ns, total)
-    bill = _Bill([], [], list(plan.flags))
+    bill = _Bill([*plan.flags])
     for meter in sorted(meters):
         quantity = meters[meter]
         if not quantity:
@@ -118,34 +113,35 @@ def _priced(call: Call, plan: Plan, book: PriceBook) -> Pricing:
             rate = rates[meter] = plan.rate(meter, at_ns, total)
         if isinstance(rate, str):
             bill.reasons.append(rate)
+        elif rate.plain and type(quantity) is int:
+            amount = EXACT.multiply(rate.unit_price, quantity)
+            bill.charges.append(Charge(meter, quantity, rate.unit, rate.shown, amount, rate.entry.entry_id))
+            bill.cost = EXACT.add(bill.cost, amount)
         else:
-            _add(bill, meter, quantity, rate)
+            _add_special(bill, meter, quantity, rate)
+        bill.free = bill.free and not isinstance(rate, str) and rate.free
     if "cache_inclusion_unknown" in call.flags:
         _bound_cache_reading(bill, rates.get("input"), meters)
-    return _result(bill, free=bill.free and ANY_METER in plan.by_meter, book=book)
+    return _result(bill, book, free=bill.free and ANY_METER in plan.by_meter)
 
 
 def _total_input(meters: Mapping[str, Quantity]) -> int:
     return int(sum(quantity for meter, quantity in meters.items() if meter in INPUT_METERS))
 
 
-def _add(bill: _Bill, meter: str, quantity: Quantity, rate: Rate) -> None:
+def _add_special(bill: _Bill, meter: str, quantity: Quantity, rate: Rate) -> None:
+    """Add a charge that needs more than a product: a rule about the count, rounding, bounds or a flag."""
     rule = rate.quantity_rule
-    if rule is not None:
-        counted = rule.applied(quantity)
-        if counted != quantity:
-            quantity = counted
-            bill.flags.append(rule.flag)
-    amount = _amount(rate, quantity)
-    if rate.flags:
-        bill.flags.extend(rate.flags)
-    if rate.factor is None or rate.places > _PLACES or type(quantity) is not int:
-        rounded = amount.quantize(MONEY_PLACES, context=EXACT)
-        if rounded != amount:
-            bill.flags.append("rounded")
-        amount = rounded
+    if rule is not None and rule.applied(quantity) != quantity:
+        quantity = rule.applied(quantity)
+        bill.flags.append(rule.flag)
+    exact = _amount(rate, quantity)
+    amount = exact.quantize(MONEY_PLACES, context=EXACT)
+    if amount != exact:
+        bill.flags.append("rounded")
+    bill.flags.extend(rate.flags)
     bill.charges.append(Charge(meter, quantity, rate.unit, rate.shown, amount, rate.entry.entry_id))
-    bill.free = bill.free and rate.entry.meter == ANY_METER
+    bill.cost = EXACT.add(bill.cost, amount)
     if rate.cheapest is not None:
         bill.less += amount - _amount(rate.cheapest, quantity)
     if rate.dearest is not None:
@@ -153,11 +149,10 @@ def _add(bill: _Bill, meter: str, quantity: Quantity, rate: Rate) -> None:
 
 
 def _amount(rate: Rate, quantity: Quantity) -> Decimal:
-    """Quantity x price, exactly wherever the price of one unit is a finite decimal."""
-    count = Decimal(quantity)
-    if rate.factor is not None:
-        return EXACT.multiply(rate.factor, count)
-    return EXACT.divide(EXACT.multiply(rate.entry.price, count), Decimal(rate.entry.per))
+    """Quantity x price, exactly wherever the price of one unit is a finite decimal, else to 60 digits."""
+    if rate.exact:
+        return EXACT.multiply(rate.unit_price, quantity)
+    return EXACT.divide(EXACT.multiply(rate.entry.price, quantity), rate.entry.per)
 
 
 def _bound_cache_reading(bill: _Bill, rate: Rate | str | None, meters: Mapping[str, Quantity]) -> None:
@@ -169,14 +164,11 @@ def _bound_cache_reading(bill: _Bill, rate: Rate | str | None, meters: Mapping[s
         bill.more += _amount(rate, cached)
 
 
-def _result(bill: _Bill, *, free: bool, book: PriceBook) -> Pricing:
-    charges = tuple(bill.charges)
-    flags = tuple(dict.fromkeys(bill.flags))
-    cost = _ZERO
-    for charge in charges:
-        cost = EXACT.add(cost, charge.amount_usd)
+def _result(bill: _Bill, book: PriceBook, *, free: bool) -> Pricing:
+    cost, charges = bill.cost, tuple(bill.charges)
+    flags = tuple(dict.fromkeys(bill.flags)) if bill.flags else ()
     if cost >= _AMOUNT_LIMIT:
-        return _without_charges(_INVALID, ("impossible_amount",), book, flags)
+        return _without_charges("invalid_usage", ("impossible_amount",), book, flags)
     low = (cost - bill.less).quantize(MONEY_PLACES, context=EXACT) if bill.less else cost
     if bill.reasons:
         status: PriceStatus = "partial" if charges else "unpriced"

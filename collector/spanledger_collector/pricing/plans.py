@@ -15,6 +15,7 @@ from spanledger_collector.pricing.entries import LAYERS, PriceEntry
 from spanledger_collector.pricing.providers import Provider
 from spanledger_collector.pricing.rules import DEFAULT_TTL, FALLBACKS, QUANTITY_RULES, QuantityRule
 from spanledger_collector.pricing.scopes import Situation, mismatch, specificity
+from spanledger_collector.pricing.windows import Window
 
 __all__ = ["ANY_METER", "EXACT", "MONEY_PLACES", "Plan", "Rate", "Slice", "make_plan"]
 
@@ -27,19 +28,21 @@ EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """The price of a meter in a slice. `factor` is USD for one unit if that is a finite decimal of `places` places;
-    otherwise `entry.price / entry.per` is. `shown` is the same at 12 places. `dearest` bounds a meter that may hide a
-    dearer one."""
+    """The price of a meter in a slice. `unit_price` is USD for one unit if that is a finite decimal (`exact`), otherwise
+    near it; `shown` is it at 12 places. `plain` means that an amount is the product and nothing else. `cheapest` and
+    `dearest` bound a price that the call does not say everything about."""
 
     entry: PriceEntry
     unit: str
-    factor: Decimal | None
-    places: int
+    unit_price: Decimal
+    exact: bool
     shown: Decimal
-    flags: tuple[str, ...] = ()
-    quantity_rule: QuantityRule | None = None
-    cheapest: "Rate | None" = None
-    dearest: "Rate | None" = None
+    flags: tuple[str, ...]
+    quantity_rule: QuantityRule | None
+    cheapest: "Rate | None"
+    dearest: "Rate | None"
+    plain: bool
+    free: bool
 
 
 Slice = dict[str, Rate | str]
@@ -65,12 +68,12 @@ class Plan:
     flags: tuple[str, ...]
     instants: tuple[int, ...]
     thresholds: tuple[int, ...]
-    windows: tuple[PriceEntry, ...]
+    windows: tuple[Window, ...]
     slices: dict[tuple[int, int, tuple[bool, ...]], Slice]
 
     def slice_at(self, at_ns: int, total_input: int) -> Slice:
         """The slice in force at a moment (ns) for a request with that many input tokens."""
-        hours = tuple(entry.window is not None and entry.window.holds(at_ns) for entry in self.windows)
+        hours = tuple([window.holds(at_ns) for window in self.windows]) if self.windows else ()
         key = (bisect_right(self.instants, at_ns), bisect_left(self.thresholds, total_input), hours)
         found = self.slices.get(key)
         if found is None:
@@ -123,35 +126,33 @@ def _rate_of(
     cheaper: Sequence[PriceEntry] = (),
     dearer: Sequence[PriceEntry] = (),
 ) -> Rate:
-    factor, shown = _unit_price(entry)
+    unit_price, exact = _unit_price(entry)
+    shown = unit_price.quantize(MONEY_PLACES, context=EXACT)
     low = min(cheaper, key=lambda e: e.price / e.per, default=None)
     high = max(dearer, key=lambda e: e.price / e.per, default=None)
     rule = next((r for r in QUANTITY_RULES if r.provider == entry.provider and r.unit == entry.unit), None)
+    all_flags = flags if exact and unit_price == shown else (*flags, "unit_price_rounded")
     return Rate(
         entry=entry,
         unit=entry.unit or (METER_BY_NAME[meter].unit if meter in METER_BY_NAME else "unit"),
-        factor=factor,
-        places=0 if factor is None else _places(factor),
+        unit_price=unit_price,
+        exact=exact,
         shown=shown,
-        flags=flags if factor is not None and factor == shown else (*flags, "unit_price_rounded"),
+        flags=all_flags,
         quantity_rule=rule,
         cheapest=_rate_of(meter, low) if low else None,
         dearest=_rate_of(meter, high) if high else None,
+        plain=exact and unit_price == shown and not (all_flags or rule or low or high),
+        free=entry.meter == ANY_METER,
     )
 
 
-def _unit_price(entry: PriceEntry) -> tuple[Decimal | None, Decimal]:
-    """USD for one unit, exactly (or `None` where no finite decimal is), and at 12 places."""
+def _unit_price(entry: PriceEntry) -> tuple[Decimal, bool]:
+    """USD for one unit to 60 digits, and whether that is exact."""
     context = EXACT.copy()
     context.clear_flags()
-    quotient = context.divide(entry.price, entry.per)
-    exact = not context.flags[Inexact]
-    return (quotient if exact else None), quotient.quantize(MONEY_PLACES, context=EXACT)
-
-
-def _places(value: Decimal) -> int:
-    exponent = value.as_tuple().exponent
-    return -exponent if isinstance(exponent, int) and exponent < 0 else 0
+    unit_price = context.divide(entry.price, entry.per)
+    return unit_price, not context.flags[Inexact]
 
 
 def _billed_as(provider: str, model: str, meter: str) -> Iterator[str]:
@@ -168,7 +169,9 @@ def _model_name(model: str) -> str:
     return model.rpartition("anthropic.")[2]
 
 
-def make_plan(provider: Provider, model: str, entries: tuple[PriceEntry, ...], at: Situation) -> Plan:
+def make_plan(
+    provider: Provider, model: str, entries: tuple[PriceEntry, ...], at: Situation, flags: tuple[str, ...]
+) -> Plan:
     """Choose from a model's prices those that are for a call in this situation."""
     by_meter: dict[str, list[_Ranked]] = {}
     for entry in entries:
@@ -185,10 +188,10 @@ def make_plan(provider: Provider, model: str, entries: tuple[PriceEntry, ...], a
         by_meter={meter: tuple(rows) for meter, rows in by_meter.items()},
         variants=_sizes(entries, at) if any(dimension.name == sized for dimension in unsaid) else {},
         reasons=() if chosen else mismatch(entries, at),
-        flags=tuple(dimension.assumed for dimension in unsaid if dimension.name != sized),
+        flags=(*flags, *(dimension.assumed for dimension in unsaid if dimension.name != sized)),
         instants=tuple(sorted({t for e in chosen for t in (e.effective_from, e.effective_to) if t is not None})),
         thresholds=tuple(sorted({e.above for e in chosen if e.above is not None})),
-        windows=tuple({e.window.text: e for e in chosen if e.window is not None}.values()),
+        windows=tuple({e.window.text: e.window for e in chosen if e.window is not None}.values()),
         slices={},
     )
 
