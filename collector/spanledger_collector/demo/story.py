@@ -172,15 +172,10 @@ def _empty_ledger(directory: Path) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     db = directory / "demo.duckdb"
     owner = read_sidecar(db)
-    if owner is not None and is_alive(owner.pid):
+    if owner is not None and _is_alive(owner.pid):
         raise DemoFailed(f"A collector is running on {db}. Stop it, or name another directory with --dir.")
-    for old in (
-        db,
-        db.with_name(f"{db.name}.wal"),
-        sidecar_path(db),
-        directory / "serve.log",
-        directory / "provider.log",
-    ):
+    logs = (directory / "serve.log", directory / "provider.log")
+    for old in (db, db.with_name(f"{db.name}.wal"), sidecar_path(db), *logs):
         old.unlink(missing_ok=True)
     return db
 
