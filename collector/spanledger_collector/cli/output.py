@@ -14,16 +14,19 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Literal, get_args
 
 import click
-from tabulate import tabulate
+from tabulate import SEPARATING_LINE, tabulate
 
 __all__ = ["Cell", "Column", "Format", "Table", "Unknown", "emit", "printable", "usd"]
 
 Format = Literal["table", "json", "csv"]
 FORMATS: tuple[Format, ...] = get_args(Format)
-Kind = Literal["text", "count", "usd", "time"]
+Kind = Literal["text", "id", "count", "usd", "exact", "time"]
+"""`id` is shortened for people; `exact` is a number shown whole; `usd` is rounded for people."""
 
 _USD_PLACES = Decimal("0.000001")
 _UNKNOWN = "—"
+_NUMBERS = ("count", "usd", "exact")
+_ID_DIGITS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,27 +42,41 @@ Cell = str | int | None | Unknown
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: `name` for machines, `title` for people; `kind` says how a cell is shown and aligned."""
+    """A column: `name` for machines, `title` for people; `kind` says how a cell is shown and aligned.
+
+    `only` leaves it to one of the two formats that show columns.
+    """
 
     name: str
     kind: Kind = "text"
     title: str = ""
+    only: Literal["table", "csv"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows to print, notes below them, and the document that JSON shows in their place."""
+    """Rows to print, and the document that JSON shows in their place.
+
+    `sums` are rows below a line, for people only, as are the `heading` and the `footnotes`. A `drawing` is what people
+    see instead of all these. `cut` says that rows are missing, whatever the format.
+    """
 
     columns: tuple[Column, ...]
     rows: Sequence[Sequence[Cell]]
-    document: Any
+    document: Any = None
+    heading: str = ""
+    sums: Sequence[Sequence[Cell]] = ()
     footnotes: Sequence[str] = ()
+    drawing: str = ""
+    cut: str | None = None
 
 
 def emit(table: Table, how: Format) -> None:
-    """Print a table in one of the formats."""
+    """Print a table in one of the formats; that it is cut goes to stderr where the format has no place for it."""
     printers = {"table": as_table, "json": as_json, "csv": as_csv}
     click.echo(printers[how](table))
+    if table.cut and how != "table":
+        click.echo(table.cut, err=True)
 
 
 def as_json(table: Table) -> str:
@@ -71,19 +88,35 @@ def as_csv(table: Table) -> str:
     """The rows under the names of their columns, with exact values."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow([column.name for column in table.columns])
-    writer.writerows([_exact(cell) for cell in row] for row in table.rows)
+    places = [place for place, column in enumerate(table.columns) if column.only != "table"]
+    writer.writerow([table.columns[place].name for place in places])
+    writer.writerows([_exact(row[place]) for place in places] for row in table.rows)
     return text.getvalue().removesuffix("\n")
 
 
 def as_table(table: Table) -> str:
-    """The rows for people, with the footnotes below."""
-    shown = [[_shown(cell, column) for cell, column in zip(row, table.columns, strict=True)] for row in table.rows]
-    titles = [column.title or column.name.replace("_", " ") for column in table.columns]
-    alignment = ["right" if column.kind in ("count", "usd") else "left" for column in table.columns]
-    lines = tabulate(shown, titles, colalign=alignment, disable_numparse=True) if shown else _empty(titles)
-    notes = "\n".join(printable(note) for note in table.footnotes)
-    return f"{lines}\n\n{notes}" if notes else lines
+    """The rows for people, with the heading above and the footnotes below."""
+    if table.drawing:
+        return table.drawing
+    notes = [printable(note) for note in (*table.footnotes, table.cut or "")]
+    blocks = (printable(table.heading), _grid(table), "\n".join(note for note in notes if note))
+    return "\n\n".join(block for block in blocks if block)
+
+
+def _grid(table: Table) -> str:
+    places = [place for place, column in enumerate(table.columns) if column.only != "csv"]
+    columns = [table.columns[place] for place in places]
+    titles = [column.title or column.name.replace("_", " ") for column in columns]
+
+    def shown(rows: Sequence[Sequence[Cell]]) -> list[list[str] | str]:
+        return [[_shown(row[place], table.columns[place]) for place in places] for row in rows]
+
+    lines = shown(table.rows) or [["(nothing)", *[""] * (len(places) - 1)]]
+    if table.sums:
+        lines += [SEPARATING_LINE, *shown(table.sums)]
+    alignment = ["right" if column.kind in _NUMBERS else "left" for column in columns]
+    text = tabulate(lines, titles, colalign=alignment, disable_numparse=True, preserve_whitespace=True)
+    return "\n".join(line.rstrip() for line in text.splitlines())
 
 
 def usd(amount: str | Decimal) -> str:
@@ -100,10 +133,6 @@ def printable(text: str) -> str:
     return "".join(
         char if unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Zl", "Zp") else repr(char)[1:-1] for char in text
     )
-
-
-def _empty(titles: Sequence[str]) -> str:
-    return f"{'  '.join(titles)}\n(nothing)"
 
 
 def _exact(cell: Cell) -> str | int:
@@ -130,5 +159,7 @@ _TEXTS: Mapping[Kind, Callable[[str], str]] = {
     "text": printable,
     "count": _grouped,
     "usd": usd,
+    "exact": printable,
+    "id": lambda digits: printable(digits[:_ID_DIGITS]),
     "time": _to_the_second,
 }

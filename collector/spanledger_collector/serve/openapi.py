@@ -35,7 +35,7 @@ def openapi(questions: Sequence[Question], others: Mapping[str, str]) -> Documen
         "info": {
             "title": "SpanLedger",
             "version": __version__,
-            "description": "Money (USD) and quantities are decimal strings, times ISO 8601 in UTC, unknown values null.",
+            "description": "Money (USD) and quantities are decimal strings, times ISO 8601 UTC, unknown values null.",
         },
         "paths": {**{question.path: _operations(question) for question in questions}, **plain},
     }

@@ -50,5 +50,12 @@ EXPLAIN = Question(
     "/v1/calls/{id}/explain",
     "One call, walked back to unit prices and to the spans it was read from.",
     _explain,
-    (Parameter("id", "The call or one of its spans, or the first six or more digits of its id.", in_path=True),),
+    (
+        Parameter(
+            "id",
+            "The call or one of its spans, or the first six or more digits of its id.",
+            metavar="CALL_OR_SPAN_ID",
+            in_path=True,
+        ),
+    ),
 )

@@ -119,7 +119,9 @@ TRACE = Question(
     "One trace as a tree of spans, with what each subtree cost.",
     _trace,
     (
-        Parameter("trace_id", "The trace, or the first six or more digits of its id.", in_path=True),
+        Parameter(
+            "trace_id", "The trace, or the first six or more digits of its id.", metavar="TRACE_ID", in_path=True
+        ),
         Parameter("limit", "At most so many spans; the sums are over all of them.", "2000", metavar="N"),
     ),
 )

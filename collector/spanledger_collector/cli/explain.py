@@ -1,0 +1,127 @@
+"""`spanledger explain`."""
+
+from spanledger_collector.cli.command import question_command
+from spanledger_collector.cli.notes import NOTHING, notes, seconds
+from spanledger_collector.cli.output import Cell, Column, Table, as_table, printable
+from spanledger_collector.ledger.queries import QUESTION_BY_NAME, Document
+
+__all__ = ["explain"]
+
+_CHARGES = (
+    Column("call_id", only="csv"),
+    Column("meter"),
+    Column("quantity", "count"),
+    Column("unit"),
+    Column("price_usd", "exact", "price USD"),
+    Column("per", "count"),
+    Column("unit_price_usd", "exact", only="csv"),
+    Column("amount_usd", "exact", "= amount USD"),
+    Column("price_entry_id", title="price entry"),
+    Column("effective_from_at", "time", "in force from (UTC)"),
+    Column("effective_to_at", "time", only="csv"),
+    Column("source"),
+)
+_SOURCES = (
+    Column("part"),
+    Column("span_id", "text", "span"),
+    Column("name"),
+    Column("scope"),
+    Column("dialect"),
+    Column("said"),
+    Column("reason", title="why"),
+)
+
+_TEXT = """One call, walked back to unit prices and to the spans it was read from.
+
+CALL_OR_SPAN_ID is the id of a call or of one of its spans, or the first six or more digits of it. Every charge is
+quantity x price / per = amount, with nothing rounded. CSV has the charges only.
+"""
+
+
+def _table(document: Document) -> Table:
+    call = document["call"]
+    return Table(
+        columns=_CHARGES,
+        rows=[_row({**charge, "call_id": call["call_id"]}, _CHARGES) for charge in document["charges"]],
+        document=document,
+        drawing="\n\n".join(block for block in _blocks(document) if block),
+    )
+
+
+def _blocks(document: Document) -> list[str]:
+    sources = Table(_SOURCES, [_row(_source(source), _SOURCES) for source in document["sources"]])
+    return [
+        "\n".join(f"{label:<11} {printable(text)}" for label, text in _facts(document["call"]) if text),
+        _charges(document),
+        _without_price(document),
+        f"Read from:\n{as_table(sources)}",
+        _history(document),
+        "\n".join(notes(document)),
+    ]
+
+
+def _facts(call: Document) -> list[tuple[str, str]]:
+    asked = f" (asked for {call['request_model']})" if call["request_model"] not in (None, call["model"]) else ""
+    who = [f"{name} {call[name]}" for name in ("user", "org", "session", "workflow", "feature") if call[name]]
+    who += [f"{name} {value}" for name, value in sorted(call["dimensions"].items())]
+    bounds = (call["cost_low_usd"], call["cost_high_usd"])
+    return [
+        ("call", f"{call['call_id']}, revision {call['revision']}"),
+        ("started", f"{call['started_at'].replace('T', ' ').removesuffix('Z')} UTC, took {seconds(call)}"),
+        ("trace", f"{call['trace_id']}, span {call['span_id']}"),
+        ("service", call["service"]),
+        ("model", f"{call['model'] or 'unknown'}{asked}, provider {call['provider']}, operation {call['operation']}"),
+        ("response", call["response_id"] or ""),
+        ("tier", call["service_tier"] or ""),
+        ("error", call["error_type"] or ""),
+        ("who", ", ".join(who)),
+        ("usage", " because ".join(filter(None, (call["usage_status"], call["usage_evidence"])))),
+        ("price", ": ".join(filter(None, (call["price_status"], "; ".join(call["price_reasons"]))))),
+        ("cost", "unknown" if call["cost_usd"] is None else f"{call['cost_usd']} USD"),
+        ("bounds", "" if None in bounds or bounds[0] == bounds[1] else f"from {bounds[0]} to {bounds[1]} USD"),
+        ("reported", f"{call['reported_cost_usd']} USD, by the provider" if call["reported_cost_usd"] else ""),
+        ("flags", ", ".join(call["flags"])),
+    ]
+
+
+def _charges(document: Document) -> str:
+    charges = document["charges"]
+    if not charges:
+        return "No charges."
+    book = f"{charges[0]['price_book_name'] or 'price book'} {document['call']['price_book'][:12]}"
+    table = Table(
+        _CHARGES,
+        [_row(charge, _CHARGES) for charge in charges],
+        sums=[_row({"meter": "sum", "amount_usd": document["charged_usd"]}, _CHARGES)],
+    )
+    return f"Charges, by {book} (quantity x price / per = amount):\n{as_table(table)}"
+
+
+def _without_price(document: Document) -> str:
+    missing = ", ".join(f"{meter['quantity']} {meter['meter']}" for meter in document["meters_without_price"])
+    return f"Counted, but without a price: {missing}." if missing else ""
+
+
+def _source(source: Document) -> Document:
+    """What one span said, and what was taken from it."""
+    scope = " ".join(filter(None, (source["scope_name"], source["scope_version"])))
+    said = ", ".join(f"{count} {meter}" for meter, count in source["meters"].items())
+    return {**source, "scope": scope, "said": said or source["usage_status"] or "nothing"}
+
+
+def _history(document: Document) -> str:
+    lines = [
+        f"Revision {old['revision']} was superseded {old['superseded_at'][:19].replace('T', ' ')} UTC: {old['reason']}"
+        for old in document["history"]
+    ]
+    return "\n".join(printable(line) for line in lines)
+
+
+def _row(values: Document, columns: tuple[Column, ...]) -> list[Cell]:
+    """Cells by the names of the columns. A charge whose price entry is not kept shows its unit price."""
+    if values.get("price_usd") is None and values.get("unit_price_usd") is not None:
+        values = {**values, "price_usd": values["unit_price_usd"], "per": 1}
+    return [values.get(column.name, NOTHING) for column in columns]
+
+
+explain = question_command(QUESTION_BY_NAME["explain"], _table, _TEXT)

@@ -1,0 +1,154 @@
+"""Where commands read from: a running server's API, or the ledger file when no server runs."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote, urlencode, urlsplit
+from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
+from urllib.response import addinfourl
+
+from spanledger_collector.errors import (
+    BadQuery,
+    CannotReach,
+    LedgerLocked,
+    LedgerMissing,
+    QueryError,
+    SpanLedgerError,
+)
+from spanledger_collector.ledger.queries import Arguments, Document, Question, answer
+from spanledger_collector.settings import Settings
+from spanledger_collector.sidecar import Sidecar, read_sidecar
+
+__all__ = ["DEFAULT_DB", "DEFAULT_URL", "Where", "ask", "fetch"]
+
+_DEFAULTS = Settings()
+DEFAULT_URL = _DEFAULTS.web.url
+DEFAULT_DB = _DEFAULTS.db
+
+_SECONDS = 60.0
+"""Longer than a server gives one question, so that its answer says what was wrong."""
+_ERRORS: Mapping[int, type[SpanLedgerError]] = {1: QueryError, 2: BadQuery, 3: CannotReach}
+_LOCAL = ("127.0.0.1", "localhost", "::1")
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """What the user named: a server, a file, or neither."""
+
+    url: str | None = None
+    db: Path | None = None
+
+
+def ask(question: Question, arguments: Arguments, where: Where) -> Document:
+    """The answer, from the server or the file that `where` names, or else from what is running or lies here.
+
+    Raises CannotReach, LedgerError and QueryError.
+    """
+    if where.url is not None:
+        return _ask_server(question, arguments, where.url)
+    if where.db is not None:
+        return _ask_file_or_its_server(question, arguments, where.db)
+    if _living_server(DEFAULT_DB):
+        return _ask_file_or_its_server(question, arguments, DEFAULT_DB)
+    try:
+        return _ask_server(question, arguments, DEFAULT_URL)
+    except CannotReach as error:
+        if not DEFAULT_DB.exists():
+            raise CannotReach(
+                f"{error} And there is no ledger {DEFAULT_DB} here. Start `spanledger serve`, or name a server "
+                "with --url or a file with --db."
+            ) from error
+    return _ask_file_or_its_server(question, arguments, DEFAULT_DB)
+
+
+def fetch(url: str, path: str, *, body: Document | None = None, seconds: float = _SECONDS) -> Document:
+    """The JSON object at a path of a server. Raises CannotReach, and QueryError where the server refuses."""
+    address = f"{_checked(url)}{path}"
+    data = None if body is None else json.dumps(body).encode()
+    request = Request(address, data, {"content-type": "application/json"} if data else {})  # noqa: S310 - checked: http(s)
+    try:
+        with _opener(url).open(request, timeout=seconds) as response:
+            return _parsed(url, response)
+    except HTTPError as error:
+        with error:
+            raise _refusal(url, _parsed(url, error)) from error
+    except (URLError, OSError) as error:
+        reason = error.reason if isinstance(error, URLError) else error
+        raise CannotReach(f"No server answers at {url}: {reason}.") from error
+
+
+def _ask_server(question: Question, arguments: Arguments, url: str) -> Document:
+    in_path = {parameter.name for parameter in question.parameters if parameter.in_path}
+    path = question.path.format(**{name: quote(arguments[name][0], safe="") for name in in_path})
+    if question.posted_as:
+        return fetch(url, path, body={question.posted_as: arguments[question.parameters[0].name][0]})
+    rest = {name: values for name, values in arguments.items() if name not in in_path}
+    return fetch(url, f"{path}?{urlencode(rest, doseq=True)}" if rest else path)
+
+
+def _ask_file_or_its_server(question: Question, arguments: Arguments, db: Path) -> Document:
+    """The server of the file answers; the file itself, where it has none that lives."""
+    sidecar = _living_server(db)
+    unreachable: CannotReach | None = None
+    if sidecar is not None:
+        try:
+            return _ask_server(question, arguments, sidecar.web)
+        except CannotReach as error:
+            unreachable = error
+    try:
+        return _ask_file(question, arguments, db)
+    except LedgerLocked as error:
+        if unreachable is None:
+            raise
+        raise CannotReach(
+            f"The ledger {db} is in use by the server of process {error.pid}, but: {unreachable}"
+        ) from error
+    except LedgerMissing:
+        if unreachable is None:
+            raise
+        raise unreachable from None
+
+
+def _living_server(db: Path) -> Sidecar | None:
+    sidecar = read_sidecar(db)
+    return sidecar if sidecar is not None and sidecar.is_alive() else None
+
+
+def _ask_file(question: Question, arguments: Arguments, db: Path) -> Document:
+    from spanledger_collector.ledger.store import Ledger  # noqa: PLC0415 - a server is asked without the extra
+
+    with Ledger.open(db, read_only=True) as ledger:
+        return answer(question, ledger.cursor(), arguments)
+
+
+def _checked(url: str) -> str:
+    """The URL without a slash at the end. Raises BadQuery for anything that is not http or https."""
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise BadQuery(f"The URL of a server is like {DEFAULT_URL}, not {url!r}.")
+    return url.rstrip("/")
+
+
+def _opener(url: str) -> OpenerDirector:
+    """Proxies are for other machines only."""
+    return build_opener(ProxyHandler({})) if urlsplit(url).hostname in _LOCAL else build_opener()
+
+
+def _parsed(url: str, response: addinfourl) -> Document:
+    if "spanledger-version" not in response.headers:
+        raise CannotReach(f"What answers at {url} is not a SpanLedger server. Name another with --url.")
+    try:
+        document = json.loads(response.read())
+    except ValueError as error:
+        raise CannotReach(f"The server at {url} answered with something that is no JSON: {error}.") from error
+    if not isinstance(document, dict):
+        raise CannotReach(f"The server at {url} answered with something that is no JSON object.")
+    return cast("Document", document)
+
+
+def _refusal(url: str, problem: Document) -> SpanLedgerError:
+    kind = _ERRORS.get(problem.get("exit_code", 1), QueryError)
+    return kind(str(problem.get("detail", f"The server at {url} refused without saying why.")))

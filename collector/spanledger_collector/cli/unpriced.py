@@ -1,0 +1,49 @@
+"""`spanledger unpriced`."""
+
+from spanledger_collector.cli.command import question_command
+from spanledger_collector.cli.notes import cut_note, notes, period_note
+from spanledger_collector.cli.output import Column, Table
+from spanledger_collector.ledger.queries import QUESTION_BY_NAME, Document
+
+__all__ = ["unpriced"]
+
+_COLUMNS = (
+    Column("provider"),
+    Column("model"),
+    Column("reasons", title="why"),
+    Column("meters", title="counted, without a price"),
+    Column("calls", "count"),
+    Column("input_tokens", "count", "input"),
+    Column("output_tokens", "count", "output"),
+    Column("unmetered_calls", "count", "unmetered"),
+    Column("first_at", "time", "first (UTC)"),
+    Column("last_at", "time", "last (UTC)", only="csv"),
+)
+
+_TEXT = """Calls without a price, by provider, model and reason.
+
+The column of meters says what was counted and has no price: those are the prices that are missing. Calls without usage
+have none, because there is nothing to price.
+"""
+
+
+def _table(document: Document) -> Table:
+    return Table(
+        columns=_COLUMNS,
+        rows=[[_words(row, column.name) for column in _COLUMNS] for row in document["rows"]],
+        document=document,
+        heading=period_note(document),
+        footnotes=notes(document, document["total"]),
+        cut=cut_note(document, "groups", document["limit"]),
+    )
+
+
+def _words(row: Document, name: str) -> str | int | None:
+    if name == "reasons":
+        return "; ".join(row["reasons"])
+    if name == "meters":
+        return ", ".join(f"{meter['meter']} {meter['quantity']}" for meter in row["meters"])
+    return row[name]
+
+
+unpriced = question_command(QUESTION_BY_NAME["unpriced"], _table, _TEXT)
