@@ -1,19 +1,19 @@
 """The demo's path with real processes, from the app's SDK calls to the priced ledger, held against the truth."""
 
-import os
-from dataclasses import dataclass
-from decimal import Decimal
-from pathlib import Path
-from typing import Any, cast
+from __future__ import annotations
 
-import duckdb
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
 import pytest
 
 from spanledger_collector.demo import truth
-from spanledger_collector.demo.app_run import Transport, app_environment, run_app
-from spanledger_collector.demo.processes import collector, fetch, provider
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.end_to_end.conftest import Outcome
+
 MILLION = 1_000_000
 
 PRICES: dict[str, dict[str, str]] = {
@@ -34,46 +34,9 @@ def cost(model: str, meters: truth.Meters) -> Decimal:
     return sum((Decimal(PRICES[model][meter]) * count / MILLION for meter, count in meters.items()), Decimal(0))
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What one run left: the provider's records and the ledger file."""
-
-    served: list[truth.Served]
-    db: Path
-
-    @property
-    def billed(self) -> list[truth.Served]:
-        return [record for record in self.served if record.meters is not None]
-
-    def rows(self, sql: str) -> list[dict[str, Any]]:
-        with duckdb.connect(str(self.db), read_only=True) as ledger:
-            asked = ledger.execute(sql)
-            names = [column[0] for column in asked.description or []]
-            return [dict(zip(names, row, strict=True)) for row in asked.fetchall()]
-
-    def count(self, sql: str) -> int:
-        [row] = self.rows(sql)
-        [value] = row.values()
-        return int(value)
-
-
 @pytest.fixture(scope="module", params=["grpc", "http/protobuf"])
-def outcome(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Outcome:
-    """One run of the app over one transport; `run_app` raises if the app fails or writes an error line to stderr."""
-    protocol = cast("str", request.param)
-    folder = tmp_path_factory.mktemp("run")
-    printed: list[str] = []
-    with provider(EXAMPLES, folder / "provider.log") as url:
-        with collector(folder / "ledger.duckdb", folder / "serve.log") as ledger:
-            transport = Transport(protocol, ledger.grpc if protocol == "grpc" else ledger.http)
-            run_app(
-                EXAMPLES / "app.py", app_environment(transport, url, os.environ), folder / "app.log", printed.append
-            )
-            ledger.wait_until_settled()
-            assert ledger.stop() == 0, (folder / "serve.log").read_text()
-        served = truth.served_from_documents(fetch(f"{url}/_served"))
-    assert len([line for line in printed if "failed, as planned" in line]) == 2
-    return Outcome(served, folder / "ledger.duckdb")
+def outcome(request: pytest.FixtureRequest, run_over: Callable[[str], Outcome]) -> Outcome:
+    return run_over(request.param)
 
 
 def test_every_served_request_is_one_call_with_the_same_counts(outcome: Outcome) -> None:
