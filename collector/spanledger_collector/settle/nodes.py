@@ -7,7 +7,7 @@ from typing import Final
 from spanledger_collector.model import Observation
 from spanledger_collector.settle.keys import Totals, response_key, totals_of
 
-__all__ = ["OVERLAP_SLACK_NS", "Identity", "Node", "Order", "depth_first", "make_nodes"]
+__all__ = ["OVERLAP_SLACK_NS", "Identity", "Node", "Order", "depth_first", "make_nodes", "node_of"]
 
 Identity = tuple[bytes, bytes]
 """Trace id and span id."""
@@ -56,7 +56,7 @@ def make_nodes(observations: Iterable[Observation], parents: Mapping[Identity, b
     for observation in observations:
         if observation.role == "ignored":
             continue
-        node = _node(observation)
+        node = node_of(observation)
         known = nodes.get(node.identity)
         # The journal keeps one content for an identity; whoever brings two gets the same answer in every order.
         if known is None or repr(observation) < repr(known.observation):
@@ -69,7 +69,8 @@ def make_nodes(observations: Iterable[Observation], parents: Mapping[Identity, b
     return ordered
 
 
-def _node(observation: Observation) -> Node:
+def node_of(observation: Observation) -> Node:
+    """The node of an observation, not linked to others."""
     metered = observation.usage_status != "unmetered" and bool(observation.meters)
     totals = totals_of(observation.meters)
     twin_parts = (observation.service, observation.service_instance, *totals) if metered and totals.known else None

@@ -171,7 +171,7 @@ def mark_replays(groups: Groups) -> None:
             by_key[key].append(group)
     for key, same in by_key.items():
         first = min(
-            (node for group in same for node in group.metered_nodes() if node.response_key == key),
+            (node for group in same for node in group.members if node.response_key == key and node.twin_parts),
             key=lambda node: node.order,
             default=None,
         )

@@ -100,7 +100,8 @@ CREATE TABLE calls (
     flags VARCHAR[] NOT NULL,
     revision INTEGER NOT NULL,
     price_book VARCHAR NOT NULL,
-    settled_at TIMESTAMP_NS NOT NULL
+    settled_at TIMESTAMP_NS NOT NULL,
+    conditions MAP(VARCHAR, VARCHAR)   -- what else a price may depend on: processing, speed, region, inference_geo ...
 );
 
 CREATE TABLE charges (
@@ -151,6 +152,9 @@ CREATE TABLE store.settle_index (
 
 -- Every id_key once: tells a response id that was never seen before from one seen long ago, without reading the index above.
 CREATE TABLE store.response_keys (id_key UBIGINT PRIMARY KEY);
+
+-- Those of them that came again at another time, as answers from a cache do.
+CREATE TABLE store.repeated_keys (id_key UBIGINT NOT NULL);
 
 -- Superseded revisions, whole, as JSON with their charges: history is read by people and by audits, never summed.
 CREATE TABLE call_history (

@@ -1,0 +1,157 @@
+"""Which observations must be settled together with new ones, found without reading the whole ledger.
+
+Every rule of settling joins observations that overlap in time (in one trace, by response id, by usage), with one
+exception: an answer from a cache repeats a response id at any later time. So the questions here are bounded by the
+times of the observations at hand; only for a response id that was seen before, at another time, is the whole index
+searched.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+import duckdb
+
+from spanledger_collector.journal.reading import decode_reading
+from spanledger_collector.ledger.arrow import Inserter, Int64, Target, Text, Time, UInt64
+from spanledger_collector.ledger.sql import query
+from spanledger_collector.model import Observation
+from spanledger_collector.settle.keys import wide_key
+from spanledger_collector.settle.nodes import OVERLAP_SLACK_NS, Identity, node_of
+
+__all__ = ["INDEX", "IndexRow", "Neighbourhood", "Neighbours", "index_row"]
+
+
+class IndexRow(NamedTuple):
+    """A row of `store.settle_index`."""
+
+    seq: Int64
+    trace_hi: UInt64
+    trace_lo: UInt64
+    span: UInt64
+    started_at: Time
+    ended_at: Time
+    id_key: UInt64 | None
+    twin_key: UInt64 | None
+    dialect: Text
+
+
+INDEX: Final = Target.of("store.settle_index", IndexRow)
+
+
+def index_row(seq: int, observation: Observation) -> IndexRow | None:
+    """What settling looks up for an observation; `None` for one that no call can come of."""
+    if observation.role == "ignored":
+        return None
+    node = node_of(observation)
+    is_candidate = observation.role == "candidate"
+    return IndexRow(
+        seq,
+        int.from_bytes(observation.trace_id[:8]),
+        int.from_bytes(observation.trace_id[8:]),
+        int.from_bytes(observation.span_id),
+        observation.started_ns,
+        observation.ended_ns,
+        wide_key(node.response_key) if is_candidate and node.response_key else None,
+        wide_key(*node.twin_parts) if is_candidate and node.twin_parts else None,
+        observation.dialect,
+    )
+
+
+@dataclass(slots=True)
+class Neighbourhood:
+    """Observations that are settled together, by `seq`. `repeated` are response ids known to come at several times, or
+    just found to; `known_repeated` those of them that are on record."""
+
+    rows: dict[int, IndexRow] = field(default_factory=dict[int, IndexRow])
+    repeated: set[int] = field(default_factory=set[int])
+    known_repeated: set[int] = field(default_factory=set[int])
+
+    def add(self, rows: Iterable[IndexRow]) -> list[IndexRow]:
+        """Add rows; those that were not there."""
+        fresh = [row for row in rows if row.seq not in self.rows]
+        self.rows.update((row.seq, row) for row in fresh)
+        return fresh
+
+    def disjoint_ids(self) -> set[int]:
+        """The response ids that came at times which do not overlap."""
+        reach: dict[int, int] = {}
+        found = set[int]()
+        for row in sorted(self.rows.values(), key=lambda row: row.started_at):
+            if row.id_key is None:
+                continue
+            if row.started_at > reach.get(row.id_key, row.started_at):
+                found.add(row.id_key)
+            reach[row.id_key] = max(row.ended_at, reach.get(row.id_key, 0))
+        return found
+
+
+class Neighbours:
+    """Asks the ledger through one cursor; the batch that it loads into the view of `INDEX` belongs to it."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, index: Inserter) -> None:
+        self._cursor = cursor
+        self._index = index
+
+    def of(self, fresh: Iterable[IndexRow], linked: Iterable[IndexRow], seen_ids: set[int]) -> Neighbourhood:
+        """Everything that new observations, and settled ones whose ancestry may have changed, have to do with.
+
+        `seen_ids` are ids known to have been seen before, whose owners are searched for in the whole index.
+        """
+        found = Neighbourhood()
+        frontier = found.add([*fresh, *linked])
+        while frontier:
+            self._index.load(frontier)
+            on_record = {key for (key,) in self._cursor.execute(query("settling.repeated_keys")).fetchall()}
+            repeated = on_record | seen_ids.intersection(row.id_key for row in frontier if row.id_key is not None)
+            known = self._rows("settling.neighbours", **_bounds(frontier), slack=OVERLAP_SLACK_NS)
+            if repeated - found.repeated:
+                known += self._rows("settling.owners", keys=sorted(repeated - found.repeated))
+            found.repeated |= repeated
+            found.known_repeated |= on_record
+            frontier = found.add(known)
+        return found
+
+    def linked(self, since_ns: int) -> tuple[list[IndexRow], int]:
+        """Settled observations in whose traces spans arrived since, and when the last of these arrived."""
+        ((arrived, first, last),) = self._cursor.execute(query("settling.arrived"), {"since": since_ns}).fetchall()
+        if arrived is None:
+            return [], since_ns
+        return self._rows("settling.linked", since=since_ns, first=first, last=last), int(arrived)
+
+    def observations(self, rows: Iterable[IndexRow], known: Mapping[int, Observation]) -> list[Observation]:
+        """The observations of the rows; those of `known` need not be read again."""
+        wanted = [row for row in rows if row.seq not in known]
+        read: list[Observation] = []
+        if wanted:
+            self._index.load(wanted)
+            bounds = {"first": min(row.seq for row in wanted), "last": max(row.seq for row in wanted)}
+            found = self._cursor.execute(query("settling.readings"), bounds).fetchall()
+            read = [decode_reading(reading) for _, reading in found]
+        return [*known.values(), *read]
+
+    def parents(self, rows: Sequence[IndexRow]) -> dict[Identity, bytes | None]:
+        """The parent of every span in the traces that have several of the rows: others need no ancestry."""
+        traces: dict[tuple[int, int], list[IndexRow]] = {}
+        for row in rows:
+            traces.setdefault((row.trace_hi, row.trace_lo), []).append(row)
+        shared = [row for trace in traces.values() if len(trace) > 1 for row in trace]
+        if not shared:
+            return {}
+        self._index.load(shared)
+        found = self._cursor.execute(query("settling.parents"), _bounds(shared)).fetchall()
+        return {
+            (high.to_bytes(8) + low.to_bytes(8), span.to_bytes(8)): None if parent is None else parent.to_bytes(8)
+            for high, low, span, parent in found
+        }
+
+    def _rows(self, name: str, **parameters: object) -> list[IndexRow]:
+        return [IndexRow._make(row) for row in self._cursor.execute(query(name), parameters).fetchall()]
+
+
+def _bounds(rows: Sequence[IndexRow]) -> dict[str, int]:
+    """The time within which whatever overlaps the rows must lie."""
+    return {
+        "first": max(0, min(row.started_at for row in rows) - OVERLAP_SLACK_NS),
+        "last": max(row.ended_at for row in rows) + OVERLAP_SLACK_NS,
+    }

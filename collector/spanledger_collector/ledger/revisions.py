@@ -1,0 +1,153 @@
+"""Writing what settling found: new calls, changed calls under a new revision, calls that turned out to be another one.
+
+What is replaced goes to `call_history` whole; `calls` and the tables beside it hold the current revision only.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+import duckdb
+
+from spanledger_collector.ledger.arrow import Inserter, Target
+from spanledger_collector.ledger.neighbours import IndexRow
+from spanledger_collector.ledger.rows import (
+    CALL_METERS,
+    CALL_SOURCES,
+    CALLS,
+    CHARGES,
+    HISTORY,
+    CallRow,
+    CallRows,
+    ChargeRow,
+    HistoryRow,
+    MeterRow,
+    SourceRow,
+    call_rows,
+    returned,
+)
+from spanledger_collector.ledger.sql import query
+from spanledger_collector.model import Call
+from spanledger_collector.pricing import PriceBook, price
+
+__all__ = ["Changes", "Revisions", "changes", "transaction"]
+
+_Row = TypeVar("_Row", ChargeRow, MeterRow, SourceRow)
+_TARGETS: Final = (CALLS, CHARGES, CALL_METERS, CALL_SOURCES, HISTORY)
+_DELETES: Final = tuple(f"settling.delete_{name}" for name in ("calls", "charges", "call_meters", "call_sources"))
+
+
+@dataclass(slots=True)
+class Changes:
+    """What must be written: `rows` of new revisions, and the stored ones that they replace, each with the reason."""
+
+    rows: list[CallRows] = field(default_factory=list[CallRows])
+    replaced: list[tuple[CallRows, str]] = field(default_factory=list[tuple[CallRows, str]])
+
+
+def changes(calls: Iterable[Call], stored: dict[str, CallRows], book: PriceBook, settled_ns: int) -> Changes:
+    """Compare settled calls with those stored under the same observations."""
+    found = Changes()
+    counted_as: dict[tuple[str, str], str] = {}
+    remaining = dict(stored)
+    for call in calls:
+        before = remaining.pop(call.call_id, None)
+        revision = 1 if before is None else before.call.revision + 1
+        rows = call_rows(call, price(call, book), revision=revision, settled_ns=settled_ns)
+        counted_as.update(((source.trace_id.hex(), source.span_id.hex()), call.call_id) for source in call.sources)
+        if before is not None and rows.says_the_same_as(before):
+            continue
+        found.rows.append(rows)
+        if before is not None:
+            found.replaced.append((before, "other spans told more of the call"))
+    for before in remaining.values():
+        now = counted_as.get((before.call.trace_id, before.call.span_id))
+        reason = "no call any more" if now is None else f"the same call as {now}, counted there"
+        found.replaced.append((before, reason))
+    return found
+
+
+class Revisions:
+    """Reads stored calls and writes changes through one cursor, within the transaction of its owner."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, index: Inserter, book: PriceBook) -> None:
+        self._cursor = cursor
+        self._index = index
+        self._book = book
+        self._inserters = {target.table: Inserter(cursor, target) for target in _TARGETS}
+
+    def close(self) -> None:
+        """Let go of the last batches."""
+        for inserter in self._inserters.values():
+            inserter.close()
+
+    def write(self, calls: Iterable[Call], known: Sequence[IndexRow]) -> None:
+        """Write what differs from the stored calls that are counted on the known observations."""
+        settled_ns = time.time_ns()
+        found = changes(calls, self._stored(known), self._book, settled_ns)
+        self._delete([rows.call for rows, _ in found.replaced])
+        self._insert(HISTORY, [_history_row(rows, reason, settled_ns) for rows, reason in found.replaced])
+        self._insert(CALLS, [rows.call for rows in found.rows])
+        self._insert(CHARGES, [row for rows in found.rows for row in rows.charges])
+        self._insert(CALL_METERS, [row for rows in found.rows for row in rows.meters])
+        self._insert(CALL_SOURCES, [row for rows in found.rows for row in rows.sources])
+
+    def _insert(self, target: Target, rows: Sequence[tuple[object, ...]]) -> None:
+        self._inserters[target.table].insert(rows)
+
+    def _delete(self, calls: Sequence[CallRow]) -> None:
+        if calls:
+            within = {"calls": [call.call_id for call in calls], **_started_within(calls)}
+            for name in _DELETES:
+                self._cursor.execute(query(name), within)
+
+    def _stored(self, known: Sequence[IndexRow]) -> dict[str, CallRows]:
+        if not known:
+            return {}
+        self._index.load(known)
+        found = self._cursor.execute(query("settling.calls"), _started_within(known)).fetchall()
+        calls = [CallRow._make(returned(CALLS, row)) for row in found]
+        if not calls:
+            return {}
+        within = {"calls": [call.call_id for call in calls], **_started_within(calls)}
+        charges = self._rows_by_call(CHARGES, ChargeRow, "settling.charges", within)
+        meters = self._rows_by_call(CALL_METERS, MeterRow, "settling.call_meters", within)
+        sources = self._rows_by_call(CALL_SOURCES, SourceRow, "settling.call_sources", within)
+        return {
+            call.call_id: CallRows(call, charges[call.call_id], meters[call.call_id], sources[call.call_id])
+            for call in calls
+        }
+
+    def _rows_by_call(
+        self, target: Target, row_type: type[_Row], name: str, parameters: dict[str, object]
+    ) -> defaultdict[str, tuple[_Row, ...]]:
+        by_call: defaultdict[str, tuple[_Row, ...]] = defaultdict(tuple)
+        for values in self._cursor.execute(query(name), parameters).fetchall():
+            row = row_type(*returned(target, values))
+            by_call[row.call_id] += (row,)
+        return by_call
+
+
+def _started_within(rows: Sequence[IndexRow] | Sequence[CallRow]) -> dict[str, object]:
+    started = [row.started_at for row in rows]
+    return {"first": min(started), "last": max(started)}
+
+
+def _history_row(rows: CallRows, reason: str, superseded_ns: int) -> HistoryRow:
+    return HistoryRow(rows.call.call_id, rows.call.revision, superseded_ns, reason, rows.body())
+
+
+@contextmanager
+def transaction(cursor: duckdb.DuckDBPyConnection) -> Generator[None]:
+    """A transaction that is committed at the end of the block, and rolled back when the block raises."""
+    cursor.begin()
+    try:
+        yield
+        cursor.commit()
+    except BaseException:
+        with suppress(duckdb.Error):  # a failed statement or COMMIT may have rolled back already
+            cursor.rollback()
+        raise
