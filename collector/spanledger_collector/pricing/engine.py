@@ -31,6 +31,8 @@ def price(call: Call, book: PriceBook) -> Pricing:
     invalid = _invalid(call)
     if invalid:
         return _without_charges("invalid_usage", invalid, book)
+    if _REPLAY in call.flags:
+        return Pricing("free", (), (), _ZERO, _ZERO, _ZERO, book.sha256)
     if call.usage_status == "unmetered" or not call.meters:
         return _without_charges("unpriced", ("unmetered",), book)
     plan = _plan(call, book)
