@@ -31,7 +31,7 @@ def price(call: Call, book: PriceBook) -> Pricing:
     invalid = _invalid(call)
     if invalid:
         return _without_charges("invalid_usage", invalid, book)
-    if _REPLAY in call.flags:
+    if "cache_replay" in call.flags:  # settling says that the answer came again from a cache: nobody is billed
         return Pricing("free", (), (), _ZERO, _ZERO, _ZERO, book.sha256)
     if call.usage_status == "unmetered" or not call.meters:
         return _without_charges("unpriced", ("unmetered",), book)
