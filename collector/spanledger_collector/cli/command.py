@@ -11,7 +11,7 @@ from spanledger_collector.cli.output import FORMATS, Table, emit
 from spanledger_collector.cli.source import DEFAULT_DB, DEFAULT_URL, Where, ask
 from spanledger_collector.ledger.queries import Arguments, Document, Parameter, Question
 
-__all__ = ["question_command", "where_of", "where_options"]
+__all__ = ["format_option", "question_command", "where_of", "where_options"]
 
 
 def where_options() -> list[click.Parameter]:

@@ -22,7 +22,7 @@ from spanledger_collector.ledger.queries import Arguments, Document, Question, a
 from spanledger_collector.settings import Settings
 from spanledger_collector.sidecar import Sidecar, read_sidecar
 
-__all__ = ["DEFAULT_DB", "DEFAULT_URL", "Where", "ask", "fetch"]
+__all__ = ["DEFAULT_DB", "DEFAULT_URL", "Where", "ask", "fetch", "server_url"]
 
 _DEFAULTS = Settings()
 DEFAULT_URL = _DEFAULTS.web.url
@@ -62,6 +62,14 @@ def ask(question: Question, arguments: Arguments, where: Where) -> Document:
                 "with --url or a file with --db."
             ) from error
     return _ask_file_or_its_server(question, arguments, DEFAULT_DB)
+
+
+def server_url(where: Where) -> str:
+    """The web port of the server that `where` names, or of the one that owns the file, or else the usual one."""
+    if where.url is not None:
+        return where.url
+    sidecar = _living_server(where.db or DEFAULT_DB)
+    return DEFAULT_URL if sidecar is None else sidecar.web
 
 
 def fetch(url: str, path: str, *, body: Document | None = None, seconds: float = _SECONDS) -> Document:

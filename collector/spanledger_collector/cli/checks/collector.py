@@ -1,0 +1,73 @@
+"""Whether a collector can be reached from here, and what has arrived there."""
+
+import socket
+from collections.abc import Mapping
+
+from spanledger_collector.cli.checks.exporting import target
+from spanledger_collector.cli.checks.finding import Finding
+from spanledger_collector.cli.notes import plural
+from spanledger_collector.cli.source import fetch
+from spanledger_collector.errors import CannotReach, SpanLedgerError
+from spanledger_collector.ledger.queries import STATUS, Document
+
+__all__ = ["check_collector"]
+
+_SECONDS = 2.0
+
+
+def check_collector(environment: Mapping[str, str], url: str) -> list[Finding]:
+    """Whether something listens where spans are sent, and what the server at `url` (its web port) says of itself."""
+    try:
+        status = fetch(url, STATUS.path, seconds=_SECONDS)
+    except CannotReach as error:
+        remedy = "Start `spanledger serve`, or name its web port with --url (or SPANLEDGER_URL)."
+        return [_listening(environment), Finding("ledger", "note", str(error), remedy)]
+    except SpanLedgerError as error:
+        return [_listening(environment), Finding("ledger", "trouble", str(error))]
+    return [_listening(environment), *_arrived(status, url)]
+
+
+def _listening(environment: Mapping[str, str]) -> Finding:
+    try:
+        exporting = target(environment)
+    except ValueError as error:
+        return Finding("export", "trouble", str(error), "Set OTEL_EXPORTER_OTLP_ENDPOINT to a URL.")
+    where = f"{exporting.host}:{exporting.port} ({exporting.protocol})"
+    try:
+        socket.create_connection((exporting.host, exporting.port), _SECONDS).close()
+    except OSError as error:
+        remedy = "Start `spanledger serve`, or set OTEL_EXPORTER_OTLP_ENDPOINT to where your collector listens."
+        return Finding("export", "trouble", f"nothing answers where spans are sent, {where}: {error}", remedy)
+    return Finding("export", "ok", f"something listens where spans are sent, {where}")
+
+
+def _arrived(status: Document, url: str) -> list[Finding]:
+    about = "ledger"
+    server = f"SpanLedger {status['version']} at {url} (process {status['pid']}) keeps {status['db']}"
+    found = [Finding(about, "ok", server)]
+    spans, observations, calls = (status[name] for name in ("spans", "observations", "calls"))
+    counts = (
+        f"{plural(spans, 'span')} arrived, {observations:,} about model calls, {plural(calls, 'call')} in the ledger"
+    )
+    if spans == 0:
+        remedy = "Run your app as `opentelemetry-instrument python app.py`, with the settings above."
+        found.append(Finding(about, "note", "no span has arrived yet", remedy))
+    elif observations == 0:
+        remedy = "Is SpanLedger installed where the app runs? Run `spanledger doctor` there."
+        found.append(Finding(about, "trouble", f"{counts}", remedy))
+    else:
+        found.append(
+            Finding(about, "ok", f"{counts}, the last span at {status['received_at'][:19].replace('T', ' ')} UTC")
+        )
+    refused = _refused(status["counters"])
+    if refused:
+        found.append(Finding(about, "trouble", f"refused since the server started: {refused}"))
+    if status["conflicts"]:
+        seen = f"{plural(status['conflicts'], 'span')} came again with another content; the first one counts"
+        found.append(Finding(about, "note", seen, "spanledger sql 'FROM conflicts'"))
+    return found
+
+
+def _refused(counters: Document) -> str:
+    rejected: Document = counters.get("spans_rejected") or {}
+    return ", ".join(f"{plural(int(count), 'span')} ({reason})" for reason, count in rejected.items() if count)

@@ -1,0 +1,78 @@
+"""Which SDK functions SpanLedger patches in the versions installed here: found by patching them in this process."""
+
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import entry_points
+
+from spanledger import _settings
+from spanledger._patching import Sdk, apply, remove
+from spanledger._report import OtherInstrumentor, PatchReport, other_instrumentors, report
+from spanledger.providers import SDKS
+from spanledger_collector.cli.checks.finding import Finding
+
+__all__ = ["check_patches"]
+
+_DONE = ("patched",)
+
+
+def check_patches() -> list[Finding]:
+    """Every SDK that SpanLedger knows, and other instrumentors that see the same ones."""
+    disabled = _settings.load().disabled_sdks
+    sdks = [sdk for sdk in SDKS if sdk.distribution not in disabled]
+    broken = {sdk.distribution: reason for sdk in sdks if (reason := _patch(sdk))}
+    try:
+        found = [_sdk(facts, broken.get(facts.sdk)) for facts in report() if facts.sdk not in disabled]
+    finally:
+        for sdk in sdks:
+            remove(sdk.points)
+    return [*_entry_point(), *found, *_others(other_instrumentors())]
+
+
+def _patch(sdk: Sdk) -> str | None:
+    """Patch an SDK as its import would; the reason if it cannot be imported."""
+    apply(sdk.points)
+    try:
+        for module in {point.module for point in sdk.points}:
+            import_module(module)
+    except ModuleNotFoundError as error:
+        return None if (error.name or "").partition(".")[0] == sdk.distribution else str(error)
+    except Exception as error:  # noqa: BLE001 - somebody else's package runs here, and whatever it raises is the finding
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def _sdk(facts: PatchReport, broken: str | None) -> Finding:
+    about = f"{facts.sdk} {facts.installed or ''}".strip()
+    if facts.installed is None:
+        return Finding(about, "note", "not installed here")
+    if broken:
+        return Finding(about, "trouble", f"cannot be imported: {broken}", f"Install {facts.sdk} again.")
+    missed = [point for point in facts.points if point.expected and point.status not in _DONE]
+    if missed:
+        reasons = "; ".join(f"{point.point} {point.status} {point.reason or ''}".strip() for point in missed)
+        return Finding(about, "trouble", f"not patched: {reasons}", f"SpanLedger knows {facts.sdk} {facts.supported}.")
+    patched = sum(point.status in _DONE for point in facts.points)
+    native = f"; its own spans ({facts.native_scope}) are used" if facts.native_scope else ""
+    seen = f"{patched} functions patched{native}"
+    if not facts.in_range:
+        return Finding(about, "note", seen, f"This version is not tested: SpanLedger is tested with {facts.supported}.")
+    return Finding(about, "ok", seen)
+
+
+def _entry_point() -> Sequence[Finding]:
+    if any(entry.name == "spanledger" for entry in entry_points(group="opentelemetry_instrumentor")):
+        return ()
+    seen = "opentelemetry-instrument does not find SpanLedger in this environment"
+    return (Finding("instrumentation", "trouble", seen, "Install it where your app runs: pip install spanledger"),)
+
+
+def _others(others: Sequence[OtherInstrumentor]) -> list[Finding]:
+    return [
+        Finding(
+            f"{other.distribution} {other.version}",
+            "note",
+            f"also makes spans for {other.sdk}; each call still counts once",
+        )
+        for other in others
+        if other.sdk is not None
+    ]
