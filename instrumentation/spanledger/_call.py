@@ -11,21 +11,18 @@ A span of somebody else that already stands for this call (the SDK's own) is *ad
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from opentelemetry import context, trace
-from opentelemetry.context import (
-    _SUPPRESS_INSTRUMENTATION_KEY,  # pyright: ignore[reportPrivateUsage]  # the only name this key has
-)
 from opentelemetry.trace import NonRecordingSpan, SpanKind, Status, StatusCode
 
 from spanledger import semconv
 from spanledger._guard import guarded
+from spanledger._reading import Reading, end_attributes, ending_of
 from spanledger._version import __version__
 from spanledger.attribution import attribution_attributes, without_attribution_baggage
-from spanledger.usage import Usage, usage_attributes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -33,91 +30,25 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
     from opentelemetry.trace import Span, Tracer, TracerProvider
-    from opentelemetry.util.types import AttributeValue
 
+    from spanledger._reading import Ending, Reader, Request
     from spanledger._settings import Settings
 
-__all__ = [
-    "Call",
-    "Ending",
-    "Reading",
-    "Request",
-    "configure",
-    "current_call",
-    "ending_of",
-    "open_call",
-    "run",
-    "run_async",
-]
+__all__ = ["Call", "configure", "current_call", "open_call", "run", "run_async"]
 
 R = TypeVar("R")
-
-Ending = Literal["read", "closed", "abandoned", "cancelled", "failed"]
-"""How a call ended: read to its end, closed early by the application, dropped unclosed, cancelled, or an error."""
 
 INFERENCE_CONTEXT_KEY = "opentelemetry.genai.client.inference.context"
 """Set by instrumentations built on opentelemetry-util-genai while a call of theirs is active."""
 
-_SUPPRESS_PLAIN_KEY = "suppress_instrumentation"
+_SUPPRESSING_KEYS = (
+    "suppress_instrumentation",
+    str(getattr(context, "_SUPPRESS_INSTRUMENTATION_KEY", "suppress_instrumentation")),
+    INFERENCE_CONTEXT_KEY,
+)
+"""Context keys that mean: no span here. `suppress_instrumentation()` sets the first two; one has no public name."""
+
 _CALL_KEY = context.create_key("spanledger-call")
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What is known before a call is made; `attributes` are those without a field of their own.
-
-    `needs` names the meters without which the call is not metered.
-    """
-
-    operation: str
-    provider: str
-    model: str | None
-    server_address: str | None
-    server_port: int | None
-    stream: bool = False
-    needs: tuple[str, ...] = ("input", "output")
-    attributes: Mapping[str, AttributeValue] = field(default_factory=dict[str, "AttributeValue"])
-
-    def span_name(self) -> str:
-        """`{operation} {model}`, as the conventions say."""
-        return f"{self.operation} {self.model}" if self.model else self.operation
-
-    def span_attributes(self) -> dict[str, AttributeValue]:
-        """The attributes that the span starts with, so that a sampler sees them."""
-        named: dict[str, AttributeValue | None] = {
-            semconv.OPERATION_NAME: self.operation,
-            semconv.PROVIDER_NAME: self.provider,
-            semconv.REQUEST_MODEL: self.model,
-            semconv.SERVER_ADDRESS: self.server_address,
-            semconv.SERVER_PORT: self.server_port,
-            semconv.REQUEST_STREAM: self.stream or None,
-        }
-        return {**{name: value for name, value in named.items() if value is not None}, **self.attributes}
-
-
-@dataclass(slots=True)
-class Reading:
-    """What a response, or the chunks of a stream so far, said. `complete`: the message that ends a stream was seen.
-
-    `raw` is room for a provider's own counts, where usage arrives in pieces.
-    """
-
-    response_id: str | None = None
-    response_model: str | None = None
-    finish_reasons: list[str] = field(default_factory=list[str])
-    usage: Usage = field(default_factory=Usage)
-    attributes: dict[str, AttributeValue] = field(default_factory=dict[str, "AttributeValue"])
-    error_type: str | None = None
-    complete: bool = False
-    chunks: int = 0
-    characters: int = 0
-    raw: dict[str, int] = field(default_factory=dict[str, int])
-
-
-class Reader(Protocol):
-    """Reads a provider's answer into a `Reading`: a whole response, or one chunk of a stream."""
-
-    def __call__(self, answer: object, reading: Reading, /) -> None: ...
 
 
 @dataclass(slots=True)
@@ -146,9 +77,7 @@ def open_call(request: Request, read_response: Reader, read_chunk: Reader, *, ad
 
     With `adopts` no span is started yet: the SDK is about to start one, which `Call.adopt` takes.
     """
-    if _runtime is None or context.get_value(_SUPPRESS_INSTRUMENTATION_KEY) or context.get_value(_SUPPRESS_PLAIN_KEY):
-        return None
-    if context.get_value(INFERENCE_CONTEXT_KEY) is not None:
+    if _runtime is None or any(context.get_value(key) for key in _SUPPRESSING_KEYS):
         return None
     call = Call(_runtime, request, read_response, read_chunk)
     if adopts:
@@ -162,11 +91,6 @@ def current_call() -> Call | None:
     """The call whose SDK is at work in this context."""
     call = context.get_value(_CALL_KEY)
     return call if isinstance(call, Call) else None
-
-
-def ending_of(error: BaseException) -> Ending:
-    """A failure of the call, or the application leaving it: cancelled, interrupted, its generator closed."""
-    return "failed" if isinstance(error, Exception) else "cancelled"
 
 
 def run(call: Call, observe: Callable[[Call, R], None], wrapped: Callable[[], R]) -> R:
@@ -201,9 +125,23 @@ class Call:
     """One model call and the span that stands for it. Every method but `finish` may be left out or come late."""
 
     __slots__ = (
-        "_context", "_finished", "_last_ns", "_owned", "_read_chunk", "_read_response", "_returned", "_runtime",
-        "_token", "advancing", "awaits_span", "reading", "request", "retries", "span",
-    )  # fmt: skip
+        "_adopted_end_ns",
+        "_context",
+        "_finished",
+        "_last_ns",
+        "_owned",
+        "_read_chunk",
+        "_read_response",
+        "_returned",
+        "_runtime",
+        "_token",
+        "advancing",
+        "awaits_span",
+        "reading",
+        "request",
+        "retries",
+        "span",
+    )
 
     def __init__(self, runtime: _Runtime, request: Request, read_response: Reader, read_chunk: Reader) -> None:
         self.request = request
@@ -217,6 +155,7 @@ class Call:
         self._returned = False
         self._finished = Lock()
         self._last_ns = 0
+        self._adopted_end_ns: int | None = None
         self._context: Context | None = None
         self._token: Token[Context] | None = None
         self.advancing = False
@@ -244,13 +183,17 @@ class Call:
         self.span = span
         span.set_attributes(self.attribution())
         if span.is_recording():
-            vars(span)["end"] = self._finish_before(span)
+            vars(span)["end"] = self._end_after_us(span)
 
-    def _finish_before(self, span: Span) -> Callable[..., None]:
+    def _end_after_us(self, span: Span) -> Callable[..., None]:
+        """`span.end` of an adopted span. While an item is awaited the end waits too: what was read is about to come."""
+
         def end(end_time: int | None = None) -> None:
-            vars(span).pop("end")
-            failed = getattr(span, "status", None)
-            self.finish("failed" if failed is not None and failed.status_code is StatusCode.ERROR else "closed")
+            if self.advancing and not self._finished.locked():
+                self._adopted_end_ns = end_time or time.time_ns()
+                return
+            vars(span).pop("end", None)
+            self.finish("closed")
             span.end(end_time)
 
         return end
@@ -301,47 +244,17 @@ class Call:
     def _finish(self, how: Ending, error: BaseException | None) -> None:
         span = self.span
         if span.is_recording():
-            span.set_attributes(self._end_attributes(how, error))
+            span.set_attributes(end_attributes(self.request, self.reading, how, error))
+            if self.retries:
+                span.set_attribute(semconv.HTTP_RESEND_COUNT, self.retries)
             if how == "failed" or self.reading.error_type:
                 span.set_status(Status(StatusCode.ERROR))
         if self._owned:
             # The garbage collector may come much later than the last chunk: the time of that one is the end.
             span.end(self._last_ns or None if how == "abandoned" else None)
-
-    def _end_attributes(self, how: Ending, error: BaseException | None) -> dict[str, AttributeValue]:
-        reading = self.reading
-        attributes: dict[str, AttributeValue] = {**reading.attributes, **usage_attributes(reading.usage)}
-        if reading.response_id:
-            attributes[semconv.RESPONSE_ID] = reading.response_id
-        if reading.response_model:
-            attributes[semconv.RESPONSE_MODEL] = reading.response_model
-        if reading.finish_reasons:
-            attributes[semconv.FINISH_REASONS] = reading.finish_reasons
-        if self.retries:
-            attributes[semconv.HTTP_RESEND_COUNT] = self.retries
-        if reading.error_type or error is not None:
-            attributes[semconv.ERROR_TYPE] = reading.error_type or _error_type(error)
-        status, evidence = self._usage_status(how)
-        attributes[semconv.USAGE_STATUS] = status
-        if evidence:
-            attributes[semconv.USAGE_EVIDENCE] = evidence
-        return attributes
-
-    def _usage_status(self, how: Ending) -> tuple[str, str | None]:
-        reading = self.reading
-        missing = [meter for meter in self.request.needs if meter not in reading.usage]
-        if not missing and (how == "read" or reading.complete or not self.request.stream):
-            return "metered", None
-        if not self.request.stream or (how == "failed" and not reading.chunks):
-            return "unmetered", "response without usage" if how == "read" else f"call {how}"
-        seen = f"stream {how}; chunks={reading.chunks} characters={reading.characters}"
-        # Usage that was still growing when the stream broke off is a lower bound.
-        return ("unmetered" if missing else "estimated"), seen
-
-
-def _error_type(error: BaseException | None) -> str:
-    kind = type(error)
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+        elif self._adopted_end_ns is not None:
+            vars(span).pop("end", None)
+            span.end(self._adopted_end_ns)
 
 
 def _observed(observe: Callable[[Call, R], None], call: Call, result: R) -> bool:

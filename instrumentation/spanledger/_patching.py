@@ -9,7 +9,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, cast
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Literal
 
 import wrapt
 
@@ -18,13 +19,14 @@ from spanledger._guard import guarded
 if TYPE_CHECKING:
     from types import ModuleType
 
-__all__ = ["PatchPoint", "PointStatus", "Sdk", "apply", "remove", "status_of"]
+__all__ = ["PatchPoint", "PointStatus", "Sdk", "apply", "probe", "remove", "status_of"]
 
 Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], Mapping[str, Any]], Any]
 """What wrapt calls instead of a function: `(wrapped, instance, args, kwargs)`."""
 
-PointStatus = Literal["patched", "pending", "absent", "failed"]
-"""`pending`: the SDK is not imported yet. `absent`: this version of the SDK has no such function."""
+PointStatus = Literal["patched", "available", "pending", "absent", "failed"]
+"""`available`: it would be patched, were the instrumentation switched on in this process. `pending`: the SDK is not
+imported yet. `absent`: this version of the SDK has no such function. `failed`: see the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,20 @@ def status_of(point: PatchPoint) -> tuple[PointStatus, str | None]:
     return (state.status, state.reason) if state is not None else ("pending", None)
 
 
+def probe(point: PatchPoint) -> tuple[PointStatus, str | None]:
+    """Import the module of a point that is pending and see whether it could be patched; changes nothing."""
+    status, reason = status_of(point)
+    if status != "pending":
+        return status, reason
+    try:
+        _resolve(point, import_module(point.module))
+    except AttributeError as error:
+        return "absent", str(error)
+    except Exception as error:  # noqa: BLE001  # whatever an SDK raises when it is imported is the finding
+        return "failed", f"{type(error).__name__}: {error}"
+    return "available", None
+
+
 def _hook(point: PatchPoint, state: _State) -> Callable[[ModuleType], None]:
     def imported(module: ModuleType) -> None:
         if state.switched_on:
@@ -108,26 +124,33 @@ def _hook(point: PatchPoint, state: _State) -> Callable[[ModuleType], None]:
 
 
 def _patch(point: PatchPoint, state: _State, module: ModuleType) -> None:
-    parent: object = module
-    *path, name = point.attribute.split(".")
     try:
-        for step in path:
-            parent = getattr(parent, step)
-        original = getattr(parent, name)
+        parent, name = _resolve(point, module)
     except AttributeError as error:
         state.status, state.reason = "absent", str(error)
         return
     try:
-        _wrap(point, state, parent, name, original)
+        _wrap(point, state, parent, name)
     except Exception as error:
         state.status, state.reason = "failed", f"{type(error).__name__}: {error}"
         raise
     state.status, state.reason = "patched", None
 
 
-def _wrap(point: PatchPoint, state: _State, parent: object, name: str, original: object) -> None:
+def _resolve(point: PatchPoint, module: ModuleType) -> tuple[object, str]:
+    """The object that holds the function of a point, and its name there; `AttributeError` if there is none."""
+    parent: object = module
+    *path, name = point.attribute.split(".")
+    for step in path:
+        parent = getattr(parent, step)
+    getattr(parent, name)
+    return parent, name
+
+
+def _wrap(point: PatchPoint, state: _State, parent: object, name: str) -> None:
+    original = getattr(parent, name)
     inherited = name not in vars(parent)
-    wrapper = wrapt.FunctionWrapper(cast("Any", original), point.wrapper, lambda: state.switched_on)
+    wrapper = wrapt.FunctionWrapper(original, point.wrapper, lambda: state.switched_on)
 
     def undo() -> bool:
         if vars(parent).get(name) is not wrapper:

@@ -1,4 +1,4 @@
-"""What is patched and what is not: the facts behind `spanledger doctor`. Imports no SDK, only reads package metadata."""
+"""What is patched and what is not: the facts behind `spanledger doctor`."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
-from spanledger._patching import PatchPoint, Sdk, status_of
+from spanledger._patching import PatchPoint, Sdk, probe, status_of
 from spanledger.providers import SDKS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from spanledger._patching import PointStatus
 
 __all__ = ["OtherInstrumentor", "PatchReport", "PointReport", "other_instrumentors", "report"]
@@ -22,7 +24,7 @@ _OUR_ENTRY_POINT = "spanledger"
 
 @dataclass(frozen=True, slots=True)
 class PointReport:
-    """One patch point: `point` is `module:attribute`; `expected` is false where this version is known not to have it."""
+    """One patch point: `point` is `module:attribute`; `expected` is false where this version is known to lack it."""
 
     point: str
     status: PointStatus
@@ -47,7 +49,7 @@ class PatchReport:
 
 @dataclass(frozen=True, slots=True)
 class OtherInstrumentor:
-    """An instrumentor of somebody else that `opentelemetry-instrument` would load; `sdk` is set when both see one SDK."""
+    """Somebody else's instrumentor that `opentelemetry-instrument` would load; `sdk` is set when both see that SDK."""
 
     name: str
     distribution: str
@@ -55,9 +57,13 @@ class OtherInstrumentor:
     sdk: str | None
 
 
-def report() -> list[PatchReport]:
-    """Every SDK that SpanLedger knows, whether or not the instrumentation is switched on in this process."""
-    return [_report_of(sdk) for sdk in SDKS]
+def report(*, try_import: bool = False) -> list[PatchReport]:
+    """Every SDK that SpanLedger knows, whether or not the instrumentation is switched on in this process.
+
+    Without `try_import` only package metadata is read. With it each installed SDK is imported, to see whether every
+    point that is not patched could be.
+    """
+    return [_report_of(sdk, try_import=try_import) for sdk in SDKS]
 
 
 def other_instrumentors() -> list[OtherInstrumentor]:
@@ -72,8 +78,9 @@ def other_instrumentors() -> list[OtherInstrumentor]:
     return sorted(others, key=lambda other: other.name)
 
 
-def _report_of(sdk: Sdk) -> PatchReport:
+def _report_of(sdk: Sdk, *, try_import: bool) -> PatchReport:
     installed = _installed(sdk.distribution)
+    look = probe if try_import and installed is not None else status_of
     native = sdk.native_since is not None and _at_least(installed, sdk.native_since)
     return PatchReport(
         sdk=sdk.distribution,
@@ -81,12 +88,14 @@ def _report_of(sdk: Sdk) -> PatchReport:
         supported=sdk.supported,
         in_range=None if installed is None else SpecifierSet(sdk.supported).contains(installed, prereleases=True),
         native_scope=sdk.native_scope if native else None,
-        points=tuple(_report_of_point(point, installed) for point in sdk.points),
+        points=tuple(_report_of_point(point, installed, look) for point in sdk.points),
     )
 
 
-def _report_of_point(point: PatchPoint, installed: str | None) -> PointReport:
-    status, reason = status_of(point)
+def _report_of_point(
+    point: PatchPoint, installed: str | None, look: Callable[[PatchPoint], tuple[PointStatus, str | None]]
+) -> PointReport:
+    status, reason = look(point)
     return PointReport(point.key, status, reason, point.since is None or _at_least(installed, point.since))
 
 

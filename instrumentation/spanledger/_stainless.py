@@ -10,14 +10,19 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, cast
 
-from spanledger._call import Call, Reader, Request, current_call, open_call, run, run_async
+from spanledger._bodies import observe_body
+from spanledger._call import Call, current_call, open_call, run, run_async
 from spanledger._guard import guarded
 from spanledger._patching import PatchPoint
-from spanledger._streams import HttpResponse, observe_body, observe_items
+from spanledger._reading import Request
+from spanledger._streams import observe_items
 from spanledger.hosts import provider_of_host
 
 if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
+
+    from spanledger._reading import Reader
+    from spanledger._streams import HttpResponse
 
 __all__ = ["Client", "Endpoint", "Options", "StainlessSdk", "observe_result", "request_points"]
 

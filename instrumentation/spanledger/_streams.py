@@ -7,28 +7,35 @@ is collected when it would have been without us.
 
 from __future__ import annotations
 
-import json
-import weakref
+from functools import lru_cache
 from typing import TYPE_CHECKING, Protocol, cast
 
-from spanledger._call import ending_of
 from spanledger._guard import guarded
+from spanledger._reading import ending_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 
-    from spanledger._call import Call, Ending
+    from spanledger._call import Call
+    from spanledger._reading import Ending
 
-__all__ = ["HttpResponse", "observe_body", "observe_items"]
+__all__ = ["AsyncItems", "HttpResponse", "Items", "Observer", "observe_items", "watch_close"]
 
-_LARGEST_BODY = 32 * 1024 * 1024
-"""Bytes of a JSON answer that we are ready to hold while the application reads it by itself."""
+
+class ByteStream(Protocol):
+    """The bytes below a response: `httpx.SyncByteStream`, `AsyncByteStream`, or both in one."""
+
+    def __iter__(self) -> Iterator[bytes]: ...
+    def __aiter__(self) -> AsyncIterator[bytes]: ...
+    def close(self) -> None: ...
+    def aclose(self) -> Awaitable[None]: ...
 
 
 class HttpResponse(Protocol):
     """What the responses of httpx, httpx2 and their like have in common."""
 
     is_closed: bool
+    stream: ByteStream
 
     @property
     def headers(self) -> Mapping[str, str]: ...
@@ -36,8 +43,6 @@ class HttpResponse(Protocol):
     def content(self) -> bytes: ...
     def iter_bytes(self, chunk_size: int | None = None) -> Iterator[bytes]: ...
     def aiter_bytes(self, chunk_size: int | None = None) -> AsyncIterator[bytes]: ...
-    def close(self) -> None: ...
-    def aclose(self) -> Awaitable[None]: ...
 
 
 class Observer(Protocol):
@@ -46,8 +51,10 @@ class Observer(Protocol):
     `advancing` is true while the next item is awaited: a response that closes then has been read to its end.
     """
 
-    advancing: bool
-
+    @property
+    def advancing(self) -> bool: ...
+    @advancing.setter
+    def advancing(self, value: bool) -> None: ...
     def chunk(self, chunk: object, /) -> None: ...
     def finish(self, how: Ending, error: BaseException | None = None) -> None: ...
 
@@ -56,26 +63,12 @@ def observe_items(stream: object, call: Call) -> None:
     """Observe a parsed stream (one with `_iterator` and `response`, as Stainless makes them) through its iterator."""
     inner = cast("object", getattr(stream, "_iterator"))  # noqa: B009  # private, so no type declares it
     if hasattr(inner, "__anext__"):
-        items = _AsyncItems(cast("AsyncIterator[object]", inner), call)
+        items = AsyncItems(cast("AsyncIterator[object]", inner), call)
     else:
-        items = _Items(cast("Iterator[object]", inner), call)
+        items = Items(cast("Iterator[object]", inner), call)
     setattr(stream, "_iterator", items)  # noqa: B010
     if (response := cast("HttpResponse | None", getattr(stream, "response", None))) is not None:
-        guarded("watch a response being closed", _watch_close, response, call)
-
-
-def observe_body(response: HttpResponse, call: Call) -> None:
-    """Observe a response that the application reads by itself (`with_raw_response`, `with_streaming_response`).
-
-    One that has been read already is finished at once.
-    """
-    body = _Body(call, response.headers.get("content-type", ""))
-    if response.is_closed:
-        body.chunk(response.content)
-        body.finish("read")
-        return
-    _watch_bytes(response, body)
-    _watch_close(response, body)
+        guarded("watch a response being closed", watch_close, response, call)
 
 
 class _Observed:
@@ -102,12 +95,12 @@ class _Observed:
         self._observer.finish("abandoned")
 
 
-class _Items(_Observed):
+class Items(_Observed):
     """An iterator that shows every item to the observer."""
 
     __slots__ = ()
 
-    def __iter__(self) -> _Items:
+    def __iter__(self) -> Items:
         return self
 
     def __next__(self) -> object:
@@ -123,12 +116,12 @@ class _Items(_Observed):
         return item
 
 
-class _AsyncItems(_Observed):
+class AsyncItems(_Observed):
     """An asynchronous iterator that shows every item to the observer."""
 
     __slots__ = ()
 
-    def __aiter__(self) -> _AsyncItems:
+    def __aiter__(self) -> AsyncItems:
         return self
 
     async def __anext__(self) -> object:
@@ -144,93 +137,48 @@ class _AsyncItems(_Observed):
         return item
 
 
-class _Body:
-    """Bytes of an answer on their way to the application, decoded as far as a call needs them: events, or one JSON."""
+def watch_close(response: HttpResponse, observer: Observer) -> None:
+    """Learn of a close that comes from outside an iteration: of the stream, of a helper, of the response.
 
-    def __init__(self, call: Call, content_type: str) -> None:
-        self.advancing = False
-        self._call = call
-        self._events = "event-stream" in content_type
-        self._json = "json" in content_type
-        self._buffer = bytearray()
-        self._data: list[bytes] = []
-
-    def chunk(self, chunk: object) -> None:
-        guarded("read the bytes of an answer", self._feed, cast("bytes", chunk))
-
-    def finish(self, how: Ending, error: BaseException | None = None) -> None:
-        if self._json and how == "read":
-            guarded("read a JSON answer", self._whole)
-        elif self._events and how == "read":
-            guarded("read the last event", self._feed, b"\n\n")
-        self._call.finish(how, error)
-
-    def __del__(self) -> None:
-        self._call.finish("abandoned")
-
-    def _feed(self, data: bytes) -> None:
-        if self._events:
-            self._buffer += data
-            *lines, rest = self._buffer.split(b"\n")
-            self._buffer = rest
-            for line in lines:
-                self._line(bytes(line.rstrip(b"\r")))
-        elif self._json and len(self._buffer) + len(data) <= _LARGEST_BODY:
-            self._buffer += data
-
-    def _line(self, line: bytes) -> None:
-        """One line of server-sent events (HTML standard, section 9.2.6); only the field `data` matters here."""
-        if line.startswith(b"data:"):
-            self._data.append(line[5:].strip())
-        elif not line and self._data:
-            data = b"\n".join(self._data)
-            self._data.clear()
-            if data != b"[DONE]":
-                self._call.chunk(json.loads(data))
-
-    def _whole(self) -> None:
-        if self._buffer:
-            answer = json.loads(self._buffer)
-            self._buffer.clear()
-            self._call.response(answer)
+    All of them close the byte stream below the response, which is replaced by one that says so. It is of the same kind,
+    synchronous or asynchronous or both, as `httpx` checks that.
+    """
+    stream = response.stream
+    kinds = tuple(kind for kind in type(stream).__mro__ if kind.__name__ in {"SyncByteStream", "AsyncByteStream"})
+    response.stream = _watching_class(kinds)(stream, observer)
 
 
-def _watch_bytes(response: HttpResponse, body: _Body) -> None:
-    """Show the decoded bytes to `body` whichever way they are read: every reading method goes through these two."""
-    kind, target = type(response), weakref.ref(response)
+class _WatchedBytes:
+    """The byte stream below a response; tells the observer when it is closed. The SDK's httpx adds the base classes."""
 
-    def iter_bytes(chunk_size: int | None = None) -> object:
-        return _Items(kind.iter_bytes(_alive(target), chunk_size), body)
+    def __init__(self, inner: ByteStream, observer: Observer) -> None:
+        self._inner = inner
+        self._observer = observer
 
-    def aiter_bytes(chunk_size: int | None = None) -> object:
-        return _AsyncItems(kind.aiter_bytes(_alive(target), chunk_size), body)
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self._inner)
 
-    vars(response).update(iter_bytes=iter_bytes, aiter_bytes=aiter_bytes)
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return aiter(self._inner)
 
+    def close(self) -> None:
+        self._tell()
+        self._inner.close()
 
-def _watch_close(response: HttpResponse, observer: Observer) -> None:
-    """Learn of a close that comes from outside an iteration: of the stream, of a helper, of the response."""
-    kind, target = type(response), weakref.ref(response)
+    def aclose(self) -> Awaitable[None]:
+        self._tell()
+        return self._inner.aclose()
 
-    def closing() -> HttpResponse:
-        alive = _alive(target)
-        for name in ("close", "aclose", "iter_bytes", "aiter_bytes"):
-            vars(alive).pop(name, None)  # a closed response is as the SDK made it: it pickles
-        if not observer.advancing:
-            observer.finish("closed")
-        return alive
+    def _tell(self) -> None:
+        # A body that is being read closes when it is read to its end: then the reading reports it.
+        if not self._observer.advancing:
+            self._observer.finish("closed")
 
-    def close() -> None:
-        kind.close(closing())
-
-    def aclose() -> Awaitable[None]:
-        return kind.aclose(closing())
-
-    vars(response).update(close=close, aclose=aclose)
+    def __getattr__(self, name: str) -> object:
+        """Whatever else httpx keeps there, such as `elapsed`."""
+        return getattr(object.__getattribute__(self, "_inner"), name)
 
 
-def _alive(target: weakref.ref[HttpResponse]) -> HttpResponse:
-    """The response whose own method is being called, which therefore exists."""
-    response = target()
-    assert response is not None  # noqa: S101
-    return response
+@lru_cache(maxsize=16)
+def _watching_class(kinds: tuple[type, ...]) -> Callable[[ByteStream, Observer], ByteStream]:
+    return cast("Callable[[ByteStream, Observer], ByteStream]", type("WatchedBytes", (_WatchedBytes, *kinds), {}))

@@ -13,9 +13,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spanledger import semconv
-from spanledger._call import current_call, ending_of
+from spanledger._call import current_call
 from spanledger._guard import guarded
 from spanledger._patching import PatchPoint, Sdk
+from spanledger._reading import ending_of
 from spanledger._stainless import Client, Endpoint, Options, StainlessSdk, observe_result, request_points
 from spanledger.usage import get, put
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import Span
 
-    from spanledger._call import Reading
+    from spanledger._reading import Reading
 
 __all__ = ["SDK"]
 

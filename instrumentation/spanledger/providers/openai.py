@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.util.types import AttributeValue
 
-    from spanledger._call import Reading
+    from spanledger._reading import Reading
 
 __all__ = ["SDK"]
 

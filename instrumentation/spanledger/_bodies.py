@@ -1,0 +1,126 @@
+"""Answers that the application reads by itself, as bytes: `with_raw_response`, `with_streaming_response`, plain HTTP.
+
+The decoded bytes pass by on their way to the application; from them come the events, or the one JSON document, that a
+parsed stream or answer would have brought.
+"""
+
+from __future__ import annotations
+
+import json
+import weakref
+from typing import TYPE_CHECKING, cast
+
+from spanledger._guard import guarded
+from spanledger._streams import AsyncItems, Items, watch_close
+
+if TYPE_CHECKING:
+    from spanledger._call import Call
+    from spanledger._reading import Ending
+    from spanledger._streams import HttpResponse
+
+__all__ = ["observe_body"]
+
+_LARGEST_BODY = 32 * 1024 * 1024
+"""Bytes of a JSON answer that we are ready to hold while the application reads it."""
+
+
+def observe_body(response: HttpResponse, call: Call) -> None:
+    """Observe a response that the application reads by itself (`with_raw_response`, `with_streaming_response`).
+
+    One that has been read already is finished at once.
+    """
+    body = _Body(call, response.headers.get("content-type", ""))
+    if response.is_closed:
+        body.chunk(response.content)
+        body.finish("read")
+        return
+    _watch_bytes(response, body)
+    watch_close(response, body)
+
+
+class _Body:
+    """Bytes of an answer on their way to the application, decoded as far as a call needs them: events, or one JSON."""
+
+    def __init__(self, call: Call, content_type: str) -> None:
+        self.response: weakref.ref[HttpResponse] | None = None
+        self._call = call
+        self._events = "event-stream" in content_type
+        self._json = "json" in content_type
+        self._buffer = bytearray()
+        self._data: list[bytes] = []
+
+    @property
+    def advancing(self) -> bool:
+        return self._call.advancing
+
+    @advancing.setter
+    def advancing(self, value: bool) -> None:
+        self._call.advancing = value
+
+    def chunk(self, chunk: object) -> None:
+        guarded("read the bytes of an answer", self._feed, cast("bytes", chunk))
+
+    def finish(self, how: Ending, error: BaseException | None = None) -> None:
+        if self._json and how == "read":
+            guarded("read a JSON answer", self._whole)
+        elif self._events and how == "read":
+            guarded("read the last event", self._feed, b"\n\n")
+        self._let_go()
+        self._call.finish(how, error)
+
+    def __del__(self) -> None:
+        self._call.finish("abandoned")
+
+    def _let_go(self) -> None:
+        """A response that was read is as the SDK made it: it pickles."""
+        response = self.response() if self.response is not None else None
+        if response is not None:
+            for name in ("iter_bytes", "aiter_bytes"):
+                vars(response).pop(name, None)
+
+    def _feed(self, data: bytes) -> None:
+        if self._events:
+            self._buffer += data
+            *lines, rest = self._buffer.split(b"\n")
+            self._buffer = rest
+            for line in lines:
+                self._line(bytes(line.rstrip(b"\r")))
+        elif self._json and len(self._buffer) + len(data) <= _LARGEST_BODY:
+            self._buffer += data
+
+    def _line(self, line: bytes) -> None:
+        """One line of server-sent events (HTML standard, section 9.2.6); only the field `data` matters here."""
+        if line.startswith(b"data:"):
+            self._data.append(line[5:].strip())
+        elif not line and self._data:
+            data = b"\n".join(self._data)
+            self._data.clear()
+            if data != b"[DONE]":
+                self._call.chunk(json.loads(data))
+
+    def _whole(self) -> None:
+        if self._buffer:
+            answer = json.loads(self._buffer)
+            self._buffer.clear()
+            self._call.response(answer)
+
+
+def _watch_bytes(response: HttpResponse, body: _Body) -> None:
+    """Show the decoded bytes to `body` whichever way they are read: every reading method goes through these two."""
+    kind, target = type(response), weakref.ref(response)
+
+    def iter_bytes(chunk_size: int | None = None) -> object:
+        return Items(kind.iter_bytes(_alive(target), chunk_size), body)
+
+    def aiter_bytes(chunk_size: int | None = None) -> object:
+        return AsyncItems(kind.aiter_bytes(_alive(target), chunk_size), body)
+
+    vars(response).update(iter_bytes=iter_bytes, aiter_bytes=aiter_bytes)
+    body.response = target
+
+
+def _alive(target: weakref.ref[HttpResponse]) -> HttpResponse:
+    """The response whose own method is being called, which therefore exists."""
+    response = target()
+    assert response is not None  # noqa: S101
+    return response

@@ -1,0 +1,41 @@
+"""What the wire tests share: the instrumentation switched on, and the spans that come out of it."""
+
+import sys
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from opentelemetry import trace
+
+import provider_server
+from provider_server import ProviderServer
+from spanledger.instrumentor import SpanLedgerInstrumentor
+
+pytest.register_assert_rewrite("wire_contract", "wire_recording")
+sys.path.insert(0, str(Path(__file__).parent))
+
+from wire_recording import Recording  # noqa: E402  # found through the path just set
+
+
+@pytest.fixture
+def recording(monkeypatch: pytest.MonkeyPatch) -> Recording:
+    """A fresh tracer provider that is the global one during the test, without the instrumentation."""
+    recording = Recording()
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", recording.provider)
+    return recording
+
+
+@pytest.fixture
+def instrumented(recording: Recording) -> Generator[Recording]:
+    """The same with the instrumentation switched on."""
+    instrumentor = SpanLedgerInstrumentor()
+    instrumentor.instrument()
+    yield recording
+    instrumentor.uninstrument()
+
+
+@pytest.fixture(scope="package")
+def provider() -> Generator[ProviderServer]:
+    """One local provider for all wire tests: what a test looks at is the last record."""
+    with provider_server.running() as server:
+        yield server
