@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import grpc
 import grpc.aio
@@ -15,8 +15,8 @@ from spanledger_collector.settings import Address
 
 __all__ = ["grpc_server"]
 
-_Context = grpc.aio.ServicerContext[bytes, bytes]
-_Handler = grpc.GenericRpcHandler[bytes, bytes]
+_Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
+_Handler: TypeAlias = "grpc.GenericRpcHandler[bytes, bytes]"
 _grpc: Any = grpc  # its stubs leave the makers of servers and handlers half untyped
 
 

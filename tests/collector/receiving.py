@@ -1,0 +1,162 @@
+"""The front half of the collector in this process: real sockets, the real journal, no settling. And spans to send."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
+from concurrent.futures import Future
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from spanledger_collector import dialects
+from spanledger_collector.journal import Journal
+from spanledger_collector.journal.rows import Dialects
+from spanledger_collector.ledger.store import Ledger
+from spanledger_collector.listening import http_server, listen
+from spanledger_collector.model import Attributes, AttributeValue, ReceivedSpan, Scope
+from spanledger_collector.receive.grpc_server import grpc_server
+from spanledger_collector.receive.http_app import build_http_app
+from spanledger_collector.receive.receiver import Receiver
+from spanledger_collector.settings import Address
+from spanledger_collector.stats import Snapshot, Stats
+
+__all__ = ["ANY_PORT", "START", "Receiving", "journal_on", "received", "receiving", "request", "stored"]
+
+ANY_PORT = Address("127.0.0.1", 0)
+START = 1_790_000_000_000_000_000
+
+
+@dataclass(frozen=True)
+class Receiving:
+    """A receiver that runs, and what it writes to."""
+
+    ledger: Ledger
+    stats: Stats
+    journal: Journal
+    grpc: Address
+    http: Address
+
+    def counted(self, *path: str) -> float:
+        """One number of the statistics; 0 where nothing was counted under that name yet."""
+        found: float | Snapshot = self.stats.snapshot()
+        for name in path:
+            found = found.get(name, 0.0) if isinstance(found, dict) else 0.0
+        assert isinstance(found, float), f"{path} is a group"
+        return found
+
+
+@contextmanager
+def receiving(
+    db: Path, *, max_request_bytes: int = 1024 * 1024, max_waiting_bytes: int = 8 * 1024 * 1024
+) -> Generator[Receiving]:
+    """Receive in a thread of its own, so that a test may block."""
+    ready: Future[Receiving] = Future()
+    stop = Event()
+
+    async def serve() -> None:
+        with Ledger.open(db) as ledger, journal_on(ledger) as (journal, stats):
+            receiver = Receiver(
+                journal, stats, max_request_bytes=max_request_bytes, max_waiting_bytes=max_waiting_bytes
+            )
+            async with _servers(receiver) as (grpc, http):
+                ready.set_result(Receiving(ledger, stats, journal, grpc, http))
+                await asyncio.to_thread(stop.wait)
+
+    def run() -> None:
+        try:
+            asyncio.run(serve())
+        except BaseException as error:
+            if ready.done():
+                raise
+            ready.set_exception(error)
+
+    thread = Thread(target=run)
+    thread.start()
+    try:
+        yield ready.result(timeout=20)
+    finally:
+        stop.set()
+        thread.join()
+
+
+@asynccontextmanager
+async def _servers(receiver: Receiver) -> AsyncGenerator[tuple[Address, Address]]:
+    listener = listen("OTLP/HTTP", ANY_PORT, "--http")
+    async with grpc_server(receiver, ANY_PORT, 5) as grpc, http_server(build_http_app(receiver), listener, 5) as http:
+        yield grpc, http
+
+
+@contextmanager
+def journal_on(
+    ledger: Ledger, reading: Dialects = dialects, on_commit: Callable[[], None] = lambda: None
+) -> Generator[tuple[Journal, Stats]]:
+    """A journal, closed at the end."""
+    stats = Stats()
+    journal = Journal(ledger, stats, reading, on_commit)
+    try:
+        yield journal, stats
+    finally:
+        journal.close()
+
+
+def received(
+    number: int, attributes: Attributes | None = None, *, name: str = "GET /", started_ns: int = START
+) -> ReceivedSpan:
+    """The span of that number; two with the same arguments are equal."""
+    return ReceivedSpan(
+        trace_id=(number // 4 + 1).to_bytes(16),
+        span_id=(number + 1).to_bytes(8),
+        parent_span_id=None,
+        name=name,
+        kind=3,
+        started_ns=started_ns + number,
+        ended_ns=started_ns + number + 1000,
+        status=1,
+        attributes=attributes or {},
+        resource={"service.name": "shop"},
+        scope=Scope("tests", "1"),
+    )
+
+
+CHAT: dict[str, AttributeValue] = {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.provider.name": "openai",
+    "gen_ai.request.model": "gpt-4o-mini",
+    "gen_ai.usage.input_tokens": 12,
+    "gen_ai.usage.output_tokens": 3,
+}
+"""Attributes of a model call."""
+
+
+def request(spans: Sequence[ReceivedSpan]) -> ExportTraceServiceRequest:
+    """The spans (whose attributes are text and integers) as an exporter sends them."""
+    sent = ExportTraceServiceRequest()
+    for span in spans:
+        resource_spans = sent.resource_spans.add()
+        resource_spans.resource.attributes.add(key="service.name").value.string_value = span.service
+        scope_spans = resource_spans.scope_spans.add()
+        scope_spans.scope.name, scope_spans.scope.version = span.scope.name, span.scope.version
+        written = scope_spans.spans.add(trace_id=span.trace_id, span_id=span.span_id, name=span.name)
+        written.parent_span_id = span.parent_span_id or b""
+        written.kind = span.kind  # pyright: ignore[reportAttributeAccessIssue] - an enum's number is an int at run time
+        written.start_time_unix_nano, written.end_time_unix_nano = span.started_ns, span.ended_ns
+        written.status.code = span.status  # pyright: ignore[reportAttributeAccessIssue] - as above
+        for key, value in span.attributes.items():
+            pair = written.attributes.add(key=key).value
+            if isinstance(value, int):
+                pair.int_value = value
+            else:
+                pair.string_value = str(value)
+    return sent
+
+
+def stored(ledger: Ledger, sql: str) -> list[tuple[Any, ...]]:
+    """The rows of a query."""
+    cursor = ledger.cursor()
+    try:
+        return cursor.execute(sql).fetchall()
+    finally:
+        cursor.close()

@@ -1,0 +1,240 @@
+"""The journal: durable, once, whole or not at all, whatever is sent how often and in whatever batches."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Event
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from receiving import CHAT, START, journal_on, received, stored
+
+from spanledger_collector import dialects
+from spanledger_collector.errors import NotStored, Stopping
+from spanledger_collector.journal import Appended
+from spanledger_collector.journal.identity import Fingerprints
+from spanledger_collector.journal.reading import decode_reading
+from spanledger_collector.ledger.store import Ledger
+from spanledger_collector.model import Attributes, Observation, ReceivedSpan
+
+ROWS = "SELECT * EXCLUDE (received_at) FROM store.spans ORDER BY ALL"
+READINGS = "SELECT * EXCLUDE (seq, received_at) FROM store.observations ORDER BY ALL"
+
+
+async def test_spans_are_stored_and_model_calls_observed(ledger: Ledger) -> None:
+    commits: list[None] = []
+    spans = [received(number, CHAT if number % 2 else {"http.route": "/"}) for number in range(10)]
+    with journal_on(ledger, on_commit=lambda: commits.append(None)) as (journal, stats):
+        assert await journal.append(spans) == Appended(10)
+        assert await journal.append([]) == Appended(0)
+
+    assert stored(ledger, "SELECT count(*), min(started_at), max(kind), max(service) FROM spans")[0][0] == 10
+    observed = stored(ledger, "SELECT seq, reading, attributes FROM observations ORDER BY seq")
+    assert [seq for seq, *_ in observed] == [1, 2, 3, 4, 5]
+    assert [decode_reading(text) for _, text, _ in observed] == [dialects.recognise(span) for span in spans[1::2]]
+    assert '"gen_ai.usage.input_tokens":12' in observed[0][2]
+    assert len(commits) == 1
+    counts = stats.snapshot()
+    assert (counts["spans_journaled"], counts["spans_skipped"]) == (10, 5)
+    assert counts["spans_recognised"] == {dialects_name(spans[1]): 5}
+
+
+def dialects_name(span: ReceivedSpan) -> str:
+    observation = dialects.recognise(span)
+    assert observation is not None
+    return observation.dialect
+
+
+async def test_times_keep_their_nanoseconds_and_ids_their_bits(ledger: Ledger) -> None:
+    span = replace(received(0), trace_id=b"\xff" * 16, span_id=b"\x80" + b"\0" * 7, parent_span_id=b"\xfe" * 8)
+    with journal_on(ledger) as (journal, _):
+        await journal.append([span])
+    sql = "SELECT trace_id, span_id, parent_span_id, epoch_ns(started_at), kind, status FROM spans"
+    assert stored(ledger, sql) == [("f" * 32, "8" + "0" * 15, "fe" * 8, START, "client", "ok")]
+
+
+async def test_a_repeated_span_changes_nothing(ledger: Ledger) -> None:
+    spans = [received(number, CHAT) for number in range(6)]
+    with journal_on(ledger) as (journal, stats):
+        await journal.append(spans[:4])
+        before = stored(ledger, "SELECT * FROM store.spans ORDER BY ALL")
+        assert await journal.append(spans[:4]) == Appended(0, duplicates=4)
+        assert stored(ledger, "SELECT * FROM store.spans ORDER BY ALL") == before
+        assert await journal.append([*spans, spans[5]]) == Appended(2, duplicates=5)
+    with journal_on(ledger) as (journal, _):  # as after a restart
+        assert await journal.append(spans) == Appended(0, duplicates=6)
+        assert await journal.append([received(6, CHAT)]) == Appended(1)
+    assert stats.snapshot()["spans_duplicate"] == 9
+    assert stored(ledger, "SELECT list(seq ORDER BY seq) FROM observations") == [([1, 2, 3, 4, 5, 6, 7],)]
+
+
+async def test_another_content_under_the_same_identity_is_a_conflict(ledger: Ledger) -> None:
+    first = received(1, CHAT)
+    other = replace(first, attributes={**CHAT, "gen_ai.usage.output_tokens": 4})
+    later = replace(first, started_ns=START + 10**15, ended_ns=START + 10**15)
+    with journal_on(ledger) as (journal, stats):
+        await journal.append([received(0), first])
+        before = stored(ledger, ROWS)
+        assert await journal.append([other, first, received(2)]) == Appended(1, duplicates=1, conflicts=1)
+        assert await journal.append([other, later]) == Appended(0, conflicts=2)
+        assert await journal.append([later, other, later]) == Appended(0, conflicts=3)
+    fingerprint = Fingerprints().of
+    expected = {(f"{fingerprint(span):016x}", f"{fingerprint(first):016x}") for span in (other, later)}
+    conflicts = stored(ledger, "SELECT payload_hash, first_hash FROM conflicts")
+    assert len(conflicts) == 2, "each content is on record once, however often it comes"
+    assert set(conflicts) == expected
+    assert stored(ledger, f"{ROWS} LIMIT 2")[:2] == before
+    assert stats.snapshot()["spans_conflicting"] == 6
+    assert len(stored(ledger, READINGS)) == 1
+
+
+async def test_requests_that_wait_share_a_commit_and_get_their_own_counts(ledger: Ledger) -> None:
+    entered, leave = Event(), Event()
+
+    def on_commit() -> None:
+        entered.set()
+        leave.wait(10)
+
+    with journal_on(ledger, on_commit=on_commit) as (journal, stats):
+        await journal.append([received(0)])
+        await asyncio.to_thread(entered.wait, 10)
+        waiting = [asyncio.ensure_future(journal.append([received(0), received(number)])) for number in range(1, 9)]
+        await asyncio.sleep(0)  # every append has put its spans in the queue
+        leave.set()
+        assert await asyncio.gather(*waiting) == [Appended(1, duplicates=1)] * 8
+        assert stats.snapshot()["journal_commits"] == 2
+
+
+async def test_a_request_that_cannot_be_stored_does_not_take_others_with_it(
+    ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
+    held = Event()
+    unwritable = received(2, name="\ud800")  # no UTF-8: decoding would have refused it
+    with journal_on(ledger, on_commit=lambda: _wait(held)) as (journal, stats):
+        await journal.append([received(0)])
+        waiting = [
+            asyncio.ensure_future(journal.append(spans))
+            for spans in ([received(1)], [unwritable, received(3)], [received(4)])
+        ]
+        await asyncio.sleep(0)
+        held.set()
+        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [Appended, NotStored, Appended]
+    assert stored(ledger, "SELECT list(span ORDER BY span) FROM store.spans") == [([1, 2, 5],)]
+    assert stats.snapshot()["journal_commit_failures"] == 1
+    assert "could not commit 1 request" in caplog.text
+
+
+def _wait(held: Event) -> None:
+    assert held.wait(10)
+
+
+class Clumsy:
+    """Dialects that fail on some spans, as a rule of ours might on a span that nobody thought of."""
+
+    def recognise(self, span: ReceivedSpan, /) -> Observation | None:
+        if span.name == "odd":
+            raise KeyError("odd")
+        return dialects.recognise(span)
+
+    def peer_host(self, span: ReceivedSpan, /) -> str | None:
+        raise ValueError(span.name)
+
+    def kept_attributes(self, span: ReceivedSpan, /) -> Attributes:
+        return dialects.kept_attributes(span)
+
+
+async def test_a_span_that_a_dialect_cannot_read_is_kept_counted_and_said_once(
+    ledger: Ledger, caplog: pytest.LogCaptureFixture
+) -> None:
+    spans = [received(number, CHAT, name="odd" if number < 2 else "chat") for number in range(3)]
+    with journal_on(ledger, Clumsy()) as (journal, stats):
+        assert await journal.append(spans) == Appended(3)
+    assert stored(ledger, "SELECT count(*), count(peer_host) FROM spans") == [(3, 0)]
+    assert stored(ledger, "SELECT count(*) FROM observations") == [(1,)]
+    assert stats.snapshot()["spans_unreadable"] == 3 + 2
+    assert caplog.text.count("A dialect failed") == 2, "once for each kind of error"
+
+
+async def test_a_client_that_leaves_does_not_stop_its_spans(ledger: Ledger) -> None:
+    with journal_on(ledger) as (journal, _):
+        task = asyncio.ensure_future(journal.append([received(0)]))
+        await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await journal.append([received(1)]) == Appended(1)
+    assert stored(ledger, "SELECT count(*) FROM spans") == [(2,)]
+
+
+async def test_a_closed_journal_refuses_and_has_kept_what_it_accepted(ledger: Ledger) -> None:
+    with journal_on(ledger) as (journal, _):
+        accepted = asyncio.ensure_future(journal.append([received(0)]))
+        await asyncio.sleep(0)
+        await asyncio.to_thread(journal.close)
+        assert await accepted == Appended(1)
+        with pytest.raises(Stopping):
+            await journal.append([received(1)])
+    assert stored(ledger, "SELECT count(*) FROM spans") == [(1,)]
+
+
+async def _append_all(db: Path, batches: Sequence[Sequence[ReceivedSpan]], together: int) -> list[tuple[object, ...]]:
+    """What a new ledger holds after the batches, so many of them sent at once."""
+    with Ledger.open(db) as ledger:
+        with journal_on(ledger) as (journal, _):
+            for first in range(0, len(batches), together):
+                await asyncio.gather(*(journal.append(batch) for batch in batches[first : first + together]))
+        return [*stored(ledger, ROWS), *stored(ledger, READINGS)]
+
+
+SPANS_SENT = [received(number, CHAT if number % 3 else None) for number in range(8)]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    repeats=st.lists(st.integers(0, len(SPANS_SENT) - 1), max_size=12),
+    shuffle=st.randoms(use_true_random=False),
+    cuts=st.lists(st.integers(0, 20), max_size=6),
+    together=st.integers(1, 4),
+)
+def test_any_split_repetition_and_order_stores_the_same_rows(
+    repeats: list[int], shuffle: random.Random, cuts: list[int], together: int
+) -> None:
+    sent = [*SPANS_SENT, *(SPANS_SENT[number] for number in repeats)]
+    shuffle.shuffle(sent)
+    edges = [0, *sorted(cut % len(sent) for cut in cuts), len(sent)]
+    batches = [sent[start:end] for start, end in pairwise(edges)]
+    with TemporaryDirectory() as folder:
+        once = asyncio.run(_append_all(Path(folder, "once.duckdb"), [SPANS_SENT], 1))
+        often = asyncio.run(_append_all(Path(folder, "often.duckdb"), batches, together))
+    assert often == once
+    assert len(once) == len(SPANS_SENT) + 5, "spans, and observations of the model calls among them"
+
+
+def test_fingerprints_ignore_the_order_of_attributes_and_nothing_else() -> None:
+    span = replace(received(1), attributes={"a": 1, "b": {"x": 1, "y": 2}})
+    fingerprint = Fingerprints().of
+    same = replace(span, attributes={"b": {"y": 2, "x": 1}, "a": 1}, resource=dict(span.resource))
+    assert fingerprint(same) == fingerprint(span)
+    others = [
+        replace(span, **change)
+        for change in (
+            {"attributes": {"a": 1.0, "b": {"x": 1, "y": 2}}},
+            {"attributes": {"a": "1", "b": {"x": 1, "y": 2}}},
+            {"attributes": {"a": True, "b": {"x": 1, "y": 2}}},
+            {"attributes": {"a": 1}},
+            {"resource": {"service.name": "shop", "x": None}},
+            {"scope": replace(span.scope, version="2")},
+            {"parent_span_id": b"p" * 8},
+            {"name": "x"},
+            {"kind": 1},
+            {"status": 2},
+            {"ended_ns": span.ended_ns + 1},
+        )
+    ]
+    assert len({fingerprint(each) for each in [span, *others]}) == len(others) + 1

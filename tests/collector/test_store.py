@@ -1,0 +1,166 @@
+"""The ledger file: made, migrated, refused in words, and filled from Arrow batches."""
+
+import os
+import subprocess
+import sys
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from receiving import stored
+
+from spanledger_collector.errors import LedgerLocked, LedgerMissing, LedgerUnreadable, SchemaTooNew, SchemaTooOld
+from spanledger_collector.ledger import store
+from spanledger_collector.ledger.arrow import Inserter, Kind, Target
+from spanledger_collector.ledger.sql import migrations
+from spanledger_collector.ledger.store import Ledger
+
+LATEST = migrations()[-1][0]
+
+
+def test_a_new_file_has_the_latest_schema_and_keeps_it(db: Path) -> None:
+    for _ in range(2):
+        with Ledger.open(db) as ledger:
+            assert stored(ledger, "SELECT value FROM meta WHERE key = 'schema_version'") == [(str(LATEST),)]
+            assert stored(ledger, "SELECT count(*) FROM usage") == [(0,)]
+    with Ledger.open(db, read_only=True) as ledger:
+        assert stored(ledger, "SELECT count(*) FROM spans") == [(0,)]
+
+
+def test_reading_makes_no_file(db: Path) -> None:
+    with pytest.raises(LedgerMissing, match=r"no ledger at .*spanledger serve"):
+        Ledger.open(db, read_only=True)
+    assert not db.exists()
+
+
+def test_the_error_of_a_locked_file_names_the_process(db: Path) -> None:
+    program = f"import duckdb, sys; c = duckdb.connect({str(db)!r}); print('open', flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as owner:
+        assert owner.stdout is not None
+        assert owner.stdout.readline() == "open\n"
+        with pytest.raises(LedgerLocked, match=f"in use by process {owner.pid}") as locked:
+            Ledger.open(db)
+        owner.communicate()
+    assert (locked.value.pid, locked.value.exit_code) == (owner.pid, 3)
+
+
+def test_the_schema_of_a_later_version_is_refused_with_the_remedy(db: Path) -> None:
+    with Ledger.open(db) as ledger:
+        ledger.cursor().execute("UPDATE meta SET value = '999' WHERE key = 'schema_version'")
+    with pytest.raises(SchemaTooNew, match=r"version 999.*pip install --upgrade"):
+        Ledger.open(db)
+
+
+def test_a_file_that_needs_migrating_is_not_read_but_migrated_by_the_server(
+    db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Ledger.open(db).close()
+    later = (*migrations(), (LATEST + 1, "CREATE TABLE added (x INTEGER); INSERT INTO added VALUES (7);"))
+    monkeypatch.setattr(store, "migrations", lambda: later)
+    with pytest.raises(SchemaTooOld, match="spanledger serve"):
+        Ledger.open(db, read_only=True)
+    with Ledger.open(db) as ledger:
+        assert stored(ledger, "SELECT x, value FROM added, meta WHERE key = 'schema_version'") == [(7, str(LATEST + 1))]
+
+
+def test_a_migration_that_fails_changes_nothing(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Ledger.open(db).close()
+    broken = (*migrations(), (LATEST + 1, "CREATE TABLE added (x INTEGER); SELECT no_such_function();"))
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "migrations", lambda: broken)
+        with pytest.raises(LedgerUnreadable):
+            Ledger.open(db)
+    with Ledger.open(db) as ledger:
+        assert stored(ledger, "SELECT value FROM meta WHERE key = 'schema_version'") == [(str(LATEST),)]
+        assert stored(ledger, "SELECT 1 FROM duckdb_tables() WHERE table_name = 'added'") == []
+
+
+def test_other_files_are_refused_and_left_alone(tmp_path: Path) -> None:
+    text = tmp_path / "notes.txt"
+    text.write_text("hello " * 1000)
+    foreign = tmp_path / "foreign.duckdb"
+    with duckdb.connect(str(foreign)) as connection:
+        connection.execute("CREATE TABLE meta (other INTEGER)")
+    for path, reason in (
+        (text, "not a valid DuckDB database"),
+        (foreign, "no ledger of SpanLedger"),
+        (tmp_path, "directory"),
+        (tmp_path / "missing" / "x.duckdb", "there is no directory"),
+    ):
+        with pytest.raises(LedgerUnreadable, match=reason):
+            Ledger.open(path)
+    assert text.read_text() == "hello " * 1000
+    with duckdb.connect(str(foreign)) as connection:
+        assert connection.execute("SELECT table_name FROM duckdb_tables()").fetchall() == [("meta",)]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_directory_without_permission_is_said(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(LedgerUnreadable, match=r"[Pp]ermission"):
+        Ledger.open(tmp_path / "x.duckdb")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "COPY meta TO '{0}/copied.csv'",
+        "SELECT * FROM read_text('{0}/secret')",
+        "ATTACH '{0}/other.duckdb' AS other",
+        "INSTALL httpfs",
+        "SET enable_external_access = true",
+        "SET TimeZone = 'Asia/Tokyo'",
+    ],
+)
+def test_sql_reaches_neither_files_nor_settings(ledger: Ledger, tmp_path: Path, sql: str) -> None:
+    (tmp_path / "secret").write_text("x")
+    with pytest.raises(duckdb.Error):
+        stored(ledger, sql.format(tmp_path))
+    assert stored(ledger, "SELECT current_setting('TimeZone')") == [("UTC",)]
+
+
+_EVERY_KIND: dict[str, tuple[str, Kind, object, object]] = {
+    "a": ("UBIGINT", "uint64", 2**64 - 1, 2**64 - 1),
+    "b": ("BIGINT", "int64", -(2**63), -(2**63)),
+    "c": ("INTEGER", "int32", -5, -5),
+    "d": ("UTINYINT", "uint8", 255, 255),
+    "e": ("VARCHAR", "text", "a\0'ü", "a\0'ü"),
+    "f": ("DECIMAL(18, 12)", "money", "0.000000000001", Decimal("0.000000000001")),
+    "g": ("DECIMAL(18, 6)", "quantity", "1.5", Decimal("1.5")),
+    "h": ("VARCHAR[]", "text_list", '["x", "\\"y\\""]', ["x", '"y"']),
+    "i": ("MAP(VARCHAR, VARCHAR)", "text_map", '{"k": "v"}', {"k": "v"}),
+}
+
+
+def test_rows_of_every_kind_come_back_as_they_went_in(ledger: Ledger) -> None:
+    cursor = ledger.cursor()
+    columns = ", ".join(f"{name} {sql}" for name, (sql, *_) in _EVERY_KIND.items())
+    cursor.execute(f"CREATE TABLE kinds ({columns}, t TIMESTAMP_NS)")
+    kinds: dict[str, Kind] = {name: kind for name, (_, kind, *_) in _EVERY_KIND.items()}
+    inserter = Inserter(cursor, Target("kinds", {**kinds, "t": "time"}))
+    sent = (*(value for *_, value, _ in _EVERY_KIND.values()), 1_790_000_000_000_000_001)
+    unknown: tuple[object, ...] = (None,) * len(sent)
+
+    for rows in ([sent, unknown], [], [sent]):
+        inserter.insert(rows)
+
+    found: list[tuple[Any, ...]] = cursor.execute("SELECT * EXCLUDE (t), epoch_ns(t) FROM kinds").fetchall()
+    expected = (*(value for *_, value in _EVERY_KIND.values()), 1_790_000_000_000_000_001)
+    assert found == [expected, unknown, expected]
+    inserter.close()
+    cursor.close()
+
+
+def test_a_batch_that_fails_leaves_the_cursor_usable(ledger: Ledger) -> None:
+    cursor = ledger.cursor()
+    inserter = Inserter(cursor, Target("meta", {"key": "text", "value": "text"}))
+    with pytest.raises(duckdb.ConstraintException):
+        inserter.insert([("k", None)])
+    inserter.insert([("k", "v")])
+    assert stored(ledger, "SELECT value FROM meta WHERE key = 'k'") == [("v",)]
+    inserter.close()
+    cursor.close()
