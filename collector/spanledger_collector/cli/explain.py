@@ -1,8 +1,10 @@
 """`spanledger explain`."""
 
+from decimal import Decimal
+
 from spanledger_collector.cli.command import question_command
-from spanledger_collector.cli.notes import NOTHING, notes, seconds
-from spanledger_collector.cli.output import Cell, Column, Table, as_table, printable
+from spanledger_collector.cli.notes import NOTHING, notes, reason, seconds
+from spanledger_collector.cli.output import Cell, Column, Table, Unknown, as_table, printable
 from spanledger_collector.ledger.queries import QUESTION_BY_NAME, Document
 
 __all__ = ["explain"]
@@ -21,16 +23,6 @@ _CHARGES = (
     Column("effective_to_at", "time", only="csv"),
     Column("source"),
 )
-_SOURCES = (
-    Column("part"),
-    Column("span_id", "text", "span"),
-    Column("name"),
-    Column("scope"),
-    Column("dialect"),
-    Column("said"),
-    Column("reason", title="why"),
-)
-
 _TEXT = """One call, walked back to unit prices and to the spans it was read from.
 
 CALL_OR_SPAN_ID is the id of a call or of one of its spans, or the first six or more digits of it. Every charge is
@@ -49,12 +41,11 @@ def _table(document: Document) -> Table:
 
 
 def _blocks(document: Document) -> list[str]:
-    sources = Table(_SOURCES, [_row(_source(source), _SOURCES) for source in document["sources"]])
     return [
         "\n".join(f"{label:<11} {printable(text)}" for label, text in _facts(document["call"]) if text),
         _charges(document),
         _without_price(document),
-        f"Read from:\n{as_table(sources)}",
+        "Read from:\n" + "\n".join(_source(source) for source in document["sources"]),
         _history(document),
         "\n".join(notes(document)),
     ]
@@ -76,7 +67,7 @@ def _facts(call: Document) -> list[tuple[str, str]]:
         ("error", call["error_type"] or ""),
         ("who", ", ".join(who)),
         ("usage", " because ".join(filter(None, (call["usage_status"], call["usage_evidence"])))),
-        ("price", ": ".join(filter(None, (call["price_status"], "; ".join(call["price_reasons"]))))),
+        ("price", ": ".join(filter(None, (call["price_status"], "; ".join(map(reason, call["price_reasons"])))))),
         ("cost", "unknown" if call["cost_usd"] is None else f"{call['cost_usd']} USD"),
         ("bounds", "" if None in bounds or bounds[0] == bounds[1] else f"from {bounds[0]} to {bounds[1]} USD"),
         ("reported", f"{call['reported_cost_usd']} USD, by the provider" if call["reported_cost_usd"] else ""),
@@ -102,11 +93,18 @@ def _without_price(document: Document) -> str:
     return f"Counted, but without a price: {missing}." if missing else ""
 
 
-def _source(source: Document) -> Document:
+def _source(source: Document) -> str:
     """What one span said, and what was taken from it."""
     scope = " ".join(filter(None, (source["scope_name"], source["scope_version"])))
-    said = ", ".join(f"{count} {meter}" for meter, count in source["meters"].items())
-    return {**source, "scope": scope, "said": said or source["usage_status"] or "nothing"}
+    counted = [f"{count} {meter}" for meter, count in source["meters"].items() if Decimal(count)]
+    zero = [meter for meter, count in source["meters"].items() if not Decimal(count)]
+    said = ", ".join([*counted, *([f"zero {', '.join(zero)}"] if zero else [])]) or "no usage"
+    lines = (
+        f"{source['part']:<8}span {source['span_id']} {source['name'] or ''}, emitted by {scope or 'an unnamed scope'}",
+        f"        read as {source['dialect']}, said: {said}",
+        f"        why: {source['reason']}",
+    )
+    return "\n".join(printable(line) for line in lines)
 
 
 def _history(document: Document) -> str:
@@ -121,6 +119,8 @@ def _row(values: Document, columns: tuple[Column, ...]) -> list[Cell]:
     """Cells by the names of the columns. A charge whose price entry is not kept shows its unit price."""
     if values.get("price_usd") is None and values.get("unit_price_usd") is not None:
         values = {**values, "price_usd": values["unit_price_usd"], "per": 1}
+    if "price_entry_id" in values and values["effective_from_at"] is None:
+        values = {**values, "effective_from_at": Unknown("no date")}
     return [values.get(column.name, NOTHING) for column in columns]
 
 

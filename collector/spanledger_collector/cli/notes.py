@@ -5,7 +5,17 @@ from datetime import UTC, datetime
 from spanledger_collector.cli.output import Cell, Unknown
 from spanledger_collector.ledger.queries import Document
 
-__all__ = ["NOTHING", "cost_of_call", "cost_of_group", "cut_note", "notes", "period_note", "plural", "seconds"]
+__all__ = [
+    "NOTHING",
+    "cost_of_call",
+    "cost_of_group",
+    "cut_note",
+    "notes",
+    "period_note",
+    "plural",
+    "reason",
+    "seconds",
+]
 
 NOTHING = Unknown("")
 """For a place in a table where nothing is expected."""
@@ -56,6 +66,12 @@ def cost_of_call(call: Document) -> Cell:
     if call["cost_usd"] is not None:
         return call["cost_usd"]
     return Unknown("unmetered" if call["usage_status"] == "unmetered" else call["price_status"].replace("_", " "))
+
+
+def reason(code: str) -> str:
+    """A reason for a missing price in words: `unknown_model:x` is `unknown model: x`."""
+    what, colon, about = code.partition(":")
+    return f"{what.replace('_', ' ')}{': ' if colon else ''}{about}"
 
 
 def plural(number: int, word: str) -> str:

@@ -1,7 +1,7 @@
 """`spanledger trace`."""
 
 from spanledger_collector.cli.command import question_command
-from spanledger_collector.cli.notes import NOTHING, cost_of_group, cut_note, notes, plural, seconds
+from spanledger_collector.cli.notes import NOTHING, cost_of_group, cut_note, notes, plural, reason, seconds
 from spanledger_collector.cli.output import Cell, Column, Table
 from spanledger_collector.ledger.queries import QUESTION_BY_NAME, Document
 
@@ -71,7 +71,7 @@ def _sum(total: Document) -> list[Cell]:
 
 def _note(span: Document) -> str:
     """What is odd about the span's own calls, what is missing from its sum, and where it is counted."""
-    said = [reason for call in span["calls"] for reason in _troubles(call)]
+    said = [trouble for call in span["calls"] for trouble in _troubles(call)]
     missing = span["subtree"]["unpriced_calls"]
     if missing and not span["calls"]:
         said.append(f"without {plural(missing, 'call')} of unknown cost")
@@ -80,11 +80,9 @@ def _note(span: Document) -> str:
 
 
 def _troubles(call: Document) -> list[str]:
-    status = (
-        [] if call["price_status"] == "priced" else [call["price_status"].replace("_", " "), *call["price_reasons"]]
-    )
+    codes = [] if call["price_status"] == "priced" else [*call["price_reasons"]] or [call["price_status"]]
     usage = [] if call["usage_status"] == "metered" else [call["usage_status"]]
-    return [*usage, *status, *([f"error {call['error_type']}"] if call["error_type"] else [])]
+    return [*usage, *map(reason, codes), *([f"error {call['error_type']}"] if call["error_type"] else [])]
 
 
 def _branches(spans: list[Document]) -> list[str]:

@@ -1,7 +1,7 @@
 """`spanledger unpriced`."""
 
 from spanledger_collector.cli.command import question_command
-from spanledger_collector.cli.notes import cut_note, notes, period_note
+from spanledger_collector.cli.notes import cut_note, notes, period_note, reason
 from spanledger_collector.cli.output import Column, Table
 from spanledger_collector.ledger.queries import QUESTION_BY_NAME, Document
 
@@ -40,7 +40,7 @@ def _table(document: Document) -> Table:
 
 def _words(row: Document, name: str) -> str | int | None:
     if name == "reasons":
-        return "; ".join(row["reasons"])
+        return "; ".join(reason(code) for code in row["reasons"])
     if name == "meters":
         return ", ".join(f"{meter['meter']} {meter['quantity']}" for meter in row["meters"])
     return row[name]

@@ -6,7 +6,7 @@
 -- `pending` counts the observations that no call can show yet.
 SELECT (SELECT epoch_ns(max(settled_at)) FROM calls) AS settled_at,
        (SELECT count(*) FROM store.observations
-        WHERE seq > coalesce((SELECT CAST(value AS BIGINT) FROM meta WHERE key = 'settled_seq'), -1)) AS pending;
+        WHERE seq > coalesce((SELECT CAST(value AS BIGINT) FROM meta WHERE key = 'settled_seq'), 0)) AS pending;
 
 -- name: usage
 SELECT /*dimensions*/
@@ -50,11 +50,11 @@ ORDER BY calls DESC, provider, model, reasons
 LIMIT $limit;
 
 -- name: unpriced_meters
--- What was counted and has no price, for the groups of `unpriced`.
+-- What was counted (a count of zero needs no price) and has no price, for the groups of `unpriced`.
 SELECT provider, coalesce(response_model, request_model) AS model, price_reasons AS reasons,
        meter, sum(quantity) AS quantity
 FROM calls JOIN call_meters USING (call_id, revision) ANTI JOIN charges USING (call_id, revision, meter)
-WHERE /*conditions*/
+WHERE quantity <> 0 AND /*conditions*/
 GROUP BY ALL
 ORDER BY meter;
 
@@ -109,7 +109,7 @@ ORDER BY h.meter, h.price_entry_id;
 -- name: call_meters_without_price
 SELECT meter, quantity
 FROM call_meters JOIN calls USING (call_id, revision) ANTI JOIN charges USING (call_id, revision, meter)
-WHERE call_id = $call_id
+WHERE call_id = $call_id AND quantity <> 0
 ORDER BY meter;
 
 -- name: call_sources
