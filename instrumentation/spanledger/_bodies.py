@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["observe_body"]
 
+_JSON_LINES = ("ndjson", "stream+json", "jsonl")
+"""In a content type: one JSON document in each line (Ollama; Cohere's v1 streams)."""
+
 _LARGEST_BODY = 32 * 1024 * 1024
 """Bytes of a JSON answer that we are ready to hold while the application reads it."""
 
@@ -44,8 +47,9 @@ class _Body:
     def __init__(self, call: Call, content_type: str) -> None:
         self.response: weakref.ref[HttpResponse] | None = None
         self._call = call
-        self._events = "event-stream" in content_type
-        self._json = "json" in content_type
+        self._json_lines = any(kind in content_type for kind in _JSON_LINES)
+        self._by_line = self._json_lines or "event-stream" in content_type
+        self._json = not self._by_line and "json" in content_type
         self._buffer = bytearray()
         self._data: list[bytes] = []
 
@@ -63,7 +67,7 @@ class _Body:
     def finish(self, how: Ending, error: BaseException | None = None) -> None:
         if self._json and how == "read":
             guarded("read a JSON answer", self._whole)
-        elif self._events and how == "read":
+        elif self._by_line and how == "read":
             guarded("read the last event", self._feed, b"\n\n")
         self._let_go()
         self._call.finish(how, error)
@@ -79,7 +83,7 @@ class _Body:
                 vars(response).pop(name, None)
 
     def _feed(self, data: bytes) -> None:
-        if self._events:
+        if self._by_line:
             self._buffer += data
             *lines, rest = self._buffer.split(b"\n")
             self._buffer = rest
@@ -89,13 +93,17 @@ class _Body:
             self._buffer += data
 
     def _line(self, line: bytes) -> None:
-        """One line of server-sent events (HTML standard, section 9.2.6); only the field `data` matters here."""
-        if line.startswith(b"data:"):
+        """One line of server-sent events (HTML standard, section 9.2.6), of which only the field `data` matters here,
+        or one JSON document."""
+        if self._json_lines:
+            if line.strip():
+                self._call.chunk(json.loads(line))
+        elif line.startswith(b"data:"):
             self._data.append(line[5:].strip())
         elif not line and self._data:
             data = b"\n".join(self._data)
             self._data.clear()
-            if data != b"[DONE]":
+            if data not in (b"", b"[DONE]"):
                 self._call.chunk(json.loads(data))
 
     def _whole(self) -> None:
