@@ -13,6 +13,7 @@ import asyncio
 import json
 import os
 from dataclasses import dataclass
+from textwrap import shorten
 from typing import TYPE_CHECKING
 
 import anthropic
@@ -277,7 +278,7 @@ def main() -> None:
                 outcome = step.run()
             except (openai.APIError, anthropic.APIError) as error:
                 outcome = f"failed, as planned: {type(error).__name__}"
-        print(f"{name:31}  {outcome[:60]}", flush=True)
+        print(f"{name:31}  {shorten(outcome, 66, placeholder=' ...')}", flush=True)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,18 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-__all__ = ["COUNTED_SQL", "Counted", "Served", "counted_from_rows", "differences", "served_from_documents", "totals"]
+from spanledger.meters import METER_BY_NAME
+
+__all__ = [
+    "COUNTED_SQL",
+    "Counted",
+    "Served",
+    "counted_from_rows",
+    "differences",
+    "notes",
+    "served_from_documents",
+    "totals",
+]
 
 COUNTED_SQL = (
     "SELECT call_id, provider, coalesce(response_model, request_model) AS model, response_id, error_type, "
@@ -92,17 +103,32 @@ def differences(served: Sequence[Served], counted: Sequence[Counted]) -> list[st
 
 
 def totals(served: Sequence[Served], counted: Sequence[Counted]) -> list[tuple[str, int, int, int, int, str]]:
-    """By model: its name, calls served and counted, tokens and searches told and counted, and a verdict."""
+    """By model: its name, calls served and counted, tokens told and counted, and whether both agree."""
     billed = [record for record in served if record.meters is not None]
     calls = [call for call in counted if not call.failed]
     rows: list[tuple[str, int, int, int, int, str]] = []
     for model in sorted({record.model for record in billed} | {call.model for call in calls}):
         ours = [call for call in calls if call.model == model]
         theirs = [record for record in billed if record.model == model]
-        told = sum(_units(record.meters or {}) for record in theirs if record.told)
-        counts = (len(theirs), len(ours), told, sum(_units(call.meters) for call in ours))
+        told = sum(_tokens(record.meters or {}) for record in theirs if record.told)
+        counts = (len(theirs), len(ours), told, sum(_tokens(call.meters) for call in ours))
         rows.append((model, *counts, "yes" if counts[0] == counts[1] and counts[2] == counts[3] else "NO"))
     return rows
+
+
+def notes(served: Sequence[Served]) -> list[str]:
+    """What was served beyond answers with usage: refusals, and answers whose usage the app was not told."""
+    refused = Counter(record.status for record in served if record.meters is None)
+    untold = sum(1 for record in served if record.meters is not None and not record.told)
+    found: list[str] = []
+    if refused:
+        by_status = ", ".join(f"{count} x {status}" for status, count in sorted(refused.items()))
+        found.append(f"refused    {by_status} (retries included): nothing billed, nothing charged")
+    if untold:
+        found.append(
+            f"unmetered  {untold} streams did not ask for their usage: calls of unknown cost, never of no cost"
+        )
+    return found
 
 
 Key = tuple[str | None, str, tuple[tuple[str, Decimal], ...]]
@@ -112,8 +138,8 @@ def _key(response_id: str | None, model: str, meters: Meters) -> Key:
     return response_id, model, tuple(sorted(meters.items()))
 
 
-def _units(meters: Meters) -> int:
-    return int(sum(meters.values()))
+def _tokens(meters: Meters) -> int:
+    return int(sum(count for meter, count in meters.items() if METER_BY_NAME[meter].unit == "token"))
 
 
 def _words(key: Key) -> str:
