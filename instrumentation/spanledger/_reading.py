@@ -61,7 +61,7 @@ class Request:
 class Reading:
     """What a response, or the chunks of a stream so far, said. `complete`: the message that ends a stream was seen.
 
-    `raw` is room for a provider's own counts, where usage arrives in pieces.
+    `evidence` is what is odd about usage that counts. `raw` is room for a provider's own counts, where usage arrives in pieces.
     """
 
     response_id: str | None = None
@@ -69,6 +69,7 @@ class Reading:
     finish_reasons: list[str] = field(default_factory=list[str])
     usage: Usage = field(default_factory=Usage)
     attributes: dict[str, AttributeValue] = field(default_factory=dict[str, "AttributeValue"])
+    evidence: str | None = None
     error_type: str | None = None
     complete: bool = False
     chunks: int = 0
@@ -103,7 +104,7 @@ def end_attributes(
 def _usage_status(request: Request, reading: Reading, how: Ending) -> tuple[str, str | None]:
     missing = [meter for meter in request.needs if meter not in reading.usage]
     if not missing and (how == "read" or reading.complete or not request.stream):
-        return "metered", None
+        return "metered", reading.evidence
     if not request.stream or (how == "failed" and not reading.chunks):
         return "unmetered", "response without usage" if how == "read" else f"call {how}"
     seen = f"stream {how}; chunks={reading.chunks} characters={reading.characters}"

@@ -107,9 +107,11 @@ def read_response_event(event: object, reading: Reading) -> None:
 
 
 def read_embeddings(answer: object, reading: Reading) -> None:
-    """Embeddings: only input is counted."""
+    """Embeddings: only input is counted, and some hosts give no more than the total."""
     _read_identity(answer, reading)
-    _read_usage(get(answer, "usage"), reading)
+    usage = get(answer, "usage")
+    put(reading.usage, "input", _first(usage, "prompt_tokens", "input_tokens", "total_tokens"))
+    _read_reported_cost(usage, reading)
 
 
 def _read_identity(answer: object, reading: Reading) -> None:
@@ -146,6 +148,10 @@ def _read_usage(usage: object, reading: Reading) -> None:
         # DeepSeek and Together name it outside the details.
         put(reading.usage, "cache_read", get(usage, "prompt_cache_hit_tokens") or get(usage, "cached_tokens"))
     _read_token_counts(usage, reading)
+    _read_reported_cost(usage, reading)
+
+
+def _read_reported_cost(usage: object, reading: Reading) -> None:
     if (cost := decimal_text(get(usage, "cost"))) is not None:
         reading.attributes[semconv.REPORTED_COST_USD] = cost
 
@@ -160,16 +166,21 @@ def _read_details(usage: object, names: tuple[str, ...], meters: Mapping[str, st
 
 def _read_token_counts(usage: object, reading: Reading) -> None:
     """Input and output. Some hosts leave reasoning out of the output but not out of the total (xAI, Gemini): what the
-    total has beyond the two is output, and when no reasoning is given, it is the reasoning."""
+    total has beyond the two is output, and when no reasoning is given, it is the reasoning. An output of nothing is
+    left out by some, and is what the total does not have beyond the input."""
     given_input = _first(usage, "prompt_tokens", "input_tokens")
     given_output = _first(usage, "completion_tokens", "output_tokens")
+    total = count(get(usage, "total_tokens"))
+    if given_output is None and given_input is not None and given_input == total:
+        given_output = 0
     put(reading.usage, "input", given_input)
     put(reading.usage, "output", given_output)
-    total = count(get(usage, "total_tokens"))
     if given_input is None or given_output is None or total is None:
         return
     hidden = total - given_input - given_output
     if hidden > 0 and reading.usage.get("reasoning") in (None, hidden):
+        if "reasoning" not in reading.usage:
+            reading.evidence = f"{hidden} tokens are in the total only; taken for reasoning"
         reading.usage["output"] = given_output + hidden
         reading.usage["reasoning"] = hidden
 
