@@ -1,5 +1,6 @@
 """What the collector's tests share: the modules beside them are importable, and a ledger and a receiver to write to."""
 
+import shutil
 import sys
 from collections.abc import Generator
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 from receiving import Receiving, receiving  # found through the path just set
+from small_ledger import build
 
 from spanledger_collector.ledger.store import Ledger
 
@@ -31,3 +33,16 @@ def receiver(db: Path) -> Generator[Receiving]:
     """OTLP over gRPC and HTTP, into a ledger of its own; nothing is settled."""
     with receiving(db) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def small_ledger_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The ledger of `small_ledger`, written once; for reading only."""
+    return build(tmp_path_factory.mktemp("small") / "small.duckdb")
+
+
+@pytest.fixture
+def small_ledger(small_ledger_file: Path, db: Path) -> Path:
+    """A copy of the ledger of `small_ledger` that the test may do anything with."""
+    shutil.copy(small_ledger_file, db)
+    return db

@@ -51,10 +51,13 @@ LIMIT $limit;
 
 -- name: unpriced_meters
 -- What was counted (a count of zero needs no price) and has no price, for the groups of `unpriced`.
-SELECT provider, coalesce(response_model, request_model) AS model, price_reasons AS reasons,
-       meter, sum(quantity) AS quantity
-FROM calls JOIN call_meters USING (call_id, revision) ANTI JOIN charges USING (call_id, revision, meter)
-WHERE quantity <> 0 AND /*conditions*/
+WITH chosen AS (
+    SELECT call_id, revision, provider, coalesce(response_model, request_model) AS model, price_reasons AS reasons
+    FROM calls WHERE /*conditions*/
+)
+SELECT provider, model, reasons, meter, sum(quantity) AS quantity
+FROM chosen JOIN call_meters USING (call_id, revision) ANTI JOIN charges USING (call_id, revision, meter)
+WHERE quantity <> 0
 GROUP BY ALL
 ORDER BY meter;
 

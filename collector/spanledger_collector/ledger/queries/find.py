@@ -23,12 +23,7 @@ def find_trace(reading: Reading, text: str) -> str:
         raise BadQuery(
             f"A trace id is {_TRACE_DIGITS} hex digits, or the first {_LEAST} or more of them; not {text!r}."
         )
-    (hi_low, lo_low), (hi_high, lo_high) = (halves(prefix.ljust(_TRACE_DIGITS, digit)) for digit in "0f")
-    found = _ids(
-        reading,
-        "trace_ids",
-        {"hi_low": hi_low, "hi_high": hi_high, "lo_low": lo_low, "lo_high": lo_high, "prefix": prefix},
-    )
+    found = _trace_ids(reading, prefix)
     if not found:
         raise NoMatch(f"There is no trace {prefix}. `spanledger calls` lists calls with their trace ids.")
     return _only("traces", prefix, found)
@@ -54,6 +49,12 @@ def halves(trace_id: str) -> tuple[int, int]:
     return int(trace_id[:_SPAN_DIGITS], 16), int(trace_id[_SPAN_DIGITS:], 16)
 
 
+def _trace_ids(reading: Reading, prefix: str) -> list[str]:
+    (hi_low, lo_low), (hi_high, lo_high) = (halves(prefix.ljust(_TRACE_DIGITS, digit)) for digit in "0f")
+    bounds = {"hi_low": hi_low, "hi_high": hi_high, "lo_low": lo_low, "lo_high": lo_high}
+    return _ids(reading, "trace_ids", {**bounds, "prefix": prefix})
+
+
 def _ids(reading: Reading, query: str, parameters: Mapping[str, object]) -> list[str]:
     return [str(row["id"]) for row in reading.rows(query, {**parameters, "limit": _SHOWN})]
 
@@ -75,6 +76,8 @@ def _span_range(prefix: str) -> tuple[int, int]:
 def _why_no_call(reading: Reading, prefix: str) -> str:
     low, high = _span_range(prefix)
     spans = reading.rows("spans_known", {"span_low": low, "span_high": high, "limit": 1})
+    if not spans and len(prefix) == _TRACE_DIGITS and _trace_ids(reading, prefix):
+        return f"{prefix} is a trace, not a call: `spanledger trace {prefix}` shows it."
     if not spans:
         return f"There is no call and no span {prefix}. `spanledger calls` lists the ids of calls and traces."
     span = spans[0]
