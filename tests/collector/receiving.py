@@ -1,6 +1,9 @@
 """The front half of the collector in this process: real sockets, the real journal, no settling. And spans to send."""
 
 import asyncio
+import json
+import time
+from base64 import b64decode
 from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager
@@ -9,6 +12,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import Any
 
+from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from spanledger_collector import dialects
@@ -17,13 +21,26 @@ from spanledger_collector.journal.rows import Dialects
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.listening import http_server, listen
 from spanledger_collector.model import Attributes, AttributeValue, ReceivedSpan, Scope
+from spanledger_collector.receive.bodies import Budget
 from spanledger_collector.receive.grpc_server import grpc_server
 from spanledger_collector.receive.http_app import build_http_app
 from spanledger_collector.receive.receiver import Receiver
 from spanledger_collector.settings import Address
 from spanledger_collector.stats import Snapshot, Stats
 
-__all__ = ["ANY_PORT", "START", "Receiving", "journal_on", "received", "receiving", "request", "stored"]
+__all__ = [
+    "ANY_PORT",
+    "CHAT",
+    "START",
+    "Receiving",
+    "in_json",
+    "journal_on",
+    "received",
+    "receiving",
+    "request",
+    "stored",
+    "until",
+]
 
 ANY_PORT = Address("127.0.0.1", 0)
 START = 1_790_000_000_000_000_000
@@ -36,6 +53,7 @@ class Receiving:
     ledger: Ledger
     stats: Stats
     journal: Journal
+    budget: Budget
     grpc: Address
     http: Address
 
@@ -50,7 +68,11 @@ class Receiving:
 
 @contextmanager
 def receiving(
-    db: Path, *, max_request_bytes: int = 1024 * 1024, max_waiting_bytes: int = 8 * 1024 * 1024
+    db: Path,
+    *,
+    max_request_bytes: int = 1024 * 1024,
+    max_waiting_bytes: int = 8 * 1024 * 1024,
+    grpc: Address = ANY_PORT,
 ) -> Generator[Receiving]:
     """Receive in a thread of its own, so that a test may block."""
     ready: Future[Receiving] = Future()
@@ -61,8 +83,8 @@ def receiving(
             receiver = Receiver(
                 journal, stats, max_request_bytes=max_request_bytes, max_waiting_bytes=max_waiting_bytes
             )
-            async with _servers(receiver) as (grpc, http):
-                ready.set_result(Receiving(ledger, stats, journal, grpc, http))
+            async with _servers(receiver, grpc) as addresses:
+                ready.set_result(Receiving(ledger, stats, journal, receiver.budget, *addresses))
                 await asyncio.to_thread(stop.wait)
 
     def run() -> None:
@@ -83,9 +105,9 @@ def receiving(
 
 
 @asynccontextmanager
-async def _servers(receiver: Receiver) -> AsyncGenerator[tuple[Address, Address]]:
+async def _servers(receiver: Receiver, address: Address) -> AsyncGenerator[tuple[Address, Address]]:
     listener = listen("OTLP/HTTP", ANY_PORT, "--http")
-    async with grpc_server(receiver, ANY_PORT, 5) as grpc, http_server(build_http_app(receiver), listener, 5) as http:
+    async with grpc_server(receiver, address, 5) as grpc, http_server(build_http_app(receiver), listener, 5) as http:
         yield grpc, http
 
 
@@ -151,6 +173,24 @@ def request(spans: Sequence[ReceivedSpan]) -> ExportTraceServiceRequest:
             else:
                 pair.string_value = str(value)
     return sent
+
+
+def in_json(sent: ExportTraceServiceRequest) -> bytes:
+    """The request in OTLP JSON, which deviates from protobuf's own mapping: ids in hex, enums as numbers."""
+    document = MessageToDict(sent, use_integers_for_enums=True)
+    for resource_spans in document["resourceSpans"]:
+        for span in (span for scope_spans in resource_spans["scopeSpans"] for span in scope_spans["spans"]):
+            ids = {name: b64decode(span[name]).hex() for name in ("traceId", "spanId", "parentSpanId") if name in span}
+            span.update(ids)
+    return json.dumps(document).encode()
+
+
+def until(happened: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Wait for a condition."""
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.01)
 
 
 def stored(ledger: Ledger, sql: str) -> list[tuple[Any, ...]]:

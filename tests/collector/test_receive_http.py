@@ -1,0 +1,224 @@
+"""OTLP/HTTP by raw requests: encodings, partial success, refusals with the code and body of the specification."""
+
+import gzip
+import http.client
+import json
+import socket
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from google.rpc.status_pb2 import Status
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from receiving import CHAT, START, Receiving, in_json, received, receiving, request, stored, until
+
+PROTOBUF = "application/x-protobuf"
+JSON = "application/json"
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def refusal(self) -> Status:
+        """The `Status` in a refusal's body."""
+        if self.headers["content-type"] == JSON:
+            document = json.loads(self.body)
+            return Status(code=document["code"], message=document["message"])
+        return Status.FromString(self.body)
+
+
+def send(
+    receiver: Receiving, body: bytes, content_type: str | None = PROTOBUF, path: str = "/v1/traces", **headers: str
+) -> Answer:
+    """One POST on a connection of its own."""
+    connection = http.client.HTTPConnection(*receiver.http, timeout=10)
+    try:
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection.request("POST", path, body, sent | ({"content-type": content_type} if content_type else {}))
+        response = connection.getresponse()
+        return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+    finally:
+        connection.close()
+
+
+def spans_stored(receiver: Receiving) -> int:
+    return stored(receiver.ledger, "SELECT count(*) FROM spans")[0][0]
+
+
+ONE = request([received(1, CHAT)]).SerializeToString()
+ONE_IN_JSON = in_json(request([received(1, dict(reversed(CHAT.items())))]))
+LIMITED = "larger than 1048576 bytes"
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A request that is refused, and how."""
+
+    body: bytes
+    content_type: str | None
+    path: str
+    status: int
+    code: int
+    words: str
+    reason: str
+
+
+def test_both_encodings_and_every_compression_carry_the_same_span(receiver: Receiving) -> None:
+    for body, media, answer in ((ONE, PROTOBUF, b""), (ONE_IN_JSON, JSON, b"{}"), (ONE, "application/protobuf", b"")):
+        for encoding, encode in (("identity", bytes), ("gzip", gzip.compress), ("deflate", zlib.compress)):
+            got = send(receiver, encode(body), f"{media}; charset=utf-8", content_encoding=encoding)
+            assert (got.status, got.body) == (200, answer)
+            assert got.headers["content-type"] == (JSON if media == JSON else PROTOBUF)
+    assert receiver.counted("spans_journaled") == 1
+    assert receiver.counted("spans_duplicate") == 8
+    assert receiver.counted("spans_conflicting") == 0
+
+
+def test_a_rejected_span_is_a_partial_success(receiver: Receiving) -> None:
+    backwards = replace(received(5), ended_ns=START - 1)
+    mixed = request([backwards, received(6), replace(received(7), trace_id=bytes(16)), replace(backwards, name="x")])
+
+    got = send(receiver, mixed.SerializeToString())
+
+    partial = ExportTraceServiceResponse.FromString(got.body).partial_success
+    assert (got.status, partial.rejected_spans) == (200, 3)
+    assert partial.error_message == (
+        "spans rejected: 2 because the end time is before the start time; "
+        "1 because the trace id is not 16 bytes, or all zero"
+    )
+    assert spans_stored(receiver) == 1
+    assert receiver.counted("spans_rejected", "ends_before_start") == 2
+    assert receiver.counted("spans_rejected", "trace_id") == 1
+    assert receiver.counted("spans_received") == 4
+
+
+def test_a_partial_success_in_json(receiver: Receiving) -> None:
+    got = send(receiver, ONE_IN_JSON.replace(b'"startTimeUnixNano": "1', b'"startTimeUnixNano": "9'), JSON)
+    assert json.loads(got.body)["partialSuccess"]["rejectedSpans"] == "1"
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Refused(b"?", PROTOBUF, "/v1/traces", 400, 3, "not an ExportTraceServiceRequest", "undecodable"),
+        Refused(b"?", JSON, "/v1/traces", 400, 3, "not JSON", "undecodable"),
+        Refused(b"?", PROTOBUF, "/v1/metrics", 400, 3, "not an ExportMetricsServiceRequest", "undecodable"),
+        Refused(b"[]", JSON, "/v1/logs", 400, 3, "not as OTLP has it", "undecodable"),
+        Refused(ONE, "text/plain", "/v1/traces", 415, 3, "'text/plain' is not supported; use", "unsupported_media"),
+        Refused(ONE, None, "/v1/traces", 415, 3, "is not supported", "unsupported_media"),
+        Refused(bytes(2 * MIB), PROTOBUF, "/v1/traces", 413, 8, LIMITED, "too_large"),
+        Refused(ONE, PROTOBUF, "/", 404, 12, "OTEL_EXPORTER_OTLP_ENDPOINT", "wrong_path"),
+        Refused(ONE, JSON, "/v1/traces/", 404, 12, "OTEL_EXPORTER_OTLP_ENDPOINT", "wrong_path"),
+    ],
+)
+def test_refusals(receiver: Receiving, case: Refused) -> None:
+    got = send(receiver, case.body, case.content_type, case.path)
+    assert got.status == case.status
+    assert got.headers["content-type"] == (PROTOBUF if case.content_type == PROTOBUF else JSON)
+    assert got.refusal().code == case.code
+    assert case.words in got.refusal().message
+    signal = "none" if case.status == 404 else case.path.removeprefix("/v1/")
+    assert receiver.counted("requests", "http", signal, case.reason) == 1
+    assert send(receiver, ONE).status == 200, "the next request is served"
+    assert spans_stored(receiver) == 1
+
+
+def test_other_methods_are_told_what_is_allowed(receiver: Receiving) -> None:
+    connection = http.client.HTTPConnection(*receiver.http, timeout=10)
+    connection.request("GET", "/v1/traces")
+    response = connection.getresponse()
+    assert (response.status, response.getheader("allow")) == (405, "POST")
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("encoding", "body", "status", "words"),
+    [
+        ("br", b"x", 415, "'br' is not supported"),
+        ("gzip", b"not gzip", 400, "not gzip"),
+        ("gzip", gzip.compress(ONE)[:-9], 400, "cut off"),
+        ("gzip", gzip.compress(ONE) + b"more", 400, "followed by"),
+        ("gzip", gzip.compress(bytes(300 * MIB), 9), 413, "larger than"),
+        ("deflate", zlib.compress(bytes(300 * MIB), 9), 413, "larger than"),
+    ],
+)
+def test_bad_and_hostile_compression(receiver: Receiving, encoding: str, body: bytes, status: int, words: str) -> None:
+    assert len(body) < MIB, "the compressed body itself is within the limit"
+    got = send(receiver, body, content_encoding=encoding)
+    assert got.status == status
+    assert words in got.refusal().message
+    assert send(receiver, gzip.compress(ONE), content_encoding="gzip").status == 200
+
+
+def test_the_limit_is_exact_and_holds_without_a_content_length(receiver: Receiving) -> None:
+    def chunked(size: int) -> int:
+        connection = http.client.HTTPConnection(*receiver.http, timeout=10)
+        body = b"\xda\x3f" + _varint(size - 5) + bytes(size - 5)  # an unknown field of that many bytes
+        assert len(body) == size
+        try:
+            pieces = iter([body[start : start + 65536] for start in range(0, size, 65536)])
+            connection.request("POST", "/v1/traces", pieces, {"content-type": PROTOBUF}, encode_chunked=True)
+            return connection.getresponse().status
+        finally:
+            connection.close()
+
+    assert chunked(MIB) == 200
+    assert chunked(MIB + 1) == 413
+
+
+def _varint(number: int) -> bytes:
+    """A number of 15 to 21 bits as protobuf writes it."""
+    return bytes([number & 127 | 128, number >> 7 & 127 | 128, number >> 14])
+
+
+def head(length: int) -> bytes:
+    """The head of a request whose body has that length."""
+    lines = ("POST /v1/traces HTTP/1.1", "Host: x", f"Content-Type: {PROTOBUF}", f"Content-Length: {length}", "", "")
+    return "\r\n".join(lines).encode()
+
+
+def test_clients_that_break_off_or_talk_something_else_are_survived(receiver: Receiving) -> None:
+    header = (
+        b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: 500\r\n\r\n"
+    )
+    for said in (b"", header, header + b"half", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", bytes(range(256)) * 40):
+        with socket.create_connection(receiver.http, timeout=5) as connection:
+            connection.sendall(said)
+    assert send(receiver, ONE).status == 200
+
+
+def test_many_requests_on_one_connection(receiver: Receiving) -> None:
+    connection = http.client.HTTPConnection(*receiver.http, timeout=10)
+    for number in range(20):
+        connection.request(
+            "POST", "/v1/traces", request([received(number)]).SerializeToString(), {"content-type": PROTOBUF}
+        )
+        assert connection.getresponse().read() == b""
+    connection.close()
+    assert spans_stored(receiver) == 20
+
+
+def test_overload_is_answered_with_a_retryable_error_and_ends(db: Path) -> None:
+    with receiving(db, max_request_bytes=MIB, max_waiting_bytes=2 * MIB) as receiver:
+        slow = [socket.create_connection(receiver.http, timeout=5) for _ in range(2)]
+        for connection in slow:
+            connection.sendall(head(MIB) + bytes(MIB - 1))  # all but the last byte
+        until(lambda: receiver.budget.held == 2 * (MIB - 1))
+        refused = send(receiver, ONE)
+        assert refused.status == 503
+        assert refused.headers["retry-after"] == "1"
+        assert refused.refusal().code == 14
+        assert "send the same request again" in refused.refusal().message
+        for connection in slow:
+            connection.close()
+        until(lambda: receiver.budget.held == 0)
+        assert send(receiver, ONE).status == 200
+        assert receiver.counted("requests", "http", "traces", "overloaded") == 1
