@@ -108,6 +108,18 @@ class PriceBook:
             found = self._entries[key] = tuple(sorted(parsed, key=lambda entry: LAYERS.index(entry.layer)))
         return found
 
+    def entries(self) -> Iterator[PriceEntry]:
+        """Every price, parsed. Raises `ValueError` for a row that cannot be read."""
+        for provider, model in self._rows:
+            yield from self.entries_of(provider, model)
+
+    def entry(self, entry_id: str) -> PriceEntry | None:
+        """The price with that id, which stands in the charges that it made."""
+        by_id: dict[str, PriceEntry] | None = self.memo.get("by_id")
+        if by_id is None:
+            by_id = self.memo["by_id"] = {entry.entry_id: entry for entry in self.entries()}
+        return by_id.get(entry_id)
+
     def model_named(self, provider: str, name: str, at_ns: int, *, own_map_only: bool = False) -> str | None:
         """The model that a provider means by `name` at that moment, or `None`. A model's id is a name of it.
 
@@ -132,8 +144,15 @@ class PriceBook:
         return PriceBook(name, [*self.rows(), *rows], [*names, *self.name_rows()])
 
     def verify(self) -> list[str]:
-        """Everything wrong with the book: rows that cannot be read, and prices of which two hold at once."""
-        problems: list[str] = []
+        """Everything wrong with the book: rows that cannot be read, prices of which two hold at once, and names that
+        mean two models at once."""
+        problems = [problem for names in self._names.values() for problem in _ambiguous(names)]
+        problems += [
+            f"{name!r} of {provider} is a model and a name of {row.model!r}"
+            for (provider, name), names in self._names.items()
+            for row in names
+            if (provider, name) in self._rows and name != row.model and not (row.start or row.end)
+        ]
         for provider, model in self._rows:
             try:
                 problems.extend(_overlaps(self.entries_of(provider, model)))
@@ -152,6 +171,14 @@ def _overlaps(entries: tuple[PriceEntry, ...]) -> Iterator[str]:
         for earlier, later in pairwise(ordered):
             if earlier.effective_to is None or earlier.effective_to > (later.effective_from or 0):
                 yield f"{later.provider} {later.model}: two prices of {later.meter} hold at once ({later.source})"
+
+
+def _ambiguous(names: list[NameRow]) -> Iterator[str]:
+    """Rows of one name in one layer whose times overlap."""
+    ordered = sorted(names, key=lambda row: (row.layer, row.start))
+    for earlier, later in pairwise(ordered):
+        if earlier.layer == later.layer and (not earlier.end or later.start < earlier.end):
+            yield f"{later.name!r} of {later.provider} means {earlier.model!r} and {later.model!r} at once"
 
 
 def content_hash(book: PriceBook) -> str:

@@ -1,7 +1,8 @@
-"""`price(call, book)`: charges, one for each meter, or the reason why there is none. Pure; decimal from count to amount.
+"""`price(call, book)`: charges, one for each meter, or the reason why there is none. Pure; decimal from count to
+amount.
 
-Each meter of a call is priced by itself: the meters are disjoint. The sum of the charges is the cost of the call to the
-last digit. A meter without a price is named, never counted as nothing.
+Each meter of a call is priced by itself: the meters are disjoint. The sum of the charges is the cost of the call to
+the last digit. A meter without a price is named, never counted as nothing.
 """
 
 from collections.abc import Mapping

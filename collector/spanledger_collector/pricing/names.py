@@ -122,7 +122,7 @@ def resolve(
         mapped = _named(provider, second, book, at_ns, own_map_only=True, flags=flags)
         if isinstance(mapped, Resolved):
             return mapped
-    return found or _every_model(provider, book, flags) or Unresolved("unknown_model:")
+    return found or _every_model(provider, book, flags) or Unresolved("no_model_name")
 
 
 def _named(

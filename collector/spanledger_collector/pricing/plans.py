@@ -28,9 +28,9 @@ EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    """The price of a meter in a slice. `unit_price` is USD for one unit if that is a finite decimal (`exact`), otherwise
-    near it; `shown` is it at 12 places. `plain` means that an amount is the product and nothing else. `cheapest` and
-    `dearest` bound a price that the call does not say everything about."""
+    """The price of a meter in a slice. `unit_price` is USD for one unit if that is a finite decimal (`exact`),
+    otherwise near it; `shown` is it at 12 places. `plain` means that an amount is the product and nothing else.
+    `cheapest` and `dearest` bound a price that the call does not say everything about."""
 
     entry: PriceEntry
     unit: str

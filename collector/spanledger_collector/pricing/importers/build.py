@@ -21,6 +21,7 @@ def build_list_book() -> tuple[PriceBook, Report]:
     for row in imported.rows:
         draft.add(row, wins=False)
     draft.names.extend(imported.names)
+    draft.without_price.update(imported.without_price)
     folder = files("spanledger_collector.pricing") / "data" / "sources"
     sources = sorted((file for file in folder.iterdir() if file.name.endswith(".toml")), key=lambda file: file.name)
     lay_over(draft, sources, imported.report)

@@ -20,10 +20,11 @@ _LAST = "9999"
 
 @dataclass(slots=True)
 class Draft:
-    """Rows by what they are a price of, and names."""
+    """Rows by what they are a price of, names, and (provider, model) of what a catalogue lists without a price."""
 
     rows: dict[_Key, list[Row]] = field(default_factory=dict[_Key, list[Row]])
     names: list[NameRow] = field(default_factory=list[NameRow])
+    without_price: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
 
     def add(self, row: Row, *, wins: bool) -> None:
         """Add a price. Where another of the same thing holds at the same time, `wins` says which one stays."""

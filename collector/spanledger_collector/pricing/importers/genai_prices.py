@@ -82,10 +82,11 @@ _GROUNDED_PROMPT: Final = Decimal(35)
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """Rows, names, and what was left out."""
+    """Rows, names, (provider, model) of models listed without a price, and what was left out."""
 
     rows: list[Row]
     names: list[NameRow]
+    without_price: set[tuple[str, str]]
     report: Report
 
 
@@ -105,7 +106,7 @@ def import_genai_prices() -> Imported:
     from genai_prices.data import providers  # noqa: PLC0415 - only who imports prices needs the package
 
     source = f"genai-prices {version('genai-prices')}"
-    imported = Imported([], [], Report())
+    imported = Imported([], [], set(), Report())
     for provider in providers:
         if provider.id not in _PROVIDERS and provider.id != "google":
             imported.report.drop("provider not taken", f"{provider.id} ({len(provider.models)} models)")
@@ -130,6 +131,7 @@ def _import_model(imported: Imported, provider: str, model: "ModelInfo", source:
     rows = list(_merged(_rows(provider, model, source, report)))
     if not rows:
         report.drop("model without a price", f"{provider} {model.id}")
+        imported.without_price.add((provider, model.id.lower()))
         return
     report.take("prices", len(rows))
     report.take("models")

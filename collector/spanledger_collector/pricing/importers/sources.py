@@ -34,7 +34,18 @@ _UNITS: Final[dict[str, str]] = {
 }  # fmt: skip
 """Units of meters that do not count tokens."""
 
-STEPS: Final = ("drop", "price", "free", "copy", "derive", "anywhere", "names")
+STEPS: Final = (
+    "drop",
+    "drop_names",
+    "price",
+    "free",
+    "free_variants",
+    "names",
+    "copy",
+    "derive",
+    "backdate",
+    "anywhere",
+)
 """The order in which the tables take effect, over all files."""
 
 
@@ -51,12 +62,28 @@ def lay_over(draft: Draft, files: list[Traversable], report: Report) -> None:
                 if not changed:
                     raise ValueError(f"{name}: [[{step}]] for {item.get('models', item.get('model'))} changed nothing")
                 report.take(f"own {step}", changed)
+    _check_names(draft, [item for _, table in tables for item in table.get("names", ())])
+
+
+def _check_names(draft: Draft, items: list[_Item]) -> None:
+    """Every name that we have listed ourselves is of a model with a price."""
+    priced = {(row.provider, row.model) for rows in draft.rows.values() for row in rows}
+    lost = [f"{item['provider']} {item['model']}" for item in items if (item["provider"], item["model"]) not in priced]
+    if lost:
+        raise ValueError(f"names for models without a price: {', '.join(sorted(set(lost)))}")
 
 
 def _drop(draft: Draft, item: _Item) -> int:
     unwanted = set(draft.of(item["provider"], item["models"]))
     meters = item.get("meters")
     return draft.drop(lambda row: row in unwanted and (meters is None or row.meter in meters))
+
+
+def _drop_names(draft: Draft, item: _Item) -> int:
+    before = len(draft.names)
+    gone = {(item["provider"], name) for name in item["names"]}
+    draft.names = [row for row in draft.names if (row.provider, row.name) not in gone]
+    return before - len(draft.names)
 
 
 def _price(draft: Draft, item: _Item) -> int:
@@ -108,43 +135,70 @@ def _free(draft: Draft, item: _Item) -> int:
     return len(item["models"])
 
 
+def _free_variants(draft: Draft, item: _Item) -> int:
+    """Models that the catalogue lists without any price, and whose names say that they are free."""
+    provider: str = item["provider"]
+    models = sorted(model for who, model in draft.without_price if who == provider and model.endswith(item["suffix"]))
+    return _free(draft, {**item, "models": models})
+
+
 def _copy(draft: Draft, item: _Item) -> int:
-    rows = list(draft.of(item["provider"], item["models"], item.get("without")))
-    scopes = item.get("scopes", [""])
-    taken = [row for row in rows if row.scope in scopes]
-    for row in taken:
-        draft.add(
-            row._replace(provider=item["to"], source=f"{item['source']}; {row.source}", recorded=row.recorded),
-            wins=False,
-        )
-    models = {row.model for row in taken}
+    without: list[str] = item.get("without_meters", [])
+    rows = [row for row in draft.of(item["provider"], item["models"]) if not row.scope and row.meter not in without]
+    for row in rows:
+        draft.add(row._replace(provider=item["to"], source=f"{item['source']}; {row.source}"), wins=False)
+    models = {row.model for row in rows}
     copied = [name for name in draft.names if name.provider == item["provider"] and name.model in models]
     draft.names.extend(name._replace(provider=item["to"]) for name in copied)
-    return len(taken)
+    return len(rows)
+
+
+def _backdate(draft: Draft, item: _Item) -> int:
+    """The prices of a scope were the same before the catalogue first saw them."""
+    scope, start = scope_text(item["scope"]), _instant(item, "from")
+    rows = [row for row in draft.of(item["provider"], item["models"]) if row.scope == scope]
+    for first in _first_of_each(rows):
+        draft.add(
+            first._replace(start=start, end=first.start, source=item["source"], confidence="published"), wins=False
+        )
+    return len(rows)
+
+
+def _first_of_each(rows: list[Row]) -> Iterator[Row]:
+    first: dict[tuple[str, str, str], Row] = {}
+    for row in sorted(rows, key=lambda row: row.start):
+        first.setdefault((row.model, row.meter, row.above), row)
+    yield from first.values()
 
 
 def _derive(draft: Draft, item: _Item) -> int:
-    start, end = _instant(item, "from"), _instant(item, "to")
-    factor, meters = Decimal(item["factor"]), item.get("meters")
+    """Prices by a factor. Without `meters` every meter that counts tokens is scaled; the others keep their price."""
+    rows = list(draft.of(item["provider"], item["models"], item.get("without")))
+    if "where_scope" in item:
+        scope = scope_text(item["where_scope"])
+        having = {row.model for row in rows if row.scope == scope}
+        rows = [row for row in rows if row.model in having]
     bases = [scope_text(base) for base in item.get("bases", [{}])]
-    count = 0
-    for row in draft.of(item["provider"], item["models"], item.get("without")):
-        if row.scope not in bases or row.meter == ANY_METER:
-            continue
-        scaled = meters is None or row.meter in meters
-        base = dict(part.split("=") for part in row.scope.split(";")) if row.scope else {}
-        derived = row._replace(
-            price=_text(Decimal(row.price) * factor) if scaled else row.price,
-            scope=scope_text({**base, **item["scope"]}),
-            start=max(row.start, start),
-            end=min(row.end or "9999", end or "9999").removeprefix("9999"),
-            source=f"{item['source']}; {row.source}",
-            confidence="derived",
-        )
-        if not derived.end or derived.start < derived.end:
-            draft.add(derived, wins=False)
-            count += 1
-    return count
+    derived = [_derived(row, item) for row in rows if row.scope in bases and row.meter != ANY_METER]
+    held = [row for row in derived if not row.end or row.start < row.end]
+    for row in held:
+        draft.add(row, wins=False)
+    return len(held)
+
+
+def _derived(row: Row, item: _Item) -> Row:
+    meters = item.get("meters")
+    scaled = row.unit == "token" if meters is None else row.meter in meters
+    base = dict(part.split("=") for part in row.scope.split(";")) if row.scope else {}
+    ends = [end for end in (row.end, _instant(item, "to")) if end]
+    return row._replace(
+        price=_text(Decimal(row.price) * Decimal(item["factor"])) if scaled else row.price,
+        scope=scope_text({**base, **item["scope"]}),
+        start=max(row.start, _instant(item, "from")),
+        end=min(ends, default=""),
+        source=f"{item['source']}; {row.source}",
+        confidence="derived",
+    )
 
 
 def _anywhere(draft: Draft, item: _Item) -> int:
@@ -163,8 +217,6 @@ def _names(draft: Draft, item: _Item) -> int:
     start, end = _instant(item, "from"), _instant(item, "to")
     provider, model = item["provider"], item["model"]
     taken = {(row.name, row.start, row.end) for row in draft.names if row.provider == provider}
-    if not any(True for _ in draft.of(provider, [model])):
-        raise ValueError(f"names for {provider} {model}, which has no price")
     for name in item["names"]:
         if (name.lower(), start, end) not in taken:
             draft.names.append(NameRow(provider, name.lower(), model, start, end, item["source"], "list"))
@@ -173,10 +225,13 @@ def _names(draft: Draft, item: _Item) -> int:
 
 _APPLY: Final = {
     "drop": _drop,
+    "drop_names": _drop_names,
     "price": _price,
     "free": _free,
+    "free_variants": _free_variants,
     "copy": _copy,
     "derive": _derive,
+    "backdate": _backdate,
     "anywhere": _anywhere,
     "names": _names,
 }
