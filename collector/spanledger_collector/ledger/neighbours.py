@@ -32,6 +32,7 @@ class IndexRow(NamedTuple):
     started_at: Time
     ended_at: Time
     id_key: UInt64 | None
+    answer_key: UInt64 | None
     twin_key: UInt64 | None
     dialect: Text
 
@@ -45,6 +46,7 @@ def index_row(seq: int, observation: Observation) -> IndexRow | None:
         return None
     node = node_of(observation)
     is_candidate = observation.role == "candidate"
+    response = node.response_key if is_candidate else None
     return IndexRow(
         seq,
         int.from_bytes(observation.trace_id[:8]),
@@ -52,7 +54,8 @@ def index_row(seq: int, observation: Observation) -> IndexRow | None:
         int.from_bytes(observation.span_id),
         observation.started_ns,
         observation.ended_ns,
-        wide_key(node.response_key) if is_candidate and node.response_key else None,
+        wide_key(response) if response else None,
+        wide_key(response, *node.totals) if response else None,
         wide_key(*node.twin_parts) if is_candidate and node.twin_parts else None,
         observation.dialect,
     )

@@ -1,13 +1,14 @@
 """Rows of the ledger's tables, made from calls and their prices, and from what the database returns."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Annotated, Any, Final, NamedTuple
 
+import msgspec
+
 from spanledger_collector.ledger.arrow import Int64, Target, Text, Time, UInt64
-from spanledger_collector.model import Call, Charge, Pricing, Quantity
+from spanledger_collector.model import Call, Charge, Conditions, Pricing, Quantity
 from spanledger_collector.settle.keys import totals_of
 
 __all__ = [
@@ -34,6 +35,7 @@ _Quantity = Annotated[str, "quantity"]
 _TextList = Annotated[str, "text_list"]
 _TextMap = Annotated[str, "text_map"]
 
+_encoder: Final = msgspec.json.Encoder(order="sorted")
 _MONEY_PLACES: Final = Decimal("1e-12")
 _QUANTITY_PLACES: Final = Decimal("1e-6")
 
@@ -139,6 +141,7 @@ HISTORY: Final = Target.of("call_history", HistoryRow)
 _PRICED: Final = frozenset(
     {"price_status", "price_reasons", "cost_usd", "cost_low_usd", "cost_high_usd", "price_book", "flags"}
 )
+_CONDITIONS: Final = tuple(field.name for field in fields(Conditions) if field.name != "service_tier")
 _ABOUT_THE_ROW: Final = frozenset({"revision", "settled_at"})
 
 
@@ -196,8 +199,7 @@ def call_rows(call: Call, pricing: Pricing, *, revision: int, settled_ns: int) -
 
 def _call_row(call: Call, pricing: Pricing, revision: int, settled_ns: int) -> CallRow:
     tokens = totals_of(call.meters)
-    conditions = {name: value for name, value in asdict(call.conditions).items() if value is not None}
-    tier = conditions.pop("service_tier", None)
+    conditions = {name: value for name in _CONDITIONS if (value := getattr(call.conditions, name)) is not None}
     return CallRow(
         call_id=call.call_id,
         trace_id=call.trace_id.hex(),
@@ -210,7 +212,7 @@ def _call_row(call: Call, pricing: Pricing, revision: int, settled_ns: int) -> C
         request_model=call.request_model,
         response_model=call.response_model,
         response_id=call.response_id,
-        service_tier=tier,
+        service_tier=call.conditions.service_tier,
         error_type=call.error_type,
         usage_status=call.usage_status,
         usage_evidence=call.usage_evidence,
@@ -280,7 +282,7 @@ def quantity_text(quantity: Quantity) -> str:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _encoder.encode(value).decode()
 
 
 def returned(target: Target, values: Sequence[object]) -> Iterator[Any]:  # typed by the row that is made of it

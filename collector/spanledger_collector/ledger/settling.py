@@ -44,8 +44,9 @@ class Settler:
         """
         with closing(self._ledger.cursor()) as cursor, closing(_Passes(cursor, self._book, self._limit)) as passes:
             passes.spans_ns = self._spans_ns
-            settled = 0
-            while (count := passes.run()) is not None:
+            settled, count = 0, self._limit
+            while count == self._limit:
+                count = passes.run()
                 settled += count
             self._spans_ns = passes.spans_ns
             return settled
@@ -59,8 +60,10 @@ class Settler:
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What a pass starts from: observations not settled yet, and settled ones above which spans arrived."""
+    """What a pass starts from: the observations `after` the last settled one, and settled ones above which spans
+    came."""
 
+    after: int
     fresh: dict[int, Observation]
     rows: list[IndexRow]
     linked: list[IndexRow]
@@ -88,13 +91,13 @@ class _Passes:
         for part in (self._revisions, self._books, self._index):
             part.close()
 
-    def run(self) -> int | None:
-        """One pass: how many new observations it settled, `None` when there was nothing to do."""
+    def run(self) -> int:
+        """One pass: how many new observations it settled. Fewer than the limit were all there were."""
         work, spans_ns = self._next()
         if work.fresh or work.linked:
             self._settle(work, spans_ns)
         self.spans_ns = spans_ns
-        return len(work.fresh) if work.fresh else None
+        return len(work.fresh)
 
     def _next(self) -> tuple[_Work, int]:
         ((seq, spans_ns),) = self._cursor.execute(query("settling.settled")).fetchall()
@@ -102,7 +105,7 @@ class _Passes:
         readings = self._cursor.execute(query("settling.next_readings"), {"seq": seq, "limit": self._limit}).fetchall()
         fresh = {number: decode_reading(text) for number, text in readings}
         rows = [row for number, observation in fresh.items() if (row := index_row(number, observation)) is not None]
-        return _Work(fresh, rows, linked), spans_ns
+        return _Work(seq, fresh, rows, linked), spans_ns
 
     def _settle(self, work: _Work, spans_ns: int) -> None:
         try:
@@ -128,9 +131,8 @@ class _Passes:
             self._books.record()
             self._revisions.write(calls, known)
             self._index.insert(work.rows)
-            if work.fresh:
-                self._note("settled_seq", max(work.fresh))
-            self._note("settled_spans_ns", spans_ns)
+            progress = {"seq": str(max(work.fresh, default=work.after)), "spans_ns": str(spans_ns)}
+            self._cursor.execute(query("settling.note"), progress)
 
     def _remember_ids(self, work: _Work, known: Iterable[IndexRow], hood: Neighbourhood) -> None:
         new = work.id_keys - {row.id_key for row in known} - hood.repeated
@@ -142,6 +144,3 @@ class _Passes:
     def _seen_before(self, work: _Work) -> set[int]:
         found = self._cursor.execute(query("settling.seen_keys"), {"keys": sorted(work.id_keys)}).fetchall()
         return {key for (key,) in found}
-
-    def _note(self, key: str, value: int) -> None:
-        self._cursor.execute(query("settling.note"), {"key": key, "value": str(value)})

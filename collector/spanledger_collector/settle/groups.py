@@ -12,7 +12,7 @@ __all__ = ["Group", "Groups"]
 class Group:
     """What tells of one call: its `members`; `covers` enclose it and other calls; `checks` only compare with it.
 
-    `owned_keys` are the response ids that name this call; `is_replay` says that another call owns an id it carries.
+    `owned_keys` are the response ids that name this call; `is_replay` says that it repeats the answer of another.
     """
 
     members: list[Node]

@@ -1,7 +1,9 @@
 """The rules by which observations are the same call (design, section 4), each a pass over the groups found so far."""
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import permutations
 
 from spanledger_collector.settle.groups import Group, Groups
 from spanledger_collector.settle.keys import Totals
@@ -114,11 +116,16 @@ def join_twins(groups: Groups, candidates: Sequence[Node]) -> None:
 
     Each call of one emitter is paired with at most one of another, the closest start first.
     """
-    by_usage: dict[tuple[object, ...], list[Node]] = defaultdict(list)
+    by_usage: dict[tuple[object, ...], dict[str, list[Node]]] = defaultdict(lambda: defaultdict(list))
     for node in candidates:
         if node.twin_parts is not None:
-            by_usage[node.twin_parts].append(node)
-    pairs = [pair for nodes in by_usage.values() if len(nodes) > 1 for pair in _twins(nodes)]
+            by_usage[node.twin_parts][node.observation.dialect].append(node)
+    pairs = [
+        pair
+        for emitters in by_usage.values()
+        for nodes, others in permutations(emitters.values(), 2)
+        for pair in _twins(nodes, others)
+    ]
     pairs.sort(key=_closest_start)
     for one, other in pairs:
         mine, theirs = groups.of(one), groups.of(other)
@@ -127,13 +134,18 @@ def join_twins(groups: Groups, candidates: Sequence[Node]) -> None:
         groups.join(mine, theirs).flags.append("probable_duplicate")
 
 
-def _twins(nodes: list[Node]) -> Iterator[tuple[Node, Node]]:
-    for index, node in enumerate(nodes):
-        for later in nodes[index + 1 :]:
-            if later.observation.started_ns > node.observation.ended_ns:
-                break  # nodes come in the order of their start: nothing after this one starts within `node`
-            if _is_twin(node, later):
-                yield node, later
+def _twins(nodes: list[Node], others: list[Node]) -> Iterator[tuple[Node, Node]]:
+    """Pairs of a node and another emitter's that started during it; both lists are in the order of their start."""
+    for node in nodes:
+        for other in others[bisect_left(others, node.observation.started_ns, key=_started) :]:
+            if other.observation.started_ns > node.observation.ended_ns:
+                break
+            if _is_twin(node, other):
+                yield node, other
+
+
+def _started(node: Node) -> int:
+    return node.observation.started_ns
 
 
 def _closest_start(pair: tuple[Node, Node]) -> tuple[int, Order, Order]:
@@ -143,7 +155,7 @@ def _closest_start(pair: tuple[Node, Node]) -> tuple[int, Order, Order]:
 
 def _is_twin(node: Node, later: Node) -> bool:
     one, other = node.observation, later.observation
-    if one.dialect == other.dialect or node in later.above or later in node.above:
+    if node in later.above or later in node.above:
         return False
     if node.response_key is not None and later.response_key is not None:
         return False
@@ -163,27 +175,22 @@ def _both_saw(one: Group, other: Group) -> bool:
 def mark_replays(groups: Groups) -> None:
     """Rule 2 for disjoint times: an answer that comes again with the same id and counts came from a cache, for nothing.
 
-    The earliest call with usage owns the id. One with other counts is no answer from a cache, whatever its id.
+    The earliest call with an id owns its name. One with the same id and other counts is no answer from a cache.
     """
-    by_key: dict[str, list[Group]] = defaultdict(list)
+    by_key: dict[str, list[Node]] = defaultdict(list)
     for group in groups.all():
-        for key in group.response_keys():
-            by_key[key].append(group)
-    for key, same in by_key.items():
-        first = min(
-            (node for group in same for node in group.members if node.response_key == key and node.twin_parts),
-            key=lambda node: node.order,
-            default=None,
-        )
-        original = same[0] if first is None else next(group for group in same if first in group.members)
-        original.owned_keys.add(key)
-        for group in same:
-            if group is not original and (first is None or _same_usage(group, first)):
-                group.is_replay = True
-
-
-def _same_usage(group: Group, first: Node) -> bool:
-    return all(node.totals == first.totals for node in group.metered_nodes())
+        for node in group.members:
+            if node.response_key is not None:
+                by_key[node.response_key].append(node)
+    for key, nodes in by_key.items():
+        earliest: dict[Totals, Node] = {}
+        for node in sorted(nodes, key=lambda node: node.order):
+            own, owner = groups.of(node), groups.of(earliest.setdefault(node.totals, node))
+            if own is not None and own is not owner:
+                own.is_replay = True
+        first = groups.of(min(earliest.values(), key=lambda node: node.order))
+        if first is not None:
+            first.owned_keys.add(key)
 
 
 def _join(groups: Groups, one: Node, other: Node) -> None:

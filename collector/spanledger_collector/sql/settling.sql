@@ -24,15 +24,15 @@ WITH near AS (
     SELECT * FROM store.settle_index
     WHERE started_at <= make_timestamp_ns($last) AND ended_at >= make_timestamp_ns($first)
 )
-SELECT n.seq, n.trace_hi, n.trace_lo, n.span, epoch_ns(n.started_at), epoch_ns(n.ended_at), n.id_key, n.twin_key, n.dialect
+SELECT n.seq, n.trace_hi, n.trace_lo, n.span, epoch_ns(n.started_at), epoch_ns(n.ended_at), n.id_key, n.answer_key, n.twin_key, n.dialect
 FROM near n JOIN batch_store_settle_index b ON n.trace_hi = b.trace_hi AND n.trace_lo = b.trace_lo
 WHERE epoch_ns(n.started_at) <= b.ended_at + $slack AND epoch_ns(n.ended_at) >= b.started_at - $slack
 UNION
-SELECT n.seq, n.trace_hi, n.trace_lo, n.span, epoch_ns(n.started_at), epoch_ns(n.ended_at), n.id_key, n.twin_key, n.dialect
+SELECT n.seq, n.trace_hi, n.trace_lo, n.span, epoch_ns(n.started_at), epoch_ns(n.ended_at), n.id_key, n.answer_key, n.twin_key, n.dialect
 FROM near n JOIN batch_store_settle_index b ON n.id_key = b.id_key
 WHERE epoch_ns(n.started_at) <= b.ended_at AND epoch_ns(n.ended_at) >= b.started_at
 UNION
-SELECT n.seq, n.trace_hi, n.trace_lo, n.span, epoch_ns(n.started_at), epoch_ns(n.ended_at), n.id_key, n.twin_key, n.dialect
+SELECT n.seq, n.trace_hi, n.trace_lo, n.span, epoch_ns(n.started_at), epoch_ns(n.ended_at), n.id_key, n.answer_key, n.twin_key, n.dialect
 FROM near n JOIN batch_store_settle_index b ON n.twin_key = b.twin_key
 WHERE n.dialect <> b.dialect AND epoch_ns(n.started_at) <= b.ended_at AND epoch_ns(n.ended_at) >= b.started_at;
 
@@ -41,12 +41,10 @@ WHERE n.dialect <> b.dialect AND epoch_ns(n.started_at) <= b.ended_at AND epoch_
 SELECT DISTINCT id_key FROM store.repeated_keys SEMI JOIN batch_store_settle_index USING (id_key);
 
 -- name: owners
--- Of each of the ids the observation that owns it: the earliest with usage, else the earliest. Reads the whole index.
-SELECT seq, trace_hi, trace_lo, span, epoch_ns(started_at), epoch_ns(ended_at), id_key, twin_key, dialect
+-- Of each of the ids, and of each of the counts that came with it, the earliest observation. Reads the whole index.
+SELECT seq, trace_hi, trace_lo, span, epoch_ns(started_at), epoch_ns(ended_at), id_key, answer_key, twin_key, dialect
 FROM store.settle_index SEMI JOIN (SELECT unnest(CAST($keys AS UBIGINT[])) AS id_key) USING (id_key)
-QUALIFY row_number() OVER (
-    PARTITION BY id_key ORDER BY twin_key IS NULL, started_at, trace_hi, trace_lo, span
-) = 1;
+QUALIFY row_number() OVER (PARTITION BY id_key, answer_key ORDER BY started_at, trace_hi, trace_lo, span) = 1;
 
 -- name: seen_keys
 SELECT id_key FROM store.response_keys SEMI JOIN (SELECT unnest(CAST($keys AS UBIGINT[])) AS id_key) USING (id_key);
@@ -64,7 +62,7 @@ FROM store.spans WHERE received_at > make_timestamp_ns($since);
 
 -- name: linked
 -- Settled observations of traces in which spans arrived since: what lies above them may be known only now.
-SELECT i.seq, i.trace_hi, i.trace_lo, i.span, epoch_ns(i.started_at), epoch_ns(i.ended_at), i.id_key, i.twin_key, i.dialect
+SELECT i.seq, i.trace_hi, i.trace_lo, i.span, epoch_ns(i.started_at), epoch_ns(i.ended_at), i.id_key, i.answer_key, i.twin_key, i.dialect
 FROM store.settle_index i SEMI JOIN (
     SELECT trace_hi, trace_lo FROM store.spans WHERE received_at > make_timestamp_ns($since)
 ) USING (trace_hi, trace_lo)
@@ -125,7 +123,8 @@ DELETE FROM store.call_sources
 WHERE started_at BETWEEN make_timestamp_ns($first) AND make_timestamp_ns($last) AND call_id IN (SELECT unnest($calls));
 
 -- name: note
-INSERT INTO meta VALUES ($key, $value) ON CONFLICT (key) DO UPDATE SET value = excluded.value;
+INSERT INTO meta VALUES ('settled_seq', $seq), ('settled_spans_ns', $spans_ns)
+ON CONFLICT (key) DO UPDATE SET value = excluded.value;
 
 -- name: known_book
 SELECT 1 FROM price_books WHERE price_book = $book;

@@ -1,0 +1,126 @@
+"""Spans as emitters send them, for the tests of dialects and settling; and worlds of random ones."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from hypothesis import strategies as st
+
+from spanledger_collector import dialects
+from spanledger_collector.model import AttributeValue, Observation, ReceivedSpan, Scope
+
+__all__ = ["NATIVE", "OWN", "START_NS", "Seen", "make_span", "observations_of", "parents_of", "worlds"]
+
+OWN = Scope("spanledger", "0.1")
+NATIVE = Scope("com.anthropic.sdk.python", "2.12.0")
+START_NS = 1_790_000_000_000_000_000
+SECOND_NS = 10**9
+
+
+def make_span(
+    attributes: Mapping[str, AttributeValue],
+    scope: Scope = OWN,
+    *,
+    trace: int = 1,
+    span: int = 1,
+    parent: int | None = None,
+    start: float = 0,
+    end: float = 1,
+    name: str = "chat",
+    kind: int = 3,
+    status: int = 0,
+    resource: Mapping[str, AttributeValue] | None = None,
+) -> ReceivedSpan:
+    """A span with small numbers for ids and seconds after `START_NS` for times."""
+    return ReceivedSpan(
+        trace_id=trace.to_bytes(16),
+        span_id=span.to_bytes(8),
+        parent_span_id=None if parent is None else parent.to_bytes(8),
+        name=name,
+        kind=kind,
+        started_ns=START_NS + round(start * SECOND_NS),
+        ended_ns=START_NS + round(end * SECOND_NS),
+        status=status,
+        attributes=attributes,
+        resource={"service.name": "shop", "service.instance.id": "one"} if resource is None else resource,
+        scope=scope,
+    )
+
+
+def observations_of(spans: Sequence[ReceivedSpan]) -> list[Observation]:
+    """What the dialects read in the spans."""
+    return [found for span in spans if (found := dialects.recognise(span)) is not None]
+
+
+def parents_of(spans: Sequence[ReceivedSpan]) -> dict[tuple[bytes, bytes], bytes | None]:
+    """The parent of every span."""
+    return {(span.trace_id, span.span_id): span.parent_span_id for span in spans}
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a random emitter says of a random call."""
+
+    scope: Scope
+    operation: str | None
+    model: str
+    tokens: tuple[int, int] | None
+    response_id: str | None
+    user: str | None
+    failed: bool
+
+    @property
+    def attributes(self) -> dict[str, AttributeValue]:
+        """The attributes of its span; none at all for a span that is about something else."""
+        if self.operation is None:
+            return {"http.request.method": "POST"}
+        said: dict[str, AttributeValue] = {
+            "gen_ai.operation.name": self.operation,
+            "gen_ai.provider.name": "anthropic",
+            "gen_ai.request.model": self.model,
+            "gen_ai.response.id": self.response_id,
+            "user.id": self.user,
+            "error.type": "timeout" if self.failed else None,
+        }
+        if self.tokens is not None:
+            said |= {"gen_ai.usage.input_tokens": self.tokens[0], "gen_ai.usage.output_tokens": self.tokens[1]}
+        return {name: value for name, value in said.items() if value is not None}
+
+
+_scopes = st.sampled_from([OWN, NATIVE, Scope("framework.one", "1"), Scope("framework.two", "1")])
+_seen = st.builds(
+    Seen,
+    scope=_scopes,
+    operation=st.sampled_from(["chat", "chat", "chat", "invoke_agent", "execute_tool", None]),
+    model=st.sampled_from(["claude-sonnet-4-5", "claude-sonnet-4-5-20250929", "other-model"]),
+    tokens=st.sampled_from([None, (100, 50), (100, 50), (200, 50), (0, 0)]),
+    response_id=st.sampled_from([None, None, "msg_aaaaaaaaaa", "msg_bbbbbbbbbb", "chatcmpl-cccccccccc"]),
+    user=st.sampled_from([None, "ann", "bob"]),
+    failed=st.sampled_from([False, False, False, True]),
+)
+_DAY = 86400.0
+
+
+@st.composite
+def worlds(draw: st.DrawFn, *, most: int = 9) -> list[ReceivedSpan]:
+    """Spans in up to three traces, nested or not, with everything that settling looks at drawn from few values, so that
+    much of it coincides."""
+    spans: list[ReceivedSpan] = []
+    for number in range(1, draw(st.integers(1, most)) + 1):
+        trace = draw(st.integers(1, 3))
+        parent = draw(st.none() | st.integers(1, number + 1))
+        start = draw(st.sampled_from([0.0, 0.5, 1.0, 3.0, 15.0, 2 * _DAY])) + draw(st.integers(0, 3)) / 10
+        length = draw(st.sampled_from([0.0, 0.1, 1.0, 4.0, 60.0]))
+        seen = draw(_seen)
+        spans.append(
+            make_span(
+                seen.attributes,
+                seen.scope,
+                trace=trace,
+                span=number,
+                parent=None if parent == number else parent,
+                start=start,
+                end=start + length,
+                kind=draw(st.sampled_from([1, 3])),
+            )
+        )
+    return spans
