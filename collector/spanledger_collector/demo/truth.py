@@ -125,9 +125,7 @@ def notes(served: Sequence[Served]) -> list[str]:
         by_status = ", ".join(f"{count} x {status}" for status, count in sorted(refused.items()))
         found.append(f"refused    {by_status} (retries included): nothing billed, nothing charged")
     if untold:
-        found.append(
-            f"unmetered  {untold} streams did not ask for their usage: calls of unknown cost, never of no cost"
-        )
+        found.append(f"unmetered  {untold} streams did not ask for their usage: their cost is unknown, not zero")
     return found
 
 
