@@ -103,16 +103,12 @@ def _start_inside(settings: Settings, stack: AsyncExitStack) -> ServiceState:
     stack.callback(_close, ledger)
     stats = Stats()
     settler = Settler(ledger, shipped_book())
+    stats.watch_pending(settler.pending)
     settling = SettleThread(settler, stats)
-    stack.push_async_callback(_finish_settling, settling, settings.drain_seconds)
+    stack.push_async_callback(asyncio.to_thread, settling.close)
     journal = Journal(ledger, stats, dialects, settling.wake)
     stack.push_async_callback(asyncio.to_thread, journal.close)
     return ServiceState(ledger, stats, journal, settler, settings, datetime.now(UTC))
-
-
-async def _finish_settling(settling: SettleThread, seconds: float) -> None:
-    if not await asyncio.to_thread(settling.close, seconds):
-        _logger.warning("Settling did not end within %.0f s; the next start settles the rest", seconds)
 
 
 def _close(ledger: Ledger) -> None:

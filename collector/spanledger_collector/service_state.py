@@ -2,15 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from spanledger_collector.journal import Journal
+from spanledger_collector.ledger.settling import Settler
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.settings import Settings
 from spanledger_collector.stats import Stats
-
-if TYPE_CHECKING:
-    from spanledger_collector.ledger.settling import Settler
 
 __all__ = ["ServiceState"]
 
@@ -22,6 +19,6 @@ class ServiceState:
     ledger: Ledger
     stats: Stats
     journal: Journal
-    settler: "Settler"
+    settler: Settler
     settings: Settings
     started_at: datetime

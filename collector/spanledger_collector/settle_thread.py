@@ -29,20 +29,18 @@ class SettleThread:
         self._awake = threading.Event()
         self._awake.set()
         self._closing = False
-        # A daemon: settling that does not end in time is cut off with the process, and done at the next start.
-        self._thread = threading.Thread(target=self._run, name="settle", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="settle")
         self._thread.start()
 
     def wake(self) -> None:
         """There is something to settle. Returns at once; may be called from any thread."""
         self._awake.set()
 
-    def close(self, timeout: float) -> bool:
-        """Settle what is pending and end; whether that was done within `timeout` seconds."""
+    def close(self) -> None:
+        """Settle what is pending and end. Blocks."""
         self._closing = True
         self._awake.set()
-        self._thread.join(timeout)
-        return not self._thread.is_alive()
+        self._thread.join()
 
     def _run(self) -> None:
         while not self._closing:

@@ -5,7 +5,7 @@ received = rejected + duplicate + conflict + journaled (+ not acknowledged), and
 
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics
 
 __all__ = ["Snapshot", "Stats"]
 
@@ -18,6 +18,7 @@ class Stats:
     """The counters of one server, in a registry of their own (`/metrics` shows it). Safe to use from every thread."""
 
     def __init__(self) -> None:
+        disable_created_metrics()  # a second time series for each counter, saying when it began
         self.registry = CollectorRegistry(auto_describe=True)
         self.requests = self._counter(
             "requests", "OTLP requests by how they ended: `ok`, or why not", "transport", "signal", "outcome"
@@ -50,9 +51,7 @@ class Stats:
         document: Snapshot = {}
         for family in self.registry.collect():
             for sample in family.samples:
-                if not sample.name.endswith("_created"):
-                    path = [family.name.removeprefix(_PREFIX), *sample.labels.values()]
-                    _put(document, path, sample.value)
+                _put(document, [family.name.removeprefix(_PREFIX), *sample.labels.values()], sample.value)
         return document
 
 

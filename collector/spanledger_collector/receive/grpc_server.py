@@ -34,10 +34,10 @@ async def grpc_server(receiver: Receiver, address: Address, grace: float) -> Asy
             ("grpc.so_reuseport", 0),  # otherwise a second server takes half of the first one's requests
         ],
     )
+    listen("OTLP/gRPC", address, "--grpc").close()  # finds an address that is taken, which gRPC tells less clearly
     try:
         port = server.add_insecure_port(str(address))
     except RuntimeError as error:
-        listen("OTLP/gRPC", address, "--grpc").close()  # says why, where the address is the trouble
         raise CannotListen("OTLP/gRPC", str(address), "--grpc", str(error)) from error
     await server.start()
     try:
