@@ -7,6 +7,7 @@ and a database without access to files, whose settings are locked (`ledger.store
 
 from datetime import date, datetime, time
 from decimal import Decimal
+from itertools import count
 from math import isfinite
 from typing import TYPE_CHECKING, cast
 
@@ -52,11 +53,25 @@ def _relation(cursor: "duckdb.DuckDBPyConnection", text: str) -> "duckdb.DuckDBP
     kind = statements[0].type.name
     if kind not in _READS:
         raise BadQuery(f"Only statements that read are allowed (SELECT, DESCRIBE, SHOW, EXPLAIN), not {kind}.")
-    return cursor.sql(text)
+    return cursor.sql(_without_end(text))
+
+
+def _without_end(text: str) -> str:
+    """One statement without its semicolon and what follows it: DuckDB puts the text into a larger one."""
+    import duckdb  # noqa: PLC0415 - as above
+
+    code = text.encode()
+    ends = [place for place, _ in duckdb.tokenize(text) if code[place : place + 1] == b";"]
+    return code[: ends[0]].decode() if ends else text
 
 
 def _columns(relation: "duckdb.DuckDBPyRelation") -> list[tuple[str, str]]:
-    return [(name, str(kind)) for name, kind in zip(relation.columns, relation.types, strict=True)]
+    """Names and types; a name that comes again gets a number, so that rows can be objects."""
+    names: list[str] = []
+    for name in relation.columns:
+        others = (f"{name}_{number}" for number in count(1))
+        names.append(name if name not in names else next(other for other in others if other not in names))
+    return [(name, str(kind)) for name, kind in zip(names, relation.types, strict=True)]
 
 
 def _as_text(relation: "duckdb.DuckDBPyRelation", columns: list[tuple[str, str]]) -> "duckdb.DuckDBPyRelation":
