@@ -14,7 +14,6 @@ from spanledger_collector.demo.processes import script, stop
 
 __all__ = ["Transport", "app_environment", "run_app"]
 
-_RUN_SECONDS = 60.0
 _ERROR_LINE = re.compile(r"error|traceback|exception|failed|unavailable|unimplemented", re.IGNORECASE)
 _LOCAL_KEYS = ("OPENAI_", "ANTHROPIC_")
 
@@ -51,13 +50,15 @@ def app_environment(transport: Transport, provider_url: str | None, own: Mapping
     return environment
 
 
-def run_app(app: Path, environment: Mapping[str, str], log: Path, say: Callable[[str], None]) -> None:
+def run_app(
+    app: Path, environment: Mapping[str, str], log: Path, say: Callable[[str], None], seconds: float = 60.0
+) -> None:
     """Run the app to its end and `say` each line it prints; what it writes to stderr goes to `log`.
 
-    Raises `DemoFailed` if it does not end with 0 within a minute, or if a line on stderr looks like an error: exporters
+    Raises `DemoFailed` if it does not end with 0 within `seconds`, or if a line on stderr looks like an error: exporters
     report their troubles there and nowhere else.
     """
-    with _started(app, environment, log) as process:
+    with _started(app, environment, log, seconds) as process:
         assert process.stdout is not None  # noqa: S101 - PIPE was asked for
         for printed in process.stdout:
             say(printed.decode(errors="replace").rstrip())
@@ -70,7 +71,9 @@ def run_app(app: Path, environment: Mapping[str, str], log: Path, say: Callable[
 
 
 @contextmanager
-def _started(app: Path, environment: Mapping[str, str], log: Path) -> Generator[subprocess.Popen[bytes]]:
+def _started(
+    app: Path, environment: Mapping[str, str], log: Path, seconds: float
+) -> Generator[subprocess.Popen[bytes]]:
     command = [script("opentelemetry-instrument"), sys.executable, str(app)]
     with log.open("wb") as errors:
         process = subprocess.Popen(
@@ -81,7 +84,7 @@ def _started(app: Path, environment: Mapping[str, str], log: Path) -> Generator[
             env=dict(environment),
             start_new_session=True,
         )
-    too_late = Timer(_RUN_SECONDS, process.kill)
+    too_late = Timer(seconds, process.kill)
     too_late.start()
     try:
         yield process

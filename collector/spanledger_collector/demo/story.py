@@ -15,6 +15,7 @@ from spanledger_collector.demo.processes import Collector, collector, fetch, pro
 __all__ = ["DemoSettings", "run"]
 
 _KEYS = ("OPENAI_API_KEY", "ANTHROPIC_API_KEY")
+_APP_SECONDS, _LIVE_APP_SECONDS = 60.0, 600.0
 _DEEPEST_TRACE = (
     "SELECT trace_id FROM spans JOIN trace_cost USING (trace_id) "
     "GROUP BY ALL ORDER BY count(*) DESC, any_value(cost_usd) DESC, trace_id LIMIT 1"
@@ -70,7 +71,8 @@ def _run_app(number: int, transport: Transport, ledger: Collector, provider_url:
     printed: list[str] = []
     log = ledger.db.with_name(f"app-{transport.protocol.partition('/')[0]}.log")
     environment = app_environment(transport, provider_url, os.environ)
-    run_app(app, environment, log, printed.append if again else console.line)
+    say = printed.append if again else console.line
+    run_app(app, environment, log, say, _APP_SECONDS if provider_url else _LIVE_APP_SECONDS)
     if again:
         console.line(f"... the same {len(printed)} lines ...")
     ledger.wait_until_settled()
