@@ -55,7 +55,7 @@ def run_app(
 ) -> None:
     """Run the app to its end and `say` each line it prints; what it writes to stderr goes to `log`.
 
-    Raises `DemoFailed` if it does not end with 0 within `seconds`, or if a line on stderr looks like an error: exporters
+    Raises `DemoFailed` if it does not end with 0 in `seconds`, or if a line on stderr looks like an error: exporters
     report their troubles there and nowhere else.
     """
     with _started(app, environment, log, seconds) as process:
