@@ -3,8 +3,8 @@
     python benchmarks/exactness.py CORPUS_DIRECTORY [--show 10] [--asynchronous]
 
 The directory holds `exchanges.jsonl.gz` (one exchange with its true usage a line) and `replay_server.py`, which
-serves them. Printed for each provider and endpoint: exchanges with true usage that the bare SDK can parse; how many gave exactly
-one span with every true count on it; and, for those without true usage, how many gave one span that says `unmetered`.
+serves them. Printed for each provider and endpoint: exchanges with true usage that the bare SDK can parse; how many gave
+exactly one span with every true count on it; and, for those without, how many gave one span that says `unmetered`.
 """
 
 import argparse

@@ -61,7 +61,8 @@ class Request:
 class Reading:
     """What a response, or the chunks of a stream so far, said. `complete`: the message that ends a stream was seen.
 
-    `evidence` is what is odd about usage that counts. `raw` is room for a provider's own counts, where usage arrives in pieces.
+    `evidence` is what is odd about usage that counts. `raw` is room for a provider's own counts, where usage arrives in
+    pieces.
     """
 
     response_id: str | None = None
