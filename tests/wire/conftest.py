@@ -1,5 +1,6 @@
 """What the wire tests share: the instrumentation switched on, and the spans that come out of it."""
 
+import gc
 import sys
 from collections.abc import Generator
 from pathlib import Path
@@ -15,6 +16,13 @@ pytest.register_assert_rewrite("wire_contract", "wire_recording")
 sys.path.insert(0, str(Path(__file__).parent))
 
 from wire_recording import Recording  # noqa: E402  # found through the path just set
+
+
+@pytest.fixture(scope="package", autouse=True)
+def few_objects_to_collect() -> None:
+    """The tests collect garbage often; what the SDKs consist of need not be looked at each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

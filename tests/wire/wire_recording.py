@@ -17,8 +17,8 @@ USAGE_ATTRIBUTES = frozenset(meter.attribute for meter in METER_BY_NAME.values()
 class Recording:
     """A tracer provider and the spans that ended on it."""
 
-    def __init__(self) -> None:
-        self.provider = TracerProvider()
+    def __init__(self, provider: TracerProvider | None = None) -> None:
+        self.provider = provider or TracerProvider()
         self._exporter = InMemorySpanExporter()
         self.provider.add_span_processor(SimpleSpanProcessor(self._exporter))
 
