@@ -20,6 +20,7 @@ from spanledger_collector.receive.grpc_server import grpc_server
 from spanledger_collector.receive.http_app import build_http_app
 from spanledger_collector.receive.receiver import Receiver
 from spanledger_collector.serve.app import build_app
+from spanledger_collector.serve.readers import Readers
 from spanledger_collector.service_state import ServiceState
 from spanledger_collector.settings import Address, Settings
 from spanledger_collector.settle_thread import SettleThread
@@ -89,9 +90,12 @@ async def serving(settings: Settings) -> AsyncGenerator[Running, None]:
         grace = settings.drain_seconds
         web = listen("the web port", settings.web, "--web")
         http = listen("OTLP/HTTP", settings.http, "--http")
+        readers = Readers(state.ledger)
+        answering = await stack.enter_async_context(http_server(build_app(state, readers), web, grace))
+        stack.callback(readers.close)
         yield Running(
             state,
-            web=await stack.enter_async_context(http_server(build_app(state), web, grace)),
+            web=answering,
             grpc=await stack.enter_async_context(grpc_server(receiver, settings.grpc, grace)),
             http=await stack.enter_async_context(http_server(build_http_app(receiver), http, grace)),
         )

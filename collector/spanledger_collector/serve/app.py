@@ -2,8 +2,7 @@
 
 import json
 import os
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
@@ -20,7 +19,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from spanledger._version import __version__
-from spanledger_collector.errors import NotAllowed, QueryError, QueryTimedOut
+from spanledger_collector.errors import NotAllowed, QueryTimedOut, SpanLedgerError, Stopping
 from spanledger_collector.ledger.queries import QUESTIONS, STATUS, Arguments, Document, Question, answer
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.serve.guard import Guard, is_loopback
@@ -48,17 +47,16 @@ class Served(Protocol):
     def started_at(self) -> datetime: ...
 
 
-def build_app(state: Served, readers: Readers | None = None) -> Starlette:
-    """The web port of a running server; `readers` are made for its ledger where none are given."""
-    web = _Web(state, readers or Readers(state.ledger))
+def build_app(state: Served, readers: Readers) -> Starlette:
+    """The web port of a running server. Its owner closes the `readers` when the server ends."""
+    web = _Web(state, readers)
     return Starlette(
         routes=[
             *(Route(page.path, web.endpoint(page)) for page in _PAGES),
             *(Route(question.path, web.asked(question), methods=_methods(question)) for question in QUESTIONS),
         ],
         middleware=[Middleware(Guard, on_loopback=web.on_loopback)],
-        exception_handlers={QueryError: refused, HTTPException: not_http, Exception: failed},
-        lifespan=web.lifespan,
+        exception_handlers={SpanLedgerError: refused, HTTPException: not_http, Exception: failed},
     )
 
 
@@ -74,12 +72,6 @@ class _Web:
         self._readers = readers
         self._gauges = LedgerGauges(readers)
         self.on_loopback = is_loopback(state.settings.web.host)
-
-    @asynccontextmanager
-    async def lifespan(self, _app: Starlette) -> AsyncGenerator[None]:
-        """Ends the readers with the server."""
-        yield
-        self._readers.close()
 
     def endpoint(self, page: "_Page") -> Callable[[Request], Awaitable[Response]]:
         """The endpoint of a path that is no question."""
@@ -139,7 +131,7 @@ class _Web:
         """The ledger answers."""
         try:
             await self._readers.run(lambda cursor: cursor.execute("SELECT 1").fetchall())
-        except (QueryTimedOut, duckdb.Error) as error:
+        except (QueryTimedOut, Stopping, duckdb.Error) as error:
             return problem(HTTPStatus.SERVICE_UNAVAILABLE, f"The ledger does not answer: {error}")
         return PlainTextResponse("ready\n")
 

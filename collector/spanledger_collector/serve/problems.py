@@ -6,17 +6,26 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from spanledger_collector.errors import Ambiguous, BadQuery, NoMatch, NotAllowed, QueryError, QueryTimedOut
+from spanledger_collector.errors import (
+    Ambiguous,
+    BadQuery,
+    NoMatch,
+    NotAllowed,
+    QueryTimedOut,
+    SpanLedgerError,
+    Stopping,
+)
 
 __all__ = ["failed", "not_http", "problem", "refused"]
 
 # RFC 9110, section 15: 409 because the ledger's state (two ids that begin alike) is what stands against the request.
-_STATUS: dict[type[QueryError], HTTPStatus] = {
+_STATUS: dict[type[SpanLedgerError], HTTPStatus] = {
     BadQuery: HTTPStatus.BAD_REQUEST,
     NotAllowed: HTTPStatus.FORBIDDEN,
     NoMatch: HTTPStatus.NOT_FOUND,
     Ambiguous: HTTPStatus.CONFLICT,
     QueryTimedOut: HTTPStatus.GATEWAY_TIMEOUT,
+    Stopping: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
 
@@ -28,7 +37,7 @@ def problem(status: HTTPStatus, detail: str, **extra: object) -> Response:
 
 def refused(_request: Request, error: Exception) -> Response:
     """A question that cannot be answered; `exit_code` is what the CLI ends with."""
-    assert isinstance(error, QueryError)  # noqa: S101 - registered for it
+    assert isinstance(error, SpanLedgerError)  # noqa: S101 - registered for it
     return problem(_STATUS.get(type(error), HTTPStatus.BAD_REQUEST), str(error), exit_code=error.exit_code)
 
 

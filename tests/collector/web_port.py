@@ -1,0 +1,115 @@
+"""The web port over a ledger, in this process, on a real socket; nothing receives and nothing settles."""
+
+import asyncio
+import http.client
+import json
+from collections.abc import Generator, Mapping
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event, Thread
+from typing import Any
+
+from spanledger_collector.ledger.store import Ledger
+from spanledger_collector.listening import http_server, listen
+from spanledger_collector.serve.app import build_app
+from spanledger_collector.serve.readers import Readers
+from spanledger_collector.settings import Address, Settings
+from spanledger_collector.stats import Stats
+
+__all__ = ["Answer", "WebPort", "web_port"]
+
+
+@dataclass(frozen=True)
+class ServedLedger:
+    """What the web port needs of a server."""
+
+    ledger: Ledger
+    settings: Settings
+    stats: Stats = field(default_factory=Stats)
+    started_at: datetime = datetime(2026, 11, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:  # noqa: ANN401 - JSON of any shape
+        """The body as JSON."""
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True)
+class WebPort:
+    """A web port that runs."""
+
+    address: Address
+    served: ServedLedger
+    readers: Readers
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return self.address.url
+
+    def get(self, path: str, **headers: str) -> Answer:
+        """GET a path; headers with `_` for `-`."""
+        return self.request("GET", path, None, headers)
+
+    def post(self, path: str, body: bytes | dict[str, object], content_type: str = "application/json") -> Answer:
+        """POST bytes, or an object as JSON."""
+        data = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self.request("POST", path, data, {"content_type": content_type})
+
+    def request(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
+        """Any request."""
+        connection = http.client.HTTPConnection(self.address.host, self.address.port, timeout=20)
+        try:
+            named = {name.replace("_", "-"): value for name, value in headers.items()}
+            connection.request(method, path, body, named)
+            response = connection.getresponse()
+            return Answer(
+                response.status, {name.lower(): value for name, value in response.getheaders()}, response.read()
+            )
+        finally:
+            connection.close()
+
+
+@contextmanager
+def web_port(db: Path, *, seconds: float = 20.0, told_host: str = "127.0.0.1") -> Generator[WebPort]:
+    """Serve a ledger. `told_host` is what the server believes to be bound to; `seconds` is what a question may take."""
+    ready: Future[WebPort] = Future()
+    stop = Event()
+
+    async def serve() -> None:
+        with Ledger.open(db) as ledger:
+            served = ServedLedger(ledger, Settings(db=db, web=Address(told_host, 0)))
+            listener = listen("the web port", Address("127.0.0.1", 0), "--web")
+            readers = Readers(ledger, seconds=seconds)
+            async with http_server(build_app(served, readers), listener, 5) as address:
+                ready.set_result(WebPort(address, served, readers))
+                await asyncio.to_thread(stop.wait)
+                readers.close()
+
+    def run() -> None:
+        try:
+            asyncio.run(serve())
+        except BaseException as error:
+            if ready.done():
+                raise
+            ready.set_exception(error)
+
+    thread = Thread(target=run)
+    thread.start()
+    try:
+        yield ready.result(timeout=20)
+    finally:
+        stop.set()
+        thread.join()
