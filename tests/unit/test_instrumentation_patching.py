@@ -47,7 +47,7 @@ def load(name: str) -> Any:  # noqa: ANN401
 
 def identities(module: Any) -> dict[str, int]:  # noqa: ANN401
     """What is where, by identity: a wrapper is equal to what it wraps."""
-    owned = cast("dict[str, object]", dict(vars(module.Client)))
+    owned = dict(cast("dict[str, object]", vars(module.Client)))
     return {name: id(value) for name, value in owned.items()} | {"function": id(module.function)}
 
 
