@@ -14,6 +14,8 @@ __all__ = ["Usage", "count", "decimal_text", "get", "put", "usage_attributes"]
 
 Usage = dict[str, int]
 
+_NO_FIELDS: dict[str, object] = {}
+
 
 def usage_attributes(usage: Mapping[str, int]) -> dict[str, int]:
     """The span attributes for `usage`: those of the table of meters, and `spanledger.usage.<meter>` for any other."""
@@ -24,9 +26,19 @@ def usage_attributes(usage: Mapping[str, int]) -> dict[str, int]:
 
 
 def get(value: object, key: str) -> object:
-    """`value[key]` of a mapping, `value.key` of a model, `None` when there is no such entry: SDKs give either."""
-    if isinstance(value, Mapping):
-        return cast("Mapping[str, object]", value).get(key)
+    """`value[key]` of a dict, `value.key` of an object, `None` when there is no such entry: SDKs give either.
+
+    This runs several times for each chunk of a stream. A pydantic model, which is what most SDKs give, keeps its fields
+    in two dicts; asking it for a name that it lacks would cost it an exception. Properties of a model are not fields.
+    """
+    if isinstance(value, dict):
+        return cast("dict[str, object]", value).get(key)
+    fields = cast("dict[str, object]", getattr(value, "__dict__", _NO_FIELDS))
+    if key in fields:
+        return fields[key]
+    extra = cast("dict[str, object] | None", getattr(value, "__pydantic_extra__", _NO_FIELDS))
+    if extra is not _NO_FIELDS:
+        return extra.get(key) if extra else None
     return getattr(value, key, None)
 
 

@@ -132,7 +132,9 @@ def _read_finish_reason(choice: object, reading: Reading) -> None:
 def _characters(choice: object) -> int:
     delta = get(choice, "delta")
     content = get(delta, "content") if delta is not None else get(choice, "text")
-    length = len(content) if isinstance(content, str) else 0
+    if isinstance(content, str):
+        return len(content)
+    length = 0
     for tool_call in _items(get(delta, "tool_calls")):
         arguments = get(get(tool_call, "function"), "arguments")
         length += len(arguments) if isinstance(arguments, str) else 0
