@@ -37,10 +37,10 @@ def choose_dialect(span: ReceivedSpan) -> Dialect | None:
     if SIGNS.isdisjoint(attributes):
         return None
     for dialect in _of_scope(span.scope):
-        if not dialect.needs or _has_any(dialect.needs, attributes):
+        if _suits(dialect, span):
             return dialect
     for dialect in _BY_MARKER:
-        if _has_any(dialect.markers, attributes) and (not dialect.needs or _has_any(dialect.needs, attributes)):
+        if _has_any(dialect.markers, attributes) and _suits(dialect, span):
             return dialect
     return GENERIC_DIALECT
 
@@ -68,6 +68,12 @@ def _number(version: str) -> tuple[int, ...]:
     """The release numbers of a version, without what follows them: `1.3b0` is (1, 3)."""
     release = re.match(r"v?(\d+(?:\.\d+)*)", version)
     return tuple(int(part) for part in release[1].split(".")) if release else ()
+
+
+def _suits(dialect: Dialect, span: ReceivedSpan) -> bool:
+    if dialect.span_names and span.name not in dialect.span_names:
+        return False
+    return not dialect.needs or _has_any(dialect.needs, span.attributes)
 
 
 def _has_any(markers: tuple[Marker, ...], attributes: Attributes) -> bool:

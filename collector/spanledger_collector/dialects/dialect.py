@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from spanledger_collector.dialects.names import Names
 from spanledger_collector.model import Role
 
 __all__ = ["ANY_PROVIDER", "Dialect", "Marker"]
@@ -13,7 +14,7 @@ ANY_PROVIDER: frozenset[str] = frozenset({"*"})
 Marker = tuple[str, str | None]
 """An attribute that gives an emitter away, and the value that it must have (`None`: any)."""
 
-_NO_NAMES: Mapping[str, tuple[str, ...]] = {}
+_NO_NAMES: Names = {}
 _NO_ROLES: Mapping[str, Role] = {}
 
 
@@ -23,24 +24,23 @@ class Dialect:
 
     `scopes` are names of instrumentation scopes (a trailing `*` stands for any rest); `since` and `before` bound the
     scope's version, `since` inclusive. `markers` recognise spans whose scope is not known: any of them is enough.
-    `needs` must hold besides: any of them.
+    `needs` must hold besides (any of them), and so must `span_names` (the span has one of them).
 
     `source_rank` orders belief: 0 the provider's own span, 1 SDK instrumentation, 2 framework, 3 unknown emitter.
-    `names` overrides the generic names of single facts; an empty tuple means that this emitter's are not to be
-    believed.
+    `names` replaces the generic names of single facts; an empty tuple means that this emitter's are not to be believed.
 
-    Input counts contain cached tokens and output counts contain reasoning, as the conventions want it, except with
-    the (billing) providers in `cache_outside` and `reasoning_outside`, or in the operations of
-    `reasoning_outside_operations`. `cache_unknown`: which of the two holds is not known. `total_is_reported`: the
-    total comes from the provider; one that the emitter added up itself proves nothing.
+    Input counts contain cached tokens and output counts contain reasoning, as the conventions want it, except with the
+    (billing) providers in `cache_outside` and `reasoning_outside`, or in `reasoning_outside_operations`.
+    `cache_unknown`: which of the two holds is not known. `total_is_reported`: the total comes from the provider; one
+    that the emitter added up itself proves nothing.
 
     `unpack` names attributes that hold an object as JSON or as Python prints it; its members are read as
-    `<attribute>.<member>`. `hidden_ids` are paths to the response id within attributes that hold messages as JSON.
+    `<attribute>.<member>`. `quoted`: texts are JSON, in quotation marks. `hidden_ids` are paths to the response id
+    within attributes that hold messages as JSON.
 
-    `role_names` (span name), then `roles` of the value of `role_attribute`, then `operations` decide what a span is
-    before the general table of operations does. `provider` and `operation` fill in for emitters that do not say.
-    `ticks` names an attribute with the provider's own price and how many make one USD. `notes` tells known deviations
-    and their source.
+    `role_names` (by span name), then `operations` decide what a span is before the general table of operations does.
+    `provider` and `operation` fill in for emitters that do not say. `ticks` names an attribute with the provider's own
+    price and how many make one USD. `flags` mark whatever this emitter counts. `notes` tells deviations and traps.
     """
 
     id: str
@@ -49,20 +49,21 @@ class Dialect:
     before: str = ""
     markers: tuple[Marker, ...] = ()
     needs: tuple[Marker, ...] = ()
+    span_names: tuple[str, ...] = ()
     source_rank: int = 3
-    names: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: _NO_NAMES)
+    names: Names = field(default_factory=lambda: _NO_NAMES)
     cache_outside: frozenset[str] = frozenset()
     cache_unknown: bool = False
     reasoning_outside: frozenset[str] = frozenset()
     reasoning_outside_operations: frozenset[str] = frozenset()
     total_is_reported: bool = False
     unpack: tuple[str, ...] = ()
+    quoted: bool = False
     hidden_ids: tuple[tuple[str, ...], ...] = ()
-    role_attribute: str | None = None
-    roles: Mapping[str, Role] = field(default_factory=lambda: _NO_ROLES)
     role_names: Mapping[str, Role] = field(default_factory=lambda: _NO_ROLES)
     operations: Mapping[str, Role] = field(default_factory=lambda: _NO_ROLES)
     provider: str | None = None
     operation: str | None = None
     ticks: tuple[str, int] | None = None
+    flags: tuple[str, ...] = ()
     notes: str = ""

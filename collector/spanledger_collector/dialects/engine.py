@@ -12,7 +12,7 @@ from spanledger_collector.dialects.counts import Count, read_count
 from spanledger_collector.dialects.dialect import ANY_PROVIDER, Dialect
 from spanledger_collector.dialects.facts import Facts, hidden_response_id, read_facts, text_of
 from spanledger_collector.dialects.names import METER_FACTS, TOTAL
-from spanledger_collector.dialects.operations import role_of_operation
+from spanledger_collector.dialects.operations import SPELLINGS, role_of_operation
 from spanledger_collector.dialects.usage import Convention, Usage, disjoint
 from spanledger_collector.model import Conditions, Observation, Quantity, ReceivedSpan, Role, UsageStatus
 
@@ -21,6 +21,8 @@ __all__ = ["recognise"]
 _USAGE_STATUSES: Final = frozenset(get_args(UsageStatus))
 _STATUS_ERROR: Final = 2
 _FRACTIONAL_UNITS: Final = frozenset({"second"})
+_LARGEST_COST: Final = 10**6
+"""USD: what the ledger's columns hold, and more than any call costs."""
 _NO_USAGE: Final = Usage({})
 
 
@@ -31,25 +33,21 @@ def recognise(span: ReceivedSpan) -> Observation | None:
         return None
     facts = read_facts(dialect, span.attributes)
     counts = list(_counts(facts))
-    operation = facts.text("operation") or dialect.operation or ""
+    said = facts.text("operation") or dialect.operation or ""
+    operation = SPELLINGS.get(said, said)
     role = _role(dialect, span, operation)
-    if role is None or not _tells_enough(facts, counts, operation, role):
+    if not _tells_enough(facts, counts, operation, role):
         return None
     return _observation(span, dialect, facts=facts, counts=counts, operation=operation, role=role)
 
 
-def _role(dialect: Dialect, span: ReceivedSpan, operation: str) -> Role | None:
-    """What the span may become, by the most particular rule; `None` when the dialect knows the span for something
-    else."""
-    if span.name in dialect.role_names:
-        return dialect.role_names[span.name]
-    if dialect.role_attribute is not None:
-        kind = text_of(span.attributes.get(dialect.role_attribute))
-        if kind is not None:
-            return dialect.roles.get(kind)
-    if operation in dialect.operations:
-        return dialect.operations[operation]
-    return role_of_operation(operation, span.kind)
+def _role(dialect: Dialect, span: ReceivedSpan, operation: str) -> Role:
+    """What the span may become, by the most particular rule."""
+    return (
+        dialect.role_names.get(span.name)
+        or dialect.operations.get(operation)
+        or role_of_operation(operation, span.kind)
+    )
 
 
 def _tells_enough(facts: Facts, counts: list[Count], operation: str, role: Role) -> bool:
@@ -117,8 +115,9 @@ def _usage(dialect: Dialect, facts: Facts, counts: list[Count], provider: str, o
     usage = disjoint(whole, total, _convention(dialect, provider, operation))
     usage.flags.extend(f"invalid_usage:{count.attribute}" for count in counts if count.quantity is None)
     usage.flags.extend(f"invalid_usage:{facts.found[meter][0]}" for meter in usage.impossible)
-    if any(count.as_text for count in counts):
+    if any(count.as_text and count.quantity is not None for count in counts):
         usage.flags.append("usage_as_text")
+    usage.flags.extend(dialect.flags)
     return usage
 
 
@@ -175,4 +174,4 @@ def _money(text: str) -> Decimal | None:
         amount = Decimal(text)
     except InvalidOperation:
         return None
-    return amount if amount.is_finite() and amount >= 0 else None
+    return amount if amount.is_finite() and 0 <= amount < _LARGEST_COST else None

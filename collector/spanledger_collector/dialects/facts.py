@@ -49,8 +49,12 @@ def read_facts(dialect: Dialect, attributes: Attributes) -> Facts:
         for fact, rank in slots:
             if rank < ranks.get(fact, 1000):
                 ranks[fact] = rank
-                facts.found[fact] = (name, value)
+                facts.found[fact] = (name, _unquoted(value) if dialect.quoted else value)
     return facts
+
+
+def _unquoted(value: AttributeValue) -> AttributeValue:
+    return value[1:-1] if isinstance(value, str) and len(value) > 1 and value[0] == value[-1] == '"' else value
 
 
 def text_of(value: AttributeValue) -> str | None:

@@ -90,7 +90,7 @@ GENERIC: Final[Names] = MappingProxyType(
             "ai.usage.totalTokens",
             "gen_ai.client.token.usage",
         ),
-        "operation": (semconv.OPERATION_NAME, "llm.request.type"),
+        "operation": (semconv.OPERATION_NAME, "llm.request.type", "openinference.span.kind", "traceloop.span.kind"),
         "provider": (
             semconv.PROVIDER_NAME,
             "gen_ai.system",

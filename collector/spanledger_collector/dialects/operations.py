@@ -5,7 +5,7 @@ from typing import Final
 
 from spanledger_collector.model import Role
 
-__all__ = ["KIND_CLIENT", "OPERATIONS", "role_of_operation"]
+__all__ = ["KIND_CLIENT", "OPERATIONS", "SPELLINGS", "role_of_operation"]
 
 KIND_CLIENT: Final = 3
 
@@ -13,9 +13,7 @@ OPERATIONS: Final[Mapping[str, Role]] = {
     "chat": "candidate",
     "generate_content": "candidate",
     "text_completion": "candidate",
-    "completion": "candidate",
     "embeddings": "candidate",
-    "embedding": "candidate",
     "rerank": "candidate",
     "llm_call": "candidate",
     "interactions.create": "candidate",
@@ -38,6 +36,43 @@ OPERATIONS: Final[Mapping[str, Role]] = {
     "delete_memory_store": "ignored",
 }
 """Operations by their `gen_ai.operation.name`: those of the conventions, and those that emitters use besides."""
+
+
+SPELLINGS: Final[Mapping[str, str]] = {
+    "completion": "text_completion",
+    "embedding": "embeddings",
+    "EMBEDDING": "embeddings",
+    "LLM": "chat",
+    "llm": "chat",
+    "CHAT_MODEL": "chat",
+    "generation": "chat",
+    "RERANKER": "rerank",
+    "AGENT": "invoke_agent",
+    "agent": "invoke_agent",
+    "CHAIN": "invoke_workflow",
+    "chain": "invoke_workflow",
+    "workflow": "invoke_workflow",
+    "task": "invoke_workflow",
+    "span": "invoke_workflow",
+    "TOOL": "execute_tool",
+    "tool": "execute_tool",
+    "RETRIEVER": "retrieval",
+    "retriever": "retrieval",
+    "ai.generateText": "invoke_workflow",
+    "ai.generateText.doGenerate": "chat",
+    "ai.streamText": "invoke_workflow",
+    "ai.streamText.doStream": "chat",
+    "ai.generateObject": "invoke_workflow",
+    "ai.generateObject.doGenerate": "chat",
+    "ai.streamObject": "invoke_workflow",
+    "ai.streamObject.doStream": "chat",
+    "ai.embed": "invoke_workflow",
+    "ai.embed.doEmbed": "embeddings",
+    "ai.embedMany": "invoke_workflow",
+    "ai.embedMany.doEmbed": "embeddings",
+    "ai.toolCall": "execute_tool",
+}
+"""What emitters call their kinds of spans, and the operation of the conventions that it is."""
 
 
 def role_of_operation(operation: str, kind: int) -> Role:

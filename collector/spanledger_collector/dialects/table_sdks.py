@@ -1,12 +1,14 @@
-"""Dialects of the providers' own SDKs and of instrumentations that wrap one SDK."""
+"""Dialects of the providers' own SDKs and of instrumentations that wrap single SDKs."""
 
 from typing import Final
 
-from spanledger_collector.dialects.dialect import Dialect
+from spanledger_collector.dialects.dialect import ANY_PROVIDER, Dialect
 
 __all__ = ["SDKS"]
 
-SDKS: Final[tuple[Dialect, ...]] = (
+_GOOGLE: Final = frozenset({"gcp.gemini", "gcp.vertex_ai"})
+
+_NATIVE: Final = (
     Dialect(
         id="anthropic-native",
         scopes=("com.anthropic.sdk.python*",),
@@ -15,4 +17,171 @@ SDKS: Final[tuple[Dialect, ...]] = (
         notes="anthropic >= 2.0 makes this span by itself; it carries the 5m/1h split, tier and request id, but no web "
         "searches. Our instrumentation adds to it what is missing, under spanledger.*.",
     ),
+    Dialect(
+        id="xai-native",
+        scopes=("xai_sdk*",),
+        source_rank=0,
+        provider="x_ai",
+        reasoning_outside=ANY_PROVIDER,
+        total_is_reported=True,
+        ticks=("gen_ai.usage.cost_in_usd_ticks", 10**10),
+        notes="Output excludes reasoning. The ticks are the provider's own price.",
+    ),
+    Dialect(
+        id="mistral-native",
+        scopes=("mistralai*",),
+        source_rank=0,
+        provider="mistral_ai",
+        operations={"invoke_agent": "candidate"},
+        notes="invoke_agent is a request to the conversations API: a call of its own.",
+    ),
 )
+
+_OPENTELEMETRY: Final = (
+    Dialect(
+        id="otel-bedrock",
+        scopes=("opentelemetry.instrumentation.genai.bedrock*", "opentelemetry.instrumentation.botocore*"),
+        source_rank=1,
+        provider="aws.bedrock",
+        cache_outside=ANY_PROVIDER,
+        notes="genai-bedrock 1.3b0 and botocore 0.66b2 pass on Bedrock's inputTokens, which lack cached tokens. "
+        "botocore estimates tokens (six characters each) for some models called with InvokeModel; the span does not say so.",
+    ),
+    Dialect(
+        id="otel-google-genai",
+        scopes=("opentelemetry.instrumentation.google_genai*", "opentelemetry.instrumentation.genai.google*"),
+        source_rank=1,
+        provider="gcp.gemini",
+        reasoning_outside_operations=frozenset({"interactions.create"}),
+        notes="1.3b0: output is candidates + thoughts, but for interactions.create it lacks the thoughts.",
+    ),
+    Dialect(
+        id="otel-framework",
+        scopes=(
+            "opentelemetry.instrumentation.genai.langchain*",
+            "opentelemetry.instrumentation.genai.openai_agents*",
+            "opentelemetry.instrumentation.openai_agents*",
+        ),
+        source_rank=2,
+    ),
+    Dialect(
+        id="otel-genai",
+        scopes=("opentelemetry.instrumentation.genai.*", "opentelemetry.instrumentation.openai_v2*"),
+        source_rank=1,
+        notes="The official packages for one SDK each. A stream without include_usage, or closed early, has no usage "
+        "and an unset status.",
+    ),
+)
+
+_OPENLLMETRY: Final = (
+    Dialect(
+        id="openllmetry-bedrock",
+        scopes=("opentelemetry.instrumentation.bedrock*",),
+        source_rank=1,
+        provider="aws.bedrock",
+        cache_outside=ANY_PROVIDER,
+        notes="Bedrock's inputTokens as they are, without cached tokens; the total is the sum of what is shown.",
+    ),
+    Dialect(
+        id="openllmetry-google",
+        scopes=("opentelemetry.instrumentation.google_generativeai*", "opentelemetry.instrumentation.vertexai*"),
+        source_rank=1,
+        provider="gcp.gemini",
+        reasoning_outside=ANY_PROVIDER,
+        total_is_reported=True,
+        notes="Output is candidates without thoughts; the total is Google's and includes them.",
+    ),
+    Dialect(
+        id="openllmetry-llamaindex",
+        scopes=("opentelemetry.instrumentation.llamaindex*",),
+        source_rank=2,
+        cache_outside=frozenset({"anthropic"}),
+    ),
+    Dialect(
+        id="openllmetry-framework",
+        scopes=(
+            "opentelemetry.instrumentation.langchain*",
+            "opentelemetry.instrumentation.crewai*",
+            "opentelemetry.instrumentation.agno*",
+            "opentelemetry.instrumentation.haystack*",
+        ),
+        source_rank=2,
+        notes="langchain: cached reads of OpenAI are dropped; cache writes are 0 where the split by time to live is "
+        "used; the total is added up. Agent and task spans of crewai and agno carry sums.",
+    ),
+    Dialect(
+        id="openllmetry-openai",
+        scopes=("opentelemetry.instrumentation.openai*",),
+        source_rank=1,
+        total_is_reported=True,
+        notes="No cache writes; no reasoning on streams.",
+    ),
+    Dialect(
+        id="openllmetry",
+        scopes=("opentelemetry.instrumentation.*",),
+        source_rank=1,
+        notes="0.62.4 and earlier. anthropic: the output of a stream is start + delta, a little more than was billed.",
+    ),
+)
+
+_OPENINFERENCE_IDS: Final = (
+    ("output.value", "id"),
+    ("output.value", "response_id"),
+    ("output.value", "llm_output", "id"),
+    ("output.value", "generations", "0", "0", "message", "kwargs", "response_metadata", "id"),
+    ("output.value", "generations", "0", "0", "message", "kwargs", "id"),
+    ("output.value", "generations", "0", "0", "message", "response_metadata", "id"),
+    ("output.value", "generations", "0", "0", "message", "id"),
+)
+"""Where the response id stands in what OpenInference writes of the answer: as the SDK's own JSON, or as LangChain's."""
+
+_OPENINFERENCE_KIND: Final = {"operation": ("openinference.span.kind", "gen_ai.operation.name")}
+
+_OPENINFERENCE: Final = (
+    Dialect(
+        id="openinference-bedrock-invoke",
+        scopes=("openinference.instrumentation.bedrock*",),
+        span_names=("bedrock.invoke_model", "bedrock.invoke_model_with_response_stream"),
+        source_rank=1,
+        provider="aws.bedrock",
+        cache_outside=ANY_PROVIDER,
+        hidden_ids=_OPENINFERENCE_IDS,
+        names=_OPENINFERENCE_KIND,
+        notes="InvokeModel: counts from response headers or Nova's body, without cached tokens (Converse has them in).",
+    ),
+    Dialect(
+        id="openinference-sdk",
+        scopes=tuple(
+            f"openinference.instrumentation.{sdk}*"
+            for sdk in ("openai", "anthropic", "bedrock", "mistralai", "groq", "google_genai", "vertexai", "cohere")
+        ),
+        needs=(("openinference.span.kind", "LLM"), ("openinference.span.kind", "EMBEDDING")),
+        source_rank=1,
+        hidden_ids=_OPENINFERENCE_IDS,
+        names=_OPENINFERENCE_KIND,
+        notes="No attribute for the response id: it is only in the answer's JSON, and gone where outputs are hidden.",
+    ),
+    Dialect(
+        id="openinference-framework",
+        scopes=("openinference.instrumentation.*",),
+        markers=(("openinference.span.kind", None),),
+        source_rank=2,
+        hidden_ids=_OPENINFERENCE_IDS,
+        names=_OPENINFERENCE_KIND,
+        notes="langchain drops cache writes of OpenAI. decision.token_count.* are not usage. CHAIN totals are sums.",
+    ),
+)
+
+_OPENLIT: Final = (
+    Dialect(
+        id="openlit",
+        scopes=("openlit*",),
+        source_rank=1,
+        cache_outside=frozenset({"anthropic", "aws.bedrock"}),
+        reasoning_outside=_GOOGLE,
+        notes="1.45: input lacks cached tokens for Anthropic and Bedrock; output lacks thoughts for Gemini; the total "
+        "is added up. Where a response has no usage it guesses half a token per character, and does not say so.",
+    ),
+)
+
+SDKS: Final[tuple[Dialect, ...]] = (*_NATIVE, *_OPENTELEMETRY, *_OPENLLMETRY, *_OPENINFERENCE, *_OPENLIT)
