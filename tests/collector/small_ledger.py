@@ -1,17 +1,18 @@
 """A ledger of nine spans and five calls, written row by row, so that every number in a test can be checked by eye.
 
-    trace A                                   trace B
-    a0 POST /ask            (server)          b0 nightly           (no parent that is known)
-    ├── a1 agent            (internal)        ├── b1 chat gpt-6    partial: web_search has no price
-    │   ├── a2 chat gpt-6   priced            └── b2 chat gpt-6    failed, unmetered
-    │   │   └── a3 ChatModel  merged into a2's call
-    │   └── a4 chat gpt-6   unmetered
-    └── a5 embed mystery-1  unpriced
+trace A                                   trace B
+a0 POST /ask            (server)          b0 nightly           (no parent that is known)
+├── a1 agent            (internal)        ├── b1 chat gpt-6    partial: web_search has no price
+│   ├── a2 chat gpt-6   priced            └── b2 chat gpt-6    failed, unmetered
+│   │   └── a3 ChatModel  merged into a2's call
+│   └── a4 chat gpt-6   unmetered
+└── a5 embed mystery-1  unpriced
 """
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+import duckdb
 
 from spanledger_collector.ledger.store import Ledger
 
@@ -52,7 +53,16 @@ CALLS: tuple[SmallCall, ...] = (
         ANSWERED, TRACE_A, "a2", 1, "gpt-6", "metered", "priced", (), (1000, 100), COST_ANSWERED, "ada", "ask", "blue"
     ),
     SmallCall(
-        "ca11000000000002", TRACE_A, "a4", 2, "gpt-6", "unmetered", "unpriced", ("no usage",), user="ada", feature="ask"
+        "ca11000000000002",
+        TRACE_A,
+        "a4",
+        2,
+        "gpt-6",
+        "unmetered",
+        "unpriced",
+        ("unmetered",),
+        user="ada",
+        feature="ask",
     ),
     SmallCall(
         "ca11000000000003",
@@ -62,7 +72,7 @@ CALLS: tuple[SmallCall, ...] = (
         "mystery-1",
         "metered",
         "unpriced",
-        ("unknown model mystery-1",),
+        ("unknown_model:mystery-1",),
         (500, 0),
         None,
         "ada",
@@ -75,7 +85,7 @@ CALLS: tuple[SmallCall, ...] = (
         "gpt-6",
         "metered",
         "partial",
-        ("no price for web_search",),
+        ("no_price_for_meter:web_search",),
         (2000, 200),
         None,
         "bob",
@@ -91,7 +101,7 @@ CALLS: tuple[SmallCall, ...] = (
         None,
         "unmetered",
         "unpriced",
-        ("no usage",),
+        ("unmetered",),
         error="RateLimitError",
         day="2026-11-03",
     ),
@@ -109,20 +119,20 @@ _SPANS = (
     ("b2", "b0", "chat gpt-6", 3, 2, 3),
 )
 _SPAN = "INSERT INTO store.spans VALUES (?, ?, ?, ?, ?, ?, 'shop', 'spanledger', ?, ?, 1, ?, 1, '2026-11-02 12:00:00')"
-_OBSERVATION = """INSERT INTO store.observations VALUES (?, ?, ?, ?, 'spanledger', 'call', ?, 'openai', 'chat', 'gpt-6', 'gpt-6',
-    ?, 'metered', ?, 'spanledger', '1', '{}', '{}', 1, '2026-11-02 12:00:00')"""
+_OBSERVATION = """INSERT INTO store.observations VALUES (?, ?, ?, ?, 'spanledger', 'call', ?, 'openai', 'chat',
+    'gpt-6', 'gpt-6', ?, 'metered', ?, 'spanledger', '1', '{}', '{}', 1, '2026-11-02 12:00:00')"""
 _CALL = """INSERT INTO calls BY NAME SELECT ? AS call_id, ? AS trace_id, ? AS span_id,
     CAST(? AS TIMESTAMP_NS) AS started_at, CAST(? AS TIMESTAMP_NS) AS ended_at, 'shop' AS service, 'openai' AS provider,
     'chat' AS operation, 'gpt-6' AS request_model, ? AS response_model, ? AS usage_status, ? AS price_status,
-    ? AS price_reasons, ? AS input_tokens, ? AS output_tokens, ? AS total_tokens, ? AS cost_usd, ? AS user_id, ? AS feature,
-    ? AS error_type, CAST(? AS MAP(VARCHAR, VARCHAR)) AS dimensions, 'spanledger' AS dialect, 1 AS sources, [] AS flags,
+    ? AS price_reasons, ? AS input_tokens, ? AS output_tokens, ? AS total_tokens, ? AS cost_usd, ? AS user_id,
+    ? AS feature, ? AS error_type, CAST(? AS MAP(VARCHAR, VARCHAR)) AS dimensions, 'spanledger' AS dialect, 1 AS sources, [] AS flags,
     ? AS revision, ? AS price_book, '2026-11-03 13:00:00.000000001' AS settled_at"""
 _OTHERS = f"""
     INSERT INTO meta VALUES ('settled_seq', '3');
     INSERT INTO price_books VALUES ('{BOOK}', 'test prices', 'list', 'tests', 2, '2026-11-01');
     INSERT INTO price_entries VALUES
-        ('{BOOK}', 'e-in', 'openai', 'gpt-6', 'input', 'token', 1000000, 2.5, '{{}}', '2026-01-01', NULL, 'price page'),
-        ('{BOOK}', 'e-out', 'openai', 'gpt-6', 'output', 'token', 1000000, 10, '{{}}', '2026-01-01', NULL, 'price page');
+        ('{BOOK}', 'e-in', 'openai', 'gpt-6', 'input', 'token', 1000000, 2.5, '{{}}', '2026-01-01', NULL, 'a page'),
+        ('{BOOK}', 'e-out', 'openai', 'gpt-6', 'output', 'token', 1000000, 10, '{{}}', '2026-01-01', NULL, 'a page');
     INSERT INTO charges (call_id, revision, meter, quantity, unit, unit_price_usd, amount_usd, price_entry_id) VALUES
         ('{ANSWERED}', 1, 'input', 900, 'token', 0.0000025, 0.00225, 'e-in'),
         ('{ANSWERED}', 2, 'input', 1000, 'token', 0.0000025, 0.0025, 'e-in'),
@@ -132,7 +142,8 @@ _OTHERS = f"""
         ('{ANSWERED}', 2, 'input', 1000), ('{ANSWERED}', 2, 'output', 100),
         ('ca11000000000003', 1, 'input', 500),
         ('ca11000000000004', 1, 'input', 2000), ('ca11000000000004', 1, 'web_search', 3);
-    INSERT INTO call_history VALUES ('{ANSWERED}', 1, '2026-11-02 12:30:00', 'a late span', '{{"cost_usd": "0.00325"}}');
+    INSERT INTO call_history VALUES
+        ('{ANSWERED}', 1, '2026-11-02 12:30:00', 'a late span', '{{"cost_usd": "0.00325"}}');
 """
 
 
@@ -155,7 +166,7 @@ def build(path: Path) -> Path:
     return path
 
 
-def _insert_call(cursor: Any, call: SmallCall) -> None:
+def _insert_call(cursor: duckdb.DuckDBPyConnection, call: SmallCall) -> None:
     times = (f"{call.day} 10:00:{call.second:02}.000000001", f"{call.day} 10:00:{call.second + 1:02}")
     tokens = (None, None, None) if call.tokens is None else (*call.tokens, sum(call.tokens))
     team = {"team": call.team} if call.team else {}
@@ -169,7 +180,7 @@ def _insert_call(cursor: Any, call: SmallCall) -> None:
         cursor.execute("INSERT INTO store.call_sources VALUES (?, ?, ?, ?, ?, ?, ?, NULL)", source)
 
 
-def _insert_source(cursor: Any, seq: int, name: str, role: str, part: str) -> None:
+def _insert_source(cursor: duckdb.DuckDBPyConnection, seq: int, name: str, role: str, part: str) -> None:
     reading = f'{{"meters": {{"input": {1000 if part == "usage" else 900}}}, "flags": ["read"]}}'
     cursor.execute(_OBSERVATION, [seq, *_ids(TRACE_A), _hex(name), role, "resp_1", reading])
     source = [ANSWERED, 2, *_ids(TRACE_A), _hex(name), part, f"{part} of it"]

@@ -182,9 +182,9 @@ def test_calls_come_newest_first_and_say_when_they_are_cut(ask: Ask) -> None:
 def test_unpriced_groups_by_reason_and_names_the_meters_that_lack_a_price(ask: Ask) -> None:
     rows = ask("unpriced")["rows"]
     assert [(row["model"], row["reasons"], row["calls"], row["meters"]) for row in rows] == [
-        ("gpt-6", ["no usage"], 2, []),
-        ("gpt-6", ["no price for web_search"], 1, [{"meter": "web_search", "quantity": "3"}]),
-        ("mystery-1", ["unknown model mystery-1"], 1, [{"meter": "input", "quantity": "500"}]),
+        ("gpt-6", ["unmetered"], 2, []),
+        ("gpt-6", ["no_price_for_meter:web_search"], 1, [{"meter": "web_search", "quantity": "3"}]),
+        ("mystery-1", ["unknown_model:mystery-1"], 1, [{"meter": "input", "quantity": "500"}]),
     ]
 
 
@@ -233,7 +233,7 @@ def test_explain_gives_arithmetic_that_can_be_done_again(ask: Ask) -> None:
     for charge in document["charges"]:
         quantity, price, per = (Decimal(charge[name]) for name in ("quantity", "price_usd", "per"))
         assert quantity * price / per == Decimal(charge["amount_usd"]) == quantity * Decimal(charge["unit_price_usd"])
-        assert (charge["source"], charge["effective_from_at"][:10]) == ("price page", "2026-01-01")
+        assert (charge["source"], charge["effective_from_at"][:10]) == ("a page", "2026-01-01")
     assert document["charged_usd"] == document["call"]["cost_usd"] == COST_ANSWERED
 
 

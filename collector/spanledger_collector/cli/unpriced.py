@@ -10,7 +10,8 @@ __all__ = ["unpriced"]
 _COLUMNS = (
     Column("provider"),
     Column("model"),
-    Column("reasons", title="why"),
+    Column("why", only="table"),
+    Column("reasons", only="csv"),
     Column("meters", title="counted, without a price"),
     Column("calls", "count"),
     Column("input_tokens", "count", "input"),
@@ -30,7 +31,7 @@ have none, because there is nothing to price.
 def _table(document: Document) -> Table:
     return Table(
         columns=_COLUMNS,
-        rows=[[_words(row, column.name) for column in _COLUMNS] for row in document["rows"]],
+        rows=[[_cell(row, column.name) for column in _COLUMNS] for row in document["rows"]],
         document=document,
         heading=period_note(document),
         footnotes=notes(document, document["total"]),
@@ -38,9 +39,11 @@ def _table(document: Document) -> Table:
     )
 
 
-def _words(row: Document, name: str) -> str | int | None:
+def _cell(row: Document, name: str) -> str | int | None:
+    if name == "why":
+        return "; ".join(map(reason, row["reasons"]))
     if name == "reasons":
-        return "; ".join(reason(code) for code in row["reasons"])
+        return "; ".join(row["reasons"])
     if name == "meters":
         return ", ".join(f"{meter['meter']} {meter['quantity']}" for meter in row["meters"])
     return row[name]
