@@ -1,0 +1,118 @@
+"""Driver for the SDKs that Speakeasy generates (Mistral, Gemini's interactions): they all send through one method.
+
+`BaseSDK.do_request(hook_ctx, request, ..., stream, retry_config)` and its asynchronous twin serve every resource; they
+take the request as it is sent and return the response before it is parsed. Retries happen inside.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, cast
+
+from spanledger._call import run, run_async
+from spanledger._guard import guarded
+from spanledger._http import (
+    Body,
+    Response,
+    Url,
+    body_of,
+    count_attempt,
+    observe_response,
+    open_exchange,
+    route_of,
+    server_of_url,
+)
+from spanledger._patching import PatchPoint
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from spanledger._call import Call
+    from spanledger._http import Route
+
+__all__ = ["SpeakeasySdk", "argument", "request_points"]
+
+Args = tuple[object, ...]
+
+
+_NO_BODY: Body = {}
+
+
+class SentRequest(Protocol):
+    """The parts of `httpx.Request` that are used."""
+
+    @property
+    def method(self) -> str: ...
+    @property
+    def url(self) -> Url: ...
+    @property
+    def headers(self) -> Mapping[str, str]: ...
+    @property
+    def content(self) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SpeakeasySdk:
+    """One generated package. `provider` bills when the host does not say who does. `async_apart`: the asynchronous half
+    has classes of its own. `adopts`: it may make a span for each request by itself, which then stands for the call."""
+
+    package: str
+    provider: str
+    routes: tuple[Route, ...]
+    async_apart: bool = False
+    adopts: bool = False
+    since: str | None = None
+
+
+def request_points(sdk: SpeakeasySdk) -> tuple[PatchPoint, ...]:
+    """The patch points that every SDK of this make has."""
+    prefix = "Async" if sdk.async_apart else ""
+    module, hooks = f"{sdk.package}.basesdk", f"{sdk.package}._hooks"
+    points = [
+        PatchPoint(module, "BaseSDK.do_request", _sync_request(sdk), sdk.since),
+        PatchPoint(module, f"{prefix}BaseSDK.do_request_async", _async_request(sdk), sdk.since),
+        PatchPoint(f"{hooks}.sdkhooks", "SDKHooks.before_request", count_attempt, sdk.since),
+    ]
+    if sdk.async_apart:
+        points.append(PatchPoint(f"{hooks}.asyncsdkhooks", "AsyncSDKHooks.before_request", count_attempt, sdk.since))
+    return tuple(points)
+
+
+def argument(args: Args, kwargs: Mapping[str, object], position: int, name: str) -> object:
+    """An argument of a call that may be given by position or by name; `None` when it is not given."""
+    return args[position] if len(args) > position else kwargs.get(name)
+
+
+def _sync_request(sdk: SpeakeasySdk) -> Callable[..., object]:
+    def request(
+        wrapped: Callable[..., Response], _instance: object, args: Args, kwargs: Mapping[str, object]
+    ) -> object:
+        call = guarded("open a call", _open, sdk, args, kwargs)
+        if call is None:
+            return wrapped(*args, **kwargs)
+        return run(call, observe_response, lambda: wrapped(*args, **kwargs))
+
+    return request
+
+
+def _async_request(sdk: SpeakeasySdk) -> Callable[..., Awaitable[object]]:
+    async def request(
+        wrapped: Callable[..., Awaitable[Response]], _instance: object, args: Args, kwargs: Mapping[str, object]
+    ) -> object:
+        call = guarded("open a call", _open, sdk, args, kwargs)
+        if call is None:
+            return await wrapped(*args, **kwargs)
+        return await run_async(call, observe_response, lambda: wrapped(*args, **kwargs))
+
+    return request
+
+
+def _open(sdk: SpeakeasySdk, args: Args, kwargs: Mapping[str, object]) -> Call | None:
+    request = cast("SentRequest", argument(args, kwargs, 1, "request"))
+    route = route_of(sdk.routes, request.url.path) if request.method == "POST" else None
+    if route is None:
+        return None
+    sent_as_json = "json" in request.headers.get("content-type", "")  # a form has files that only the sending reads
+    body = body_of(request.content, whole=route.read_request is not None) if sent_as_json else _NO_BODY
+    stream = argument(args, kwargs, 3, "stream") is True
+    return open_exchange(route, server_of_url(request.url), body, sdk.provider, stream=stream, adopts=sdk.adopts)
