@@ -4,6 +4,8 @@ import logging
 import threading
 from typing import Protocol
 
+import duckdb
+
 from spanledger_collector.stats import Stats
 
 __all__ = ["SettleThread", "Settles"]
@@ -23,12 +25,13 @@ class Settles(Protocol):
 class SettleThread:
     """Settles at its start and after each `wake`. A failure is logged and tried again, and never stops the journal."""
 
-    def __init__(self, settler: Settles, stats: Stats) -> None:
+    def __init__(self, settler: Settles, stats: Stats, *, retry_seconds: float = _RETRY_SECONDS) -> None:
         self._settler = settler
         self._stats = stats
+        self._retry_seconds = retry_seconds
         self._awake = threading.Event()
         self._awake.set()
-        self._closing = False
+        self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="settle")
         self._thread.start()
 
@@ -38,21 +41,29 @@ class SettleThread:
 
     def close(self) -> None:
         """Settle what is pending and end. Blocks."""
-        self._closing = True
+        self._closing.set()
         self._awake.set()
         self._thread.join()
 
     def _run(self) -> None:
-        while not self._closing:
+        while True:
             self._awake.wait()
             self._awake.clear()
-            if not self._settled() and not self._closing:
-                self._awake.wait(_RETRY_SECONDS)
+            last = self._closing.is_set()  # asked before settling, so that what came before `close` is settled
+            settled = self._settled()
+            if last:
+                return
+            if not settled:
+                self._closing.wait(self._retry_seconds)
                 self._awake.set()
 
     def _settled(self) -> bool:
         try:
             self._stats.settled.inc(self._settler.settle_pending())
+        except duckdb.Error as error:
+            self._stats.settle_failures.inc()
+            _logger.error("Settling failed, what is pending stays in the journal and is tried again: %s", error)  # noqa: TRY400 - the database says it all
+            return False
         except Exception:
             self._stats.settle_failures.inc()
             _logger.exception("Settling failed; what is pending stays in the journal and is tried again")

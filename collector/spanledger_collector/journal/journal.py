@@ -114,7 +114,8 @@ class Journal:
                 self._commit([waiting])
             return
         self._stats.commit_failures.inc()
-        _logger.error("The journal could not commit %d request(s): %s", len(batch), error, exc_info=error)
+        ours = None if isinstance(error, duckdb.Error) else error  # a trace helps with our own mistakes only
+        _logger.error("The journal could not commit %d request(s): %s", len(batch), error, exc_info=ours)
         for waiting in batch:
             waiting.resolve(NotStored(f"The journal could not be written: {error}"))
 

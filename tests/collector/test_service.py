@@ -1,0 +1,208 @@
+"""The server as a process: started, killed at any moment, out of disk, drained; and what it tells its operator."""
+
+import http.client
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+from urllib.request import urlopen
+
+from receiving import CHAT, received, request, stored, until
+
+from spanledger_collector.ledger.store import Ledger
+from spanledger_collector.settings import Address
+from spanledger_collector.sidecar import Sidecar, read_sidecar, sidecar_path
+
+READY = re.compile(r"SpanLedger is ready\. Ledger: (.+)\n +OTLP/gRPC +(\S+)\n +OTLP/HTTP +http://(\S+)\n +web +(\S+)\n")
+MAIN = "from spanledger_collector.cli import main; main()"
+COMMAND = [sys.executable, "-c", MAIN, "serve"]
+LIMITED = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({{0}}, resource.RLIM_INFINITY)); {MAIN}"
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server in a process of its own."""
+
+    process: subprocess.Popen[str]
+    grpc: Address
+    http: Address
+    web: str
+
+    log: Path
+
+    def status(self) -> dict[str, Any]:
+        """What it says of itself."""
+        with urlopen(f"{self.web}/v1/status", timeout=10) as response:
+            return json.load(response)
+
+    def stop(self) -> tuple[int, str]:
+        """End it by SIGTERM: its exit code and what it logged."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=30), self.log.read_text()
+
+    def kill(self) -> None:
+        """End it by SIGKILL."""
+        self.process.kill()
+        self.process.wait()
+
+
+@contextmanager
+def serving(db: Path, *, file_size: int | None = None) -> Generator[Server]:
+    """A server on ports of its choice; `file_size` is the largest file it may write, as if the disk ended there."""
+
+    anywhere = [part for option in ("--grpc", "--http", "--web") for part in (option, "127.0.0.1:0")]
+    limited = LIMITED.format(file_size or "resource.RLIM_INFINITY")
+    log = db.with_name("serve.log")
+    with log.open("w") as errors:
+        command = [sys.executable, "-c", limited, "serve", "--db", str(db), *anywhere]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
+    try:
+        yield _ready(process, log)
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def _ready(process: subprocess.Popen[str], log: Path) -> Server:
+    assert process.stdout is not None
+    said = "".join(process.stdout.readline() for _ in range(4))
+    match = READY.fullmatch(said)
+    assert match is not None, f"{said!r}, and in the log {log.read_text()!r}"
+    return Server(process, Address.parse(match[2]), Address.parse(match[3]), match[4], log)
+
+
+def post(address: Address, numbers: Sequence[int]) -> int | None:
+    """Send the spans of these numbers over HTTP: the status, or None where no answer came."""
+    body = request([received(number, CHAT if number % 2 else None) for number in numbers]).SerializeToString()
+    connection = http.client.HTTPConnection(*address, timeout=20)
+    try:
+        connection.request("POST", "/v1/traces", body, {"content-type": "application/x-protobuf"})
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+
+
+def test_kill_at_random_moments_loses_nothing_and_doubles_nothing(db: Path) -> None:
+    """Four clients send and send again what was not acknowledged, while the server is killed and started again."""
+    seed = Random(2)
+    per_client = 1500
+    acknowledged: list[int] = []
+    address: list[Address] = []
+
+    def client(first: int) -> None:
+        number, end = first, first + per_client
+        while number < end:
+            numbers = range(number, min(number + 25, end))
+            if post(address[0], numbers) == 200:
+                acknowledged.extend(numbers)
+                number += 25
+            else:
+                time.sleep(0.02)
+
+    with ThreadPoolExecutor(4) as pool, ExitStack() as stack:
+        server = stack.enter_context(serving(db))
+        address[:] = [server.http]
+        clients = [pool.submit(client, first) for first in range(0, 4 * per_client, per_client)]
+        for _ in range(4):
+            time.sleep(seed.uniform(0.05, 0.5))
+            known = list(acknowledged)
+            server.kill()
+            with Ledger.open(db) as ledger:
+                found = {span - 1 for (span,) in stored(ledger, "SELECT span FROM store.spans")}
+            assert found.issuperset(known)
+            server = stack.enter_context(serving(db))
+            address[:] = [server.http]
+        for each in clients:
+            each.result(timeout=120)
+        until(lambda: server.status()["pending"] == 0)
+        code, errors = server.stop()
+        assert (code, "Traceback" in errors) == (0, False)
+
+    with Ledger.open(db, read_only=True) as ledger:
+        spans = [span - 1 for (span,) in stored(ledger, "SELECT span FROM store.spans ORDER BY span")]
+        assert spans == list(range(4 * per_client))
+        assert len(acknowledged) == len(spans)
+        sql = "SELECT count(*), count(DISTINCT span_id) FROM {}"
+        assert stored(ledger, sql.format("observations")) == stored(ledger, sql.format("calls")) == [(3000, 3000)]
+        assert stored(ledger, "SELECT count(*) FROM conflicts") == [(0,)]
+        assert stored(ledger, "SELECT count(*), max(seq) - min(seq) + 1 FROM observations") == [(3000, 3000)]
+
+
+def test_a_full_disk_is_answered_with_a_retryable_error_and_loses_nothing(db: Path) -> None:
+    sent = range(0, 12_000, 400)
+    with serving(db, file_size=1_500_000) as server:
+        answers = {first: post(server.http, range(first, first + 400)) for first in sent}
+        refused = [first for first, status in answers.items() if status != 200]
+        assert {answers[first] for first in refused} == {503}
+        assert server.status()["counters"]["journal_commit_failures"] > 0
+        server.kill()
+    accepted = {number for first in sent if answers[first] == 200 for number in range(first, first + 400)}
+    assert accepted
+    with serving(db) as server:
+        assert server.status()["spans"] == len(accepted)
+        assert {post(server.http, range(first, first + 400)) for first in refused} == {200}
+        until(lambda: server.status()["pending"] == 0, 60)
+        assert server.stop()[0] == 0
+    with Ledger.open(db, read_only=True) as ledger:
+        assert stored(ledger, "SELECT count(*) FROM spans") == [(12_000,)]
+
+
+def test_a_stopped_server_has_settled_what_it_accepted_and_leaves_one_file(db: Path) -> None:
+    with serving(db) as server:
+        assert read_sidecar(db) == Sidecar(server.process.pid, server.web)
+        for first in range(0, 2000, 100):
+            assert post(server.http, range(first, first + 100)) == 200
+        code, errors = server.stop()
+    assert code == 0
+    assert [line for line in errors.splitlines() if " INFO " not in line] == []
+    assert not sidecar_path(db).exists()
+    assert {path.name for path in db.parent.iterdir()} == {db.name, "serve.log"}
+    with Ledger.open(db, read_only=True) as ledger:
+        assert stored(ledger, "SELECT count(*) FROM calls") == [(1000,)]
+
+
+def test_a_second_server_on_the_file_or_a_port_says_why_it_cannot_start(db: Path, tmp_path: Path) -> None:
+    def started(*options: str) -> tuple[int, str]:
+        done = subprocess.run([*COMMAND, *options], capture_output=True, text=True, timeout=30, check=False)
+        assert done.stdout == ""
+        return done.returncode, done.stderr
+
+    with serving(db) as server:
+        code, said = started("--db", str(db), "--grpc", "127.0.0.1:0")
+        assert (code, f"in use by process {server.process.pid}" in said) == (3, True)
+        web = Address.parse(server.web.removeprefix("http://"))
+        for option, taken in (("--grpc", server.grpc), ("--http", server.http), ("--web", web)):
+            others = [part for other in ("--grpc", "--http", "--web") for part in (other, "127.0.0.1:0")]
+            code, said = started("--db", str(tmp_path / "other"), *others, option, str(taken))
+            assert code == 3
+            assert said.count("\n") == 1, "one line for the operator, no traceback"
+            assert f"on {taken}: Address already in use. Choose another address with {option} HOST:PORT." in said
+        assert read_sidecar(db) == Sidecar(server.process.pid, server.web), "others did not touch it"
+    code, said = started("--grpc", "4317")
+    assert (code, "is not HOST:PORT" in said) == (2, True)
+
+
+def test_what_was_pending_when_it_was_killed_is_settled_at_the_next_start(db: Path) -> None:
+    with serving(db) as server:
+        assert post(server.http, range(100)) == 200
+        server.kill()
+    with Ledger.open(db) as ledger:
+        cursor = ledger.cursor()
+        for table in ("calls", "store.settle_index", "store.response_keys"):
+            cursor.execute(f"DELETE FROM {table}")
+        cursor.execute("DELETE FROM meta WHERE key LIKE 'settled%'")
+        cursor.close()
+    with serving(db) as server:
+        until(lambda: server.status()["calls"] == 50)
+        assert server.stop()[0] == 0
