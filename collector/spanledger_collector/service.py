@@ -109,7 +109,7 @@ def _start_inside(settings: Settings, stack: AsyncExitStack) -> ServiceState:
     settler = Settler(ledger, shipped_book())
     stats.watch_pending(settler.pending)
     settling = SettleThread(settler, stats)
-    stack.push_async_callback(asyncio.to_thread, settling.close)
+    stack.push_async_callback(asyncio.to_thread, settling.close, settings.drain_seconds)
     journal = Journal(ledger, stats, dialects, settling.wake)
     stack.push_async_callback(asyncio.to_thread, journal.close)
     return ServiceState(ledger, stats, journal, settler, settings, datetime.now(UTC))

@@ -1,7 +1,10 @@
 """The thread that settles what the journal took, as soon as it is woken."""
 
 import logging
+import math
 import threading
+import time
+from collections.abc import Callable
 from typing import Protocol
 
 import duckdb
@@ -17,8 +20,8 @@ _RETRY_SECONDS = 5.0
 class Settles(Protocol):
     """What the thread asks of `ledger.settling.Settler`."""
 
-    def settle_pending(self) -> int:
-        """Settle all that is pending; how many observations that was."""
+    def settle_pending(self, stopping: Callable[[], bool]) -> int:
+        """Settle what is pending, in short passes until `stopping`; how many observations that was."""
         ...
 
 
@@ -32,6 +35,7 @@ class SettleThread:
         self._awake = threading.Event()
         self._awake.set()
         self._closing = threading.Event()
+        self._deadline = math.inf
         self._thread = threading.Thread(target=self._run, name="settle")
         self._thread.start()
 
@@ -39,8 +43,9 @@ class SettleThread:
         """There is something to settle. Returns at once; may be called from any thread."""
         self._awake.set()
 
-    def close(self) -> None:
-        """Settle what is pending and end. Blocks."""
+    def close(self, seconds: float) -> None:
+        """Settle what is pending, for so long at most, and end. What is left is settled at the next start. Blocks."""
+        self._deadline = time.monotonic() + seconds
         self._closing.set()
         self._awake.set()
         self._thread.join()
@@ -59,7 +64,7 @@ class SettleThread:
 
     def _settled(self) -> bool:
         try:
-            self._stats.settled.inc(self._settler.settle_pending())
+            self._stats.settled.inc(self._settler.settle_pending(lambda: time.monotonic() > self._deadline))
         except duckdb.Error as error:
             self._stats.settle_failures.inc()
             _logger.error("Settling failed, what is pending stays in the journal and is tried again: %s", error)  # noqa: TRY400 - the database says it all

@@ -19,14 +19,17 @@ class Pile:
         self.passes = 0
         self.threads: set[int] = set()
 
-    def settle_pending(self) -> int:
-        """Settle them all."""
+    def settle_pending(self, stopping: Callable[[], bool]) -> int:
+        """Settle them one by one."""
         self.passes += 1
         self.threads.add(threading.get_ident())
         if self.failures:
             self.failures -= 1
             raise ValueError("no luck")
-        settled, self.waiting = self.waiting, 0
+        settled = 0
+        while self.waiting and not stopping():
+            self.waiting -= 1
+            settled += 1
         return settled
 
 
@@ -42,7 +45,7 @@ def test_it_settles_at_the_start_and_when_woken() -> None:
     thread.wake()
     until(lambda: settled(stats)(5))
     assert pile.passes == 2, "it does not look again unless woken"
-    thread.close()
+    thread.close(10)
     assert len(pile.threads) == 1
 
 
@@ -50,7 +53,7 @@ def test_a_failure_is_logged_counted_and_tried_again(caplog: pytest.LogCaptureFi
     stats, pile = Stats(), Pile(3, failures=2)
     thread = SettleThread(pile, stats, retry_seconds=0.01)
     until(lambda: settled(stats)(3))
-    thread.close()
+    thread.close(10)
     assert stats.snapshot()["settle_failures"] == 2
     assert ["no luck" in (record.exc_text or "") for record in caplog.records] == [True, True]
 
@@ -60,7 +63,7 @@ def test_closing_settles_what_was_there_before() -> None:
         stats, pile = Stats(), Pile(0)
         thread = SettleThread(pile, stats)
         pile.waiting = 7
-        thread.close()
+        thread.close(10)
         assert settled(stats)(7)
 
 
@@ -68,4 +71,13 @@ def test_closing_does_not_wait_for_the_next_try() -> None:
     pile = Pile(1, failures=10**9)
     thread = SettleThread(pile, Stats(), retry_seconds=3600)
     until(lambda: pile.passes > 0)
-    thread.close()
+    thread.close(10)
+
+
+def test_closing_leaves_what_takes_too_long() -> None:
+    stats, pile = Stats(), Pile(0)
+    thread = SettleThread(pile, stats)
+    until(lambda: pile.passes == 1)
+    pile.waiting = 10**12
+    thread.close(0.05)
+    assert 0 < pile.waiting < 10**12

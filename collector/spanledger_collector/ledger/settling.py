@@ -5,7 +5,7 @@ and writes what changed, together with how far it came, in one transaction. A pa
 again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Final
@@ -37,15 +37,15 @@ class Settler:
         self._limit = observations_per_pass
         self._spans_ns = 0
 
-    def settle_pending(self) -> int:
+    def settle_pending(self, stopping: Callable[[], bool] = lambda: False) -> int:
         """Settle all that the journal holds and the ledger does not show yet; how many observations that was.
 
-        Raises duckdb.Error; what is done by then is done, the rest stays pending.
+        `stopping` is asked before each pass whether to leave the rest for another time. Raises duckdb.Error; what is done by then is done, the rest stays pending.
         """
         with closing(self._ledger.cursor()) as cursor, closing(_Passes(cursor, self._book, self._limit)) as passes:
             passes.spans_ns = self._spans_ns
             settled, count = 0, self._limit
-            while count == self._limit:
+            while count == self._limit and not stopping():
                 count = passes.run()
                 settled += count
             self._spans_ns = passes.spans_ns
