@@ -40,7 +40,8 @@ class Settler:
     def settle_pending(self, stopping: Callable[[], bool] = lambda: False) -> int:
         """Settle all that the journal holds and the ledger does not show yet; how many observations that was.
 
-        `stopping` is asked before each pass whether to leave the rest for another time. Raises duckdb.Error; what is done by then is done, the rest stays pending.
+        `stopping` is asked before each pass whether to leave the rest for another time. Raises duckdb.Error; what is
+        done by then is done, the rest stays pending.
         """
         with closing(self._ledger.cursor()) as cursor, closing(_Passes(cursor, self._book, self._limit)) as passes:
             passes.spans_ns = self._spans_ns
