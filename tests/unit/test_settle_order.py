@@ -4,10 +4,12 @@ import random
 
 from hypothesis import given
 from hypothesis import strategies as st
-
-from spanledger_collector.model import ReceivedSpan
-from spanledger_collector.settle import settle
 from tests.observed import observations_of, parents_of, worlds
+
+from spanledger_collector.ledger.neighbours import IndexRow, index_row
+from spanledger_collector.model import Call, ReceivedSpan
+from spanledger_collector.settle import settle
+from spanledger_collector.settle.nodes import OVERLAP_SLACK_NS
 
 
 @given(worlds(), st.randoms(use_true_random=False))
@@ -41,3 +43,52 @@ def test_no_observation_is_forgotten_and_none_counted_twice(spans: list[Received
             assert times >= 1
     usage_of = [(call.trace_id, call.span_id) for call in calls if call.meters]
     assert len(set(usage_of)) == len(usage_of)
+
+
+@given(worlds(most=12))
+def test_what_a_call_is_depends_on_its_neighbours_only(spans: list[ReceivedSpan]) -> None:
+    """What makes it possible to settle step by step: the questions of `ledger.neighbours` find all that matters."""
+    observations, parents = observations_of(spans), parents_of(spans)
+    rows = [row for number, found in enumerate(observations) if (row := index_row(number, found)) is not None]
+    everything = settle(observations, parents)
+    for row in rows:
+        near = _neighbourhood(row, rows)
+        alone = settle([observations[found.seq] for found in near], parents)
+        identity = observations[row.seq].trace_id, observations[row.seq].span_id
+        assert _calls_of(identity, alone) == _calls_of(identity, everything)
+
+
+def _calls_of(identity: tuple[bytes, bytes], calls: list[Call]) -> list[Call]:
+    return [call for call in calls if identity in {(source.trace_id, source.span_id) for source in call.sources}]
+
+
+def _neighbourhood(row: IndexRow, rows: list[IndexRow]) -> list[IndexRow]:
+    found, frontier = {row.seq: row}, [row]
+    while frontier:
+        one = frontier.pop()
+        for other in (*(other for other in rows if _near(one, other)), *_owners(one, rows)):
+            if other.seq not in found:
+                found[other.seq] = other
+                frontier.append(other)
+    return list(found.values())
+
+
+def _near(one: IndexRow, other: IndexRow) -> bool:
+    def overlap(slack: int) -> bool:
+        return one.started_at <= other.ended_at + slack and other.started_at <= one.ended_at + slack
+
+    if (one.trace_hi, one.trace_lo) == (other.trace_hi, other.trace_lo) and overlap(OVERLAP_SLACK_NS):
+        return True
+    if not overlap(0):
+        return False
+    same_id = one.id_key is not None and one.id_key == other.id_key
+    return same_id or (one.twin_key is not None and one.twin_key == other.twin_key and one.dialect != other.dialect)
+
+
+def _owners(one: IndexRow, rows: list[IndexRow]) -> list[IndexRow]:
+    """Of the id of `one`, and of each of the counts that came with it, the earliest."""
+    earliest: dict[int | None, IndexRow] = {}
+    for row in sorted(rows, key=lambda row: (row.started_at, row.trace_hi, row.trace_lo, row.span)):
+        if one.id_key is not None and row.id_key == one.id_key:
+            earliest.setdefault(row.answer_key, row)
+    return list(earliest.values())

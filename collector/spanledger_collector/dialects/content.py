@@ -1,5 +1,6 @@
 """What the journal keeps of a span's attributes: everything but what people and models said."""
 
+import math
 from typing import Final
 
 from spanledger_collector.dialects.choice import choose_dialect
@@ -96,7 +97,7 @@ _CONTENT_PREFIXES: Final = (
     "langfuse.observation.metadata.",
 )
 
-_FACTS_WITHIN: Final = ("reranker.model_name", "gen_ai.prompt_tokens", "gen_ai.completion_tokens")
+_FACTS_WITHIN: Final = frozenset({"reranker.model_name"})
 """Names under those prefixes that are facts after all."""
 
 
@@ -106,12 +107,17 @@ def kept_attributes(span: ReceivedSpan) -> dict[str, AttributeValue]:
     A response id that stands only in such a message is kept under `HIDDEN_RESPONSE_ID`, so that reading what was kept
     gives the same observation as reading the span.
     """
-    kept = {name: value for name, value in span.attributes.items() if not _is_content(name, value)}
+    kept = {name: _writable(value) for name, value in span.attributes.items() if not _is_content(name, value)}
     dialect = choose_dialect(span)
     hidden = hidden_response_id(dialect, span.attributes) if dialect is not None else None
     if hidden is not None:
         kept[HIDDEN_RESPONSE_ID] = hidden
     return kept
+
+
+def _writable(value: AttributeValue) -> AttributeValue:
+    """JSON has no word for NaN and infinity, which must not read as absent later."""
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _is_content(name: str, value: AttributeValue) -> bool:

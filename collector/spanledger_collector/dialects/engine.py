@@ -158,20 +158,17 @@ def _conditions(facts: Facts, host: str | None) -> Conditions:
 
 def _reported_cost(dialect: Dialect, facts: Facts, span: ReceivedSpan) -> Decimal | None:
     """What the provider itself says the call cost, in USD; prices that an emitter worked out are not that."""
-    said = facts.text("reported_cost_usd")
-    if said is not None:
-        return _money(said)
-    if dialect.ticks is None:
-        return None
-    attribute, ticks_per_usd = dialect.ticks
-    ticks = text_of(span.attributes.get(attribute))
-    amount = _money(ticks) if ticks is not None else None
-    return None if amount is None else amount / ticks_per_usd
+    amount = _decimal(facts.text("reported_cost_usd"))
+    if amount is None and dialect.ticks is not None:
+        attribute, ticks_per_usd = dialect.ticks
+        ticks = _decimal(text_of(span.attributes.get(attribute)))
+        amount = None if ticks is None else ticks / ticks_per_usd
+    return amount if amount is not None and 0 <= amount < _LARGEST_COST else None
 
 
-def _money(text: str) -> Decimal | None:
+def _decimal(text: str | None) -> Decimal | None:
     try:
-        amount = Decimal(text)
+        number = Decimal(text) if text is not None else None
     except InvalidOperation:
         return None
-    return amount if amount.is_finite() and 0 <= amount < _LARGEST_COST else None
+    return number if number is not None and number.is_finite() else None

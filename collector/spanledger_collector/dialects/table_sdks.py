@@ -45,7 +45,7 @@ _OPENTELEMETRY: Final = (
         provider="aws.bedrock",
         cache_outside=ANY_PROVIDER,
         notes="genai-bedrock 1.3b0 and botocore 0.66b2 pass on Bedrock's inputTokens, which lack cached tokens. "
-        "botocore estimates tokens (six characters each) for some models called with InvokeModel; the span does not say so.",
+        "botocore estimates tokens (six characters each) for some models called with InvokeModel, and does not say so.",
     ),
     Dialect(
         id="otel-google-genai",

@@ -1,0 +1,249 @@
+"""Who bills, who spent, what a span may become, what is kept, and what is no model call at all."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+import msgspec
+import pytest
+from tests.observed import OWN, make_span
+
+from spanledger_collector import dialects
+from spanledger_collector.dialects.billing import billing_provider, region_of_host
+from spanledger_collector.journal.reading import decode_reading, encode_reading
+from spanledger_collector.model import AttributeValue, Observation, Scope
+
+_CHAT: dict[str, AttributeValue] = {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.provider.name": "openai",
+    "gen_ai.request.model": "gpt-5",
+    "gen_ai.usage.input_tokens": 1,
+}
+
+
+def _read(
+    more: dict[str, AttributeValue], scope: Scope = OWN, *, kind: int = 3, status: int = 0, parent: int | None = None
+) -> Observation:
+    found = dialects.recognise(make_span(_CHAT | more, scope, kind=kind, status=status, parent=parent))
+    assert found is not None
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "host", "model", "provider"),
+    [
+        ("openai", "api.openai.com", "gpt-5", "openai"),
+        ("openai", "eu.api.openai.com", "gpt-5", "openai"),
+        ("openai", "contoso.openai.azure.com", "gpt-5", "azure.ai.openai"),
+        ("openai", "api.groq.com", "llama-4", "groq"),
+        ("openai", "openrouter.ai", "anthropic/claude-sonnet-4-5", "openrouter"),
+        ("openai", "127.0.0.1", "gpt-5", "openai"),
+        ("openai", "gateway.example", "groq/llama-4", "groq"),
+        ("openai", "gateway.example", "vertex_ai/gemini-3-pro", "gcp.vertex_ai"),
+        ("anthropic", "bedrock-runtime.eu-west-1.amazonaws.com", "claude-sonnet-4-5", "aws.bedrock"),
+        ("anthropic", "europe-west1-aiplatform.googleapis.com", "claude-sonnet-4-5", "gcp.vertex_ai"),
+        ("anthropic", None, "us.anthropic.claude-sonnet-4-5-20250929-v1:0", "aws.bedrock"),
+        ("gemini", None, "gemini-3-pro", "gcp.gemini"),
+        ("gcp.gen_ai", None, "gemini-3-pro", "gcp.gemini"),
+        ("vertex_ai", None, "gemini-3-pro", "gcp.vertex_ai"),
+        ("az.ai.openai", None, "gpt-5", "azure.ai.openai"),
+        ("AWS", None, "amazon.nova-pro-v1:0", "aws.bedrock"),
+        ("xai", None, "grok-5", "x_ai"),
+        ("mistralai", None, "mistral-large-latest", "mistral_ai"),
+        ("anthropic.messages", None, "claude-sonnet-4-5", "anthropic"),
+        ("google.generative-ai", None, "gemini-3-pro", "gcp.gemini"),
+        ("google.vertex.chat", None, "gemini-3-pro", "gcp.vertex_ai"),
+        ("strands-agents", None, "claude-sonnet-4-5", "anthropic"),
+        (None, None, "gpt-5", "openai"),
+        (None, None, "our-own-model", ""),
+        ("somebody", None, "their-model", "somebody"),
+    ],
+)
+def test_who_bills(name: str | None, host: str | None, model: str, provider: str) -> None:
+    assert billing_provider(name, host, model) == provider
+
+
+@pytest.mark.parametrize(
+    ("host", "region"),
+    [
+        ("bedrock-runtime.eu-west-1.amazonaws.com", "eu-west-1"),
+        ("europe-west1-aiplatform.googleapis.com", "europe-west1"),
+        ("aiplatform.googleapis.com", None),
+        ("api.openai.com", None),
+    ],
+)
+def test_regions_in_host_names(host: str, region: str | None) -> None:
+    assert region_of_host(host) == region
+    assert _read({"server.address": host}).conditions.region == region
+
+
+@pytest.mark.parametrize(
+    ("operation", "kind", "role"),
+    [
+        ("chat", 3, "candidate"),
+        ("embeddings", 3, "candidate"),
+        ("something_new", 1, "candidate"),
+        ("invoke_agent", 1, "aggregate"),
+        ("invoke_agent", 3, "candidate"),
+        ("invoke_workflow", 1, "aggregate"),
+        ("fetch_response", 3, "ignored"),
+        ("execute_tool", 1, "ignored"),
+    ],
+)
+def test_roles(operation: str, kind: int, role: str) -> None:
+    assert _read({"gen_ai.operation.name": operation}, kind=kind).role == role
+
+
+@pytest.mark.parametrize(
+    "attributes",
+    [
+        {},
+        {"http.request.method": "POST", "server.address": "api.openai.com"},
+        {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "search"},
+        {"gen_ai.provider.name": "openai"},
+        {"openinference.span.kind": "TOOL", "output.value": "{}"},
+        {"db.system": "postgresql", "input_tokens": 4},
+    ],
+)
+def test_what_is_no_model_call(attributes: dict[str, AttributeValue]) -> None:
+    assert dialects.recognise(make_span(attributes)) is None
+
+
+def test_attribution_by_our_names() -> None:
+    said = _read(
+        {
+            "user.id": 42,
+            "session.id": "s",
+            "spanledger.org": "acme",
+            "gen_ai.workflow.name": "nightly",
+            "spanledger.feature": "search",
+            "spanledger.dim.team": "blue",
+            "gen_ai.agent.name": "helper",
+        }
+    ).attribution
+    assert (said.user, said.session, said.org, said.workflow, said.feature) == ("42", "s", "acme", "nightly", "search")
+    assert said.dimensions == {"team": "blue", "agent": "helper"}
+
+
+def test_the_conversation_goes_before_the_session() -> None:
+    assert _read({"session.id": "s", "gen_ai.conversation.id": "c"}).attribution.session == "c"
+
+
+@pytest.mark.parametrize(
+    ("name", "field"),
+    [
+        ("enduser.id", "user"),
+        ("langfuse.user.id", "user"),
+        ("traceloop.association.properties.user_id", "user"),
+        ("litellm.end_user.id", "user"),
+        ("mlflow.trace.user", "user"),
+        ("langsmith.trace.session_id", "session"),
+        ("traceloop.association.properties.session_id", "session"),
+        ("gcp.vertex.agent.session_id", "session"),
+        ("copilot_chat.session_id", "session"),
+        ("mlflow.trace.session", "session"),
+        ("litellm.team.id", "org"),
+        ("traceloop.workflow.name", "workflow"),
+    ],
+)
+def test_attribution_by_other_names(name: str, field: str) -> None:
+    assert getattr(_read({name: "x"}).attribution, field) == "x"
+
+
+def test_free_dimensions_of_other_libraries_and_ours_before_theirs() -> None:
+    said = _read(
+        {
+            "traceloop.association.properties.tenant": "t",
+            "langsmith.metadata.team": "red",
+            "spanledger.dim.team": "blue",
+        }
+    )
+    assert said.attribution.dimensions == {"tenant": "t", "team": "blue"}
+
+
+def test_what_holds_for_a_whole_process_stands_on_the_resource() -> None:
+    resource: dict[str, AttributeValue] = {
+        "service.name": "shop",
+        "spanledger.org": "acme",
+        "spanledger.feature": "any",
+        "spanledger.dim.team": "blue",
+        "deployment.environment.name": "production",
+    }
+    found = dialects.recognise(make_span(_CHAT | {"spanledger.feature": "search"}, resource=resource))
+    assert found is not None
+    assert (found.attribution.org, found.attribution.feature) == ("acme", "search")
+    assert found.attribution.dimensions == {"team": "blue", "environment": "production"}
+
+
+def test_conditions() -> None:
+    conditions = _read(
+        {"openai.response.service_tier": "flex", "spanledger.processing": "batch", "spanledger.region": "eu"}
+    ).conditions
+    assert (conditions.service_tier, conditions.processing, conditions.region) == ("flex", "batch", "eu")
+
+
+@pytest.mark.parametrize(
+    ("said", "cost"), [("0.00125", Decimal("0.00125")), ("-1", None), ("free", None), ("NaN", None)]
+)
+def test_the_providers_own_price(said: str, cost: Decimal | None) -> None:
+    assert _read({"spanledger.reported_cost_usd": said}).reported_cost_usd == cost
+
+
+def test_an_error_without_a_type() -> None:
+    assert _read({}, status=2).error_type == "_OTHER"
+    assert _read({"error.type": "timeout"}, status=2).error_type == "timeout"
+    assert _read({}).error_type is None
+
+
+def test_versions_of_a_scope() -> None:
+    native = Scope("com.anthropic.sdk.python.beta", "")
+    assert _read({}, native).dialect == "anthropic-native"
+    assert _read({}, Scope("com.anthropic", "2")).dialect == "generic"
+
+
+def test_what_is_kept_holds_no_message() -> None:
+    said: dict[str, AttributeValue] = {
+        "gen_ai.input.messages": "secret",
+        "gen_ai.prompt.0.content": "secret",
+        "gen_ai.completion.0.content": "secret",
+        "gen_ai.system_instructions": "secret",
+        "gen_ai.tool.call.arguments": "secret",
+        "traceloop.entity.input": "secret",
+        "ai.prompt": "secret",
+        "ai.response.text": "secret",
+        "llm.prompts.0": "secret",
+        "unheard.of": "secret" * 1000,
+        "unheard.of.list": ["secret" * 1000],
+        "gen_ai.response.finish_reasons": ["stop"],
+    }
+    kept = dialects.kept_attributes(make_span(_CHAT | said))
+    assert kept == _CHAT | {"gen_ai.response.finish_reasons": ["stop"]}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 10**30, b"5", "five", "7", 7.0])
+def test_an_odd_count_reads_the_same_from_the_journal(value: AttributeValue) -> None:
+    span = make_span(_CHAT | {"gen_ai.usage.output_tokens": value})
+    kept = msgspec.json.decode(msgspec.json.encode(dialects.kept_attributes(span)))
+    assert dialects.recognise(replace(span, attributes=kept)) == dialects.recognise(span)
+
+
+@pytest.mark.parametrize(
+    ("attributes", "kind", "host"),
+    [
+        ({"server.address": "API.OpenAI.com"}, 3, "api.openai.com"),
+        ({"url.full": "https://api.openai.com:443/v1/chat"}, 3, "api.openai.com"),
+        ({"http.url": "https://api.openai.com/v1"}, 3, "api.openai.com"),
+        ({"url.full": "https://[broken"}, 3, None),
+        ({"server.address": "api.openai.com"}, 2, None),
+        ({}, 3, None),
+    ],
+)
+def test_the_other_side_of_a_client_span(attributes: dict[str, AttributeValue], kind: int, host: str | None) -> None:
+    assert dialects.peer_host(make_span(attributes, kind=kind)) == host
+
+
+def test_a_reading_comes_back_as_it_was_written() -> None:
+    found = _read(
+        {"spanledger.usage.second": 1.5, "spanledger.reported_cost_usd": "0.1", "spanledger.dim.a": "b"}, parent=9
+    )
+    assert decode_reading(encode_reading(found)) == found
+    assert decode_reading(encode_reading(_read({}))) == _read({})

@@ -1,0 +1,98 @@
+"""One call, written by every emitter that we read, gives the same observation."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.emitters import EMITTERS, Emitter, Truth
+from tests.observed import make_span
+
+from spanledger_collector import dialects
+from spanledger_collector.dialects.table import DIALECTS, GENERIC_DIALECT
+from spanledger_collector.model import Observation
+
+_MODELS = {
+    "openai": "gpt-5-mini",
+    "anthropic": "claude-sonnet-4-5",
+    "gcp.gemini": "gemini-3-pro",
+    "aws.bedrock": "anthropic.claude-sonnet-4-5-20250929-v1:0",
+    "x_ai": "grok-5",
+    "mistral_ai": "mistral-large-latest",
+}
+_by_emitter = pytest.mark.parametrize(
+    "emitter", EMITTERS, ids=lambda emitter: f"{emitter.dialect}-{emitter.scope.name}"
+)
+_count = st.integers(0, 5) | st.integers(0, 200_000)
+
+
+@st.composite
+def _truths(draw: st.DrawFn) -> Truth:
+    return Truth("", "", draw(_count), draw(_count), draw(_count), draw(_count), draw(_count))
+
+
+def _seen_by(emitter: Emitter, truth: Truth) -> Observation:
+    span = make_span(emitter.write(truth), emitter.scope, kind=emitter.kind, name=emitter.name)
+    found = dialects.recognise(span)
+    assert found is not None
+    assert dialects.recognise(replace(span, attributes=dialects.kept_attributes(span))) == found
+    return found
+
+
+def _at(emitter: Emitter, provider: str, truth: Truth) -> Truth:
+    """The truth for a provider, without what the emitter cannot express."""
+    return replace(truth, provider=provider, model=_MODELS[provider], **dict.fromkeys(emitter.lacks, 0))
+
+
+@_by_emitter
+@given(truth=_truths())
+def test_counts_are_disjoint_and_true(emitter: Emitter, truth: Truth) -> None:
+    for provider in emitter.providers:
+        told = _at(emitter, provider, truth)
+        found = _seen_by(emitter, told)
+        written = found.meters.get("cache_write", 0) + found.meters.get("cache_write_5m", 0)
+        said = {**found.meters, "cache_write": written}
+        expected = {name: getattr(told, name) for name in ("input", "cache_read", "cache_write", "output", "reasoning")}
+        assert {name: said.get(name, 0) for name in expected} == expected
+        assert not any(flag.startswith("invalid_usage") for flag in found.flags)
+
+
+@_by_emitter
+def test_identity_and_role(emitter: Emitter) -> None:
+    for provider in emitter.providers:
+        told = _at(emitter, provider, Truth("", "", 10, 60, 30, 30, 20))
+        found = _seen_by(emitter, told)
+        assert (found.dialect, found.role, found.usage_status) == (emitter.dialect, "candidate", "metered")
+        assert (found.provider, found.operation) == (provider, "chat")
+        assert told.model in {found.request_model, found.response_model}
+        assert found.response_id in {told.response_id, None}
+
+
+@_by_emitter
+def test_no_message_is_kept(emitter: Emitter) -> None:
+    told = _at(emitter, emitter.providers[0], Truth("", "", 10, 60, 30, 30, 20))
+    kept = dialects.kept_attributes(make_span(emitter.write(told), emitter.scope, kind=emitter.kind, name=emitter.name))
+    assert "secret" not in repr(kept)
+
+
+def test_every_row_of_the_table_is_written_by_some_emitter_here() -> None:
+    without_own_counts = {"github-copilot"}
+    written = {emitter.dialect for emitter in EMITTERS} | without_own_counts
+    assert {dialect.id for dialect in (*DIALECTS, GENERIC_DIALECT)} <= written
+
+
+def test_ids_of_rows_are_unique() -> None:
+    ids = [dialect.id for dialect in (*DIALECTS, GENERIC_DIALECT)]
+    assert len(set(ids)) == len(ids)
+
+
+@given(truth=_truths())
+def test_xai_tells_its_own_price(truth: Truth) -> None:
+    emitter = next(emitter for emitter in EMITTERS if emitter.dialect == "xai-native")
+    found = _seen_by(emitter, _at(emitter, "x_ai", truth))
+    assert str(found.reported_cost_usd) == "0.0012345678"
+
+
+def test_a_price_that_an_emitter_worked_out_is_not_the_providers() -> None:
+    emitter = next(emitter for emitter in EMITTERS if emitter.dialect == "openlit")
+    assert _seen_by(emitter, _at(emitter, "openai", Truth("", "", 1, 0, 0, 1, 0))).reported_cost_usd is None
