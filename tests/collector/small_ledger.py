@@ -125,8 +125,8 @@ _CALL = """INSERT INTO calls BY NAME SELECT ? AS call_id, ? AS trace_id, ? AS sp
     CAST(? AS TIMESTAMP_NS) AS started_at, CAST(? AS TIMESTAMP_NS) AS ended_at, 'shop' AS service, 'openai' AS provider,
     'chat' AS operation, 'gpt-6' AS request_model, ? AS response_model, ? AS usage_status, ? AS price_status,
     ? AS price_reasons, ? AS input_tokens, ? AS output_tokens, ? AS total_tokens, ? AS cost_usd, ? AS user_id,
-    ? AS feature, ? AS error_type, CAST(? AS MAP(VARCHAR, VARCHAR)) AS dimensions, 'spanledger' AS dialect, 1 AS sources, [] AS flags,
-    ? AS revision, ? AS price_book, '2026-11-03 13:00:00.000000001' AS settled_at"""
+    ? AS feature, ? AS error_type, CAST(? AS MAP(VARCHAR, VARCHAR)) AS dimensions, 'spanledger' AS dialect,
+    1 AS sources, [] AS flags, ? AS revision, ? AS price_book, '2026-11-03 13:00:00.000000001' AS settled_at"""
 _OTHERS = f"""
     INSERT INTO meta VALUES ('settled_seq', '3');
     INSERT INTO price_books VALUES ('{BOOK}', 'test prices', 'list', 'tests', 2, '2026-11-01');

@@ -18,33 +18,34 @@ _DONE = ("patched",)
 def check_patches() -> list[Finding]:
     """Every SDK that SpanLedger knows, and other instrumentors that see the same ones."""
     disabled = _settings.load().disabled_sdks
-    sdks = [sdk for sdk in SDKS if sdk.distribution not in disabled]
-    broken = {sdk.distribution: reason for sdk in sdks if (reason := _patch(sdk))}
+    installed = {facts.sdk for facts in report() if facts.installed}
+    sdks = [sdk for sdk in SDKS if sdk.distribution in installed - disabled]
     try:
-        found = [_sdk(facts, broken.get(facts.sdk)) for facts in report() if facts.sdk not in disabled]
+        broken = {sdk.distribution: reason for sdk in sdks if (reason := _patch(sdk))}
+        found = [_sdk(facts, broken.get(facts.sdk)) for facts in report() if facts.sdk in installed - disabled]
     finally:
         for sdk in sdks:
             remove(sdk.points)
-    return [*_entry_point(), *found, *_others(other_instrumentors())]
+    missing = [sdk.distribution for sdk in SDKS if sdk.distribution not in installed]
+    return [*_entry_point(), *found, *_missing(missing), *_others(other_instrumentors())]
 
 
 def _patch(sdk: Sdk) -> str | None:
     """Patch an SDK as its import would; the reason if it cannot be imported."""
     apply(sdk.points)
-    try:
-        for module in {point.module for point in sdk.points}:
+    for module in {point.module for point in sdk.points}:
+        try:
             import_module(module)
-    except ModuleNotFoundError as error:
-        return None if (error.name or "").partition(".")[0] == sdk.distribution else str(error)
-    except Exception as error:  # noqa: BLE001 - somebody else's package runs here, and whatever it raises is the finding
-        return f"{type(error).__name__}: {error}"
+        except ModuleNotFoundError as error:
+            if not f"{module}.".startswith(f"{error.name}."):  # else this version lacks the module: the report says so
+                return str(error)
+        except Exception as error:  # noqa: BLE001 - somebody else's package runs here: whatever it raises is the finding
+            return f"{type(error).__name__}: {error}"
     return None
 
 
 def _sdk(facts: PatchReport, broken: str | None) -> Finding:
-    about = f"{facts.sdk} {facts.installed or ''}".strip()
-    if facts.installed is None:
-        return Finding(about, "note", "not installed here")
+    about = f"{facts.sdk} {facts.installed}"
     if broken:
         return Finding(about, "trouble", f"cannot be imported: {broken}", f"Install {facts.sdk} again.")
     missed = [point for point in facts.points if point.expected and point.status not in _DONE]
@@ -57,6 +58,10 @@ def _sdk(facts: PatchReport, broken: str | None) -> Finding:
     if not facts.in_range:
         return Finding(about, "note", seen, f"This version is not tested: SpanLedger is tested with {facts.supported}.")
     return Finding(about, "ok", seen)
+
+
+def _missing(sdks: Sequence[str]) -> list[Finding]:
+    return [Finding("other SDKs", "note", f"not installed here: {', '.join(sdks)}")] if sdks else []
 
 
 def _entry_point() -> Sequence[Finding]:
