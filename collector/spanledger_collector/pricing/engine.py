@@ -146,9 +146,9 @@ def _add_special(bill: _Bill, meter: str, quantity: Quantity, rate: Rate) -> Non
     bill.charges.append(Charge(meter, quantity, rate.unit, rate.shown, amount, rate.entry.entry_id))
     bill.cost = EXACT.add(bill.cost, amount)
     if rate.cheapest is not None:
-        bill.less += amount - _amount(rate.cheapest, quantity)
+        bill.less = EXACT.add(bill.less, EXACT.subtract(amount, _amount(rate.cheapest, quantity)))
     if rate.dearest is not None:
-        bill.more += _amount(rate.dearest, quantity) - amount
+        bill.more = EXACT.add(bill.more, EXACT.subtract(_amount(rate.dearest, quantity), amount))
 
 
 def _amount(rate: Rate, quantity: Quantity) -> Decimal:
@@ -163,8 +163,8 @@ def _bound_cache_reading(bill: _Bill, rate: Rate | str | None, meters: Mapping[s
     bound."""
     if isinstance(rate, Rate):
         cached = sum(quantity for meter, quantity in meters.items() if meter.startswith("cache_"))
-        bill.less += _amount(rate, min(cached, meters.get("input", 0)))
-        bill.more += _amount(rate, cached)
+        bill.less = EXACT.add(bill.less, _amount(rate, min(cached, meters.get("input", 0))))
+        bill.more = EXACT.add(bill.more, _amount(rate, cached))
 
 
 def _result(bill: _Bill, book: PriceBook, *, free: bool) -> Pricing:
@@ -172,9 +172,9 @@ def _result(bill: _Bill, book: PriceBook, *, free: bool) -> Pricing:
     flags = tuple(dict.fromkeys(bill.flags)) if bill.flags else ()
     if cost >= _AMOUNT_LIMIT:
         return _without_charges("invalid_usage", ("impossible_amount",), book, flags)
-    low = (cost - bill.less).quantize(MONEY_PLACES, context=EXACT) if bill.less else cost
+    low = EXACT.subtract(cost, bill.less).quantize(MONEY_PLACES, context=EXACT) if bill.less else cost
     if bill.reasons:
         status: PriceStatus = "partial" if charges else "unpriced"
         return Pricing(status, tuple(bill.reasons), charges, None, low if charges else None, None, book.sha256, flags)
-    high = (cost + bill.more).quantize(MONEY_PLACES, context=EXACT) if bill.more else cost
+    high = EXACT.add(cost, bill.more).quantize(MONEY_PLACES, context=EXACT) if bill.more else cost
     return Pricing("free" if free else "priced", (), charges, cost, low, high, book.sha256, flags)

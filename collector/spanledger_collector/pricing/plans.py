@@ -128,8 +128,8 @@ def _rate_of(
 ) -> Rate:
     unit_price, exact = _unit_price(entry)
     shown = unit_price.quantize(MONEY_PLACES, context=EXACT)
-    low = min(cheaper, key=lambda e: e.price / e.per, default=None)
-    high = max(dearer, key=lambda e: e.price / e.per, default=None)
+    low = min(cheaper, key=_of_one, default=None)
+    high = max(dearer, key=_of_one, default=None)
     rule = next((r for r in QUANTITY_RULES if r.provider == entry.provider and r.unit == entry.unit), None)
     all_flags = flags if exact and unit_price == shown else (*flags, "unit_price_rounded")
     return Rate(
@@ -145,6 +145,10 @@ def _rate_of(
         plain=exact and unit_price == shown and not (all_flags or rule or low or high),
         free=entry.meter == ANY_METER,
     )
+
+
+def _of_one(entry: PriceEntry) -> Decimal:
+    return _unit_price(entry)[0]
 
 
 def _unit_price(entry: PriceEntry) -> tuple[Decimal, bool]:

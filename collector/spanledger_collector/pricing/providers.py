@@ -50,14 +50,12 @@ class Provider:
     request_needs_map: bool = False
     values: Mapping[str, _Values] = field(default_factory=dict[str, _Values])
     assumes: Mapping[str, str] = field(default_factory=dict[str, str])
+    regional: str = ""
     ignores: frozenset[str] = frozenset()
     priced_at: Literal["start", "end"] = "start"
 
 
 _PLACE: Final = frozenset({"region", "inference_geo", "deployment_type"})
-_OPENAI_REGIONS: Final[_Values] = dict.fromkeys(
-    ["us", "eu", "gb", "au", "ca", "jp", "in", "sg", "kr", "ae"], "regional"
-)
 _AZURE_DEPLOYMENTS: Final = {
     "globalstandard": "",
     "datazone": "datazone",
@@ -72,7 +70,8 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         "https://developers.openai.com/api/docs/pricing",
         ("openai.chat", "openai.responses"),
         # `fast` is the name of priority since 2026 (price page); `batch` is a way of processing.
-        values={"service_tier": {"fast": "priority"}, "region": _OPENAI_REGIONS},
+        values={"service_tier": {"fast": "priority"}},
+        regional="us|eu|gb|au|ca|jp|in|sg|kr|ae",
         ignores=frozenset({"inference_geo", "deployment_type"}),
     ),
     Provider(
@@ -104,6 +103,7 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         ("vertex_ai", "google_vertexai", "vertexai"),
         # `traffic_type` of the API: on demand, priority and flex; provisioned throughput is not billed by token.
         values={"service_tier": {"1": "", "on_demand_priority": "priority", "on_demand_flex": "flex"}},
+        regional=r"us|eu|[a-z]+-[a-z]+\d+",
         ignores=frozenset({"inference_geo", "deployment_type"}),
     ),
     Provider(

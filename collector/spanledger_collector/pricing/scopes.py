@@ -55,6 +55,8 @@ def _word(provider: Provider, dimension: Dimension, value: str) -> str:
     word = value.strip().lower()
     if dimension.name == "deployment_type":
         word = re.sub(r"[^a-z]", "", word)
+    if dimension.name == "region" and provider.regional and re.fullmatch(provider.regional, word):
+        return "regional"
     return provider.values.get(dimension.name, {}).get(word, word)
 
 
