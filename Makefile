@@ -15,11 +15,18 @@ help:
 
 $(STAMP): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "SpanLedger needs Python 3.11 or newer; set PYTHON=/path/to/python3.11"; exit 1; }
-	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { echo "This Python cannot make virtual environments; install Debian's python3-venv package, then run make again."; exit 1; }
-	@echo "==> installing SpanLedger into $(VENV)"
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || $(MAKE) --no-print-directory venv-package
+	@echo "==> installing SpanLedger into $(VENV) (a minute or two)"
 	@$(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	@touch $@
+
+# Debian ships Python without the part that makes virtual environments.
+.PHONY: venv-package
+venv-package:
+	@test "$$(id -u)" = 0 && command -v apt-get >/dev/null || { echo "This Python cannot make virtual environments. Run: sudo apt-get install python3-venv"; exit 1; }
+	@echo "==> installing Debian's python3-venv"
+	@apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null
 
 demo: $(STAMP)
 	@$(BIN)/spanledger demo $(DEMO_ARGS)
