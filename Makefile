@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.stamp-installed
 
-.PHONY: help demo test test-slow lint format bench clean
+.PHONY: help demo test test-slow lint format clean
 help:
 	@echo "make demo       run the whole path on this machine and print the priced ledger"
 	@echo "make test       lint, types and tests (what CI runs)"
