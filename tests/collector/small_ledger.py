@@ -162,6 +162,8 @@ def build(path: Path) -> Path:
             _insert_source(cursor, seq, name, role, part)
         cursor.execute(_OBSERVATION, [4, *_ids(TRACE_B), _hex("b1"), "candidate", None, "{}"])  # not settled yet
         cursor.execute(_OTHERS)
+        for table in ("charges", "call_meters", "store.call_sources"):
+            cursor.execute(f"UPDATE {table} t SET started_at = c.started_at FROM calls c WHERE t.call_id = c.call_id")
         cursor.close()
     return path
 

@@ -99,20 +99,21 @@ WHERE s.span BETWEEN $span_low AND $span_high
 ORDER BY span_id LIMIT $limit;
 
 -- name: call_charges
+-- The parts of a call carry its time, by which DuckDB finds them without reading whole tables.
 SELECT h.meter, h.quantity, h.unit, h.unit_price_usd, h.amount_usd, h.price_entry_id,
        e.per, e.price_usd, e.provider AS entry_provider, e.model AS entry_model, e.conditions, e.source,
        epoch_ns(e.effective_from) AS effective_from_at, epoch_ns(e.effective_to) AS effective_to_at,
        b.name AS price_book_name, b.layer
-FROM charges h JOIN calls c USING (call_id, revision)
-LEFT JOIN price_entries e ON e.price_entry_id = h.price_entry_id AND e.price_book = c.price_book
-LEFT JOIN price_books b ON b.price_book = c.price_book
-WHERE call_id = $call_id
+FROM charges h
+LEFT JOIN price_entries e ON e.price_entry_id = h.price_entry_id AND e.price_book = $price_book
+LEFT JOIN price_books b ON b.price_book = $price_book
+WHERE h.call_id = $call_id AND h.revision = $revision AND h.started_at = CAST($started_at AS TIMESTAMP_NS)
 ORDER BY h.meter, h.price_entry_id;
 
 -- name: call_meters_without_price
 SELECT meter, quantity
-FROM call_meters JOIN calls USING (call_id, revision) ANTI JOIN charges USING (call_id, revision, meter)
-WHERE call_id = $call_id AND quantity <> 0
+FROM call_meters ANTI JOIN charges USING (call_id, revision, started_at, meter)
+WHERE call_id = $call_id AND revision = $revision AND started_at = CAST($started_at AS TIMESTAMP_NS) AND quantity <> 0
 ORDER BY meter;
 
 -- name: call_sources
@@ -120,10 +121,10 @@ SELECT printf('%016x%016x', s.trace_hi, s.trace_lo) AS trace_id, printf('%016x',
        o.dialect, o.rule, o.role, o.provider, o.operation, o.request_model, o.response_model, o.response_id,
        o.usage_status, o.scope_name, o.scope_version, p.name, p.service, p.peer_host,
        epoch_ns(p.started_at) AS started_at, epoch_ns(o.received_at) AS received_at, o.reading
-FROM store.call_sources s JOIN calls c USING (call_id, revision)
+FROM store.call_sources s
 LEFT JOIN store.observations o USING (trace_hi, trace_lo, span)
 LEFT JOIN store.spans p USING (trace_hi, trace_lo, span)
-WHERE call_id = $call_id
+WHERE s.call_id = $call_id AND s.revision = $revision AND s.started_at = CAST($started_at AS TIMESTAMP_NS)
 ORDER BY (['usage', 'merged', 'check']).list_position(s.part), s.trace_hi, s.trace_lo, s.span;
 
 -- name: call_history

@@ -15,7 +15,7 @@ _OFFSET = f"date_diff('minute', CAST(started_at AS TIMESTAMP), {_LOCAL})"
 _OFFSET_TEXT = f"if({_OFFSET} < 0, '-', '+') || printf('%02d:%02d', abs({_OFFSET}) // 60, abs({_OFFSET}) % 60)"
 
 _TIMES: dict[str, str] = {
-    "day": f"strftime({_LOCAL}, '%Y-%m-%d')",
+    "day": f"CAST(CAST({_LOCAL} AS DATE) AS VARCHAR)",
     "hour": f"strftime({_LOCAL}, '%Y-%m-%dT%H:00') || {_OFFSET_TEXT}",
 }
 

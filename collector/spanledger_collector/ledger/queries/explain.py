@@ -12,12 +12,13 @@ __all__ = ["EXPLAIN"]
 
 def _explain(reading: Reading) -> Document:
     call_id = find_call(reading, reading.required("id"))
-    parameters = {"call_id": call_id, "limit": 1}
+    call = reading.rows("calls", {"call_id": call_id, "limit": 1}, conditions="call_id = $call_id")[0]
+    parameters = {name: call[name] for name in ("call_id", "revision", "started_at", "price_book")}
     charges = [_with_conditions(row) for row in reading.rows("call_charges", parameters)]
     amounts = [Decimal(charge["amount_usd"]) for charge in charges]
     return {
         **freshness(reading),
-        "call": reading.rows("calls", parameters, conditions="call_id = $call_id")[0],
+        "call": call,
         "charges": charges,
         "charged_usd": plain_decimal(sum(amounts, Decimal())) if amounts else None,
         "meters_without_price": reading.rows("call_meters_without_price", parameters),
