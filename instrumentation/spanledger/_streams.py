@@ -60,7 +60,11 @@ class Observer(Protocol):
 
 
 def observe_items(stream: object, call: Call) -> None:
-    """Observe a parsed stream (one with `_iterator` and `response`, as Stainless makes them) through its iterator."""
+    """Observe a parsed stream (one with `_iterator` and `response`, as Stainless makes them) through its iterator.
+
+    Of a helper around a stream, as Anthropic's SDK returned before 1.0, it is the stream inside.
+    """
+    stream = cast("object", getattr(stream, "_raw_stream", stream))
     inner = cast("object", getattr(stream, "_iterator"))  # noqa: B009  # private, so no type declares it
     if hasattr(inner, "__anext__"):
         items = AsyncItems(cast("AsyncIterator[object]", inner), call)

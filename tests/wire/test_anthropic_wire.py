@@ -1,9 +1,10 @@
 """The Anthropic SDK, real, against a local provider: with its own spans, which are adopted, and without them."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import anthropic
+import pytest
 from wire_contract import Document, TransparencyContract
 
 MESSAGES = [{"role": "user", "content": "Where is my parcel?"}]
@@ -43,10 +44,19 @@ class TestOwnSpan(TestAdoptedSpan):
     """With the SDK's own tracing off, as in versions before 2."""
 
     def client(self, url: str) -> anthropic.Anthropic:
-        return super().client(url).with_options(open_telemetry=False)
+        return untraced(super().client(url))
 
     def async_client(self, url: str) -> anthropic.AsyncAnthropic:
-        return super().async_client(url).with_options(open_telemetry=False)
+        return untraced(super().async_client(url))
+
+
+AnyClient = TypeVar("AnyClient", anthropic.Anthropic, anthropic.AsyncAnthropic)
+
+
+def untraced(client: AnyClient) -> AnyClient:
+    if not hasattr(client, "_tracer"):
+        pytest.skip("this version of the SDK makes no spans")
+    return client.with_options(open_telemetry=False)
 
 
 class TestBetaMessages(TestAdoptedSpan):

@@ -155,7 +155,7 @@ _ANTHROPIC = StainlessSdk(
 
 SDK = Sdk(
     distribution="anthropic",
-    supported=">=0.40,<3",
+    supported=">=0.50,<3",
     points=(
         *request_points("anthropic", _ANTHROPIC),
         PatchPoint("anthropic._base_client", "start_api_call_span", _native_start, since="2.0"),

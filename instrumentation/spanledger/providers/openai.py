@@ -208,4 +208,4 @@ _OPENAI = StainlessSdk(
     ),
 )
 
-SDK = Sdk(distribution="openai", supported=">=1.40,<4", points=request_points("openai", _OPENAI))
+SDK = Sdk(distribution="openai", supported=">=1.100,<4", points=request_points("openai", _OPENAI))
