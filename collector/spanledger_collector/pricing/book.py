@@ -135,9 +135,10 @@ class PriceBook:
             return None
         return lowered if (provider, lowered) in self._rows else None
 
-    def name_is_dated(self, provider: str, name: str) -> bool:
-        """Whether the name has meant different models at different times."""
-        return any(row.start or row.end for row in self._names.get((provider, name.lower()), ()))
+    def instants_of_name(self, provider: str, name: str) -> tuple[int, ...]:
+        """The moments (ns) at which the name began or ceased to mean a model, in order; none for most names."""
+        rows = self._names.get((provider, name.lower()), ())
+        return tuple(sorted({instant_ns(text) for row in rows for text in (row.start, row.end) if text}))
 
     def with_layer(self, name: str, rows: Iterable[Row], names: Iterable[NameRow] = ()) -> "PriceBook":
         """A new book with more rows, for example those of a contract above the list."""

@@ -5,6 +5,7 @@ Each meter of a call is priced by itself: the meters are disjoint. The sum of th
 the last digit. A meter without a price is named, never counted as nothing.
 """
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -60,18 +61,29 @@ def _without_charges(
     return Pricing(status, reasons, (), None, None, None, book.sha256, flags)
 
 
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What names and conditions came to, by the stretch of time between two instants."""
+
+    instants: tuple[int, ...]
+    plans: dict[int, Plan | Unresolved]
+
+
 def _plan(call: Call, book: PriceBook) -> Plan | Unresolved:
-    """The plan for the call, from the memo unless its name means different models at different times."""
+    """The plan for the call, remembered for each stretch of time in which its name means one model."""
     key = (call.provider, call.request_model, call.response_model, call.conditions)
-    plan: Plan | Unresolved | None = book.memo.get(key)
-    if plan is not None:
-        return plan
-    if len(book.memo) > _MEMO_LIMIT:
+    known: _Known | None = book.memo.get(key)
+    if known is not None:
+        plan = known.plans.get(bisect_right(known.instants, call.started_ns))
+        if plan is not None:
+            return plan
+    elif len(book.memo) > _MEMO_LIMIT:
         book.memo.clear()
     resolved = resolve(call.provider, call.request_model, call.response_model, book, call.started_ns)
     plan = _plan_of(resolved, call, book) if isinstance(resolved, Resolved) else resolved
-    if not resolved.dated:
-        book.memo[key] = plan
+    known = known or _Known(resolved.instants, {})
+    known.plans[bisect_right(known.instants, call.started_ns)] = plan
+    book.memo[key] = known
     return plan
 
 

@@ -20,13 +20,13 @@ __all__ = ["Resolved", "Unresolved", "resolve"]
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """The billing provider and model; `region` is set when the name itself said where the call ran; `dated` when the
-    name means different models at different times."""
+    """The billing provider and model; `region` is set when the name itself said where the call ran; `instants` are the
+    moments at which the name changes its meaning."""
 
     provider: Provider
     model: str
     region: str | None = None
-    dated: bool = False
+    instants: tuple[int, ...] = ()
     flags: tuple[str, ...] = ()
 
 
@@ -34,11 +34,11 @@ class Resolved:
 class Unresolved:
     """Why a name has no price: `unknown_provider:<name>`, `unknown_model:<name>`, `unmapped_deployment:<name>` ...
 
-    `dated` means that the answer may differ at another time.
+    `instants` are the moments at which that may change.
     """
 
     reason: str
-    dated: bool = False
+    instants: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +129,12 @@ def _named(
     provider: Provider, name: str, book: PriceBook, at_ns: int, *, own_map_only: bool, flags: tuple[str, ...]
 ) -> Resolved | Unresolved:
     read = _FORMS.get(provider.name, _plain)(_without_own_prefix(provider, name, book, at_ns))
-    dated = book.name_is_dated(provider.name, read.name)
+    instants = book.instants_of_name(provider.name, read.name)
     model = book.model_named(provider.name, read.name, at_ns, own_map_only=own_map_only or bool(read.unmapped))
     if model is not None:
-        return Resolved(provider, model, read.region, dated, flags)
+        return Resolved(provider, model, read.region, instants, flags)
     reason = read.unmapped or ("unmapped_deployment" if own_map_only else "unknown_model")
-    return _every_model(provider, book, flags) or Unresolved(f"{reason}:{name}", dated)
+    return _every_model(provider, book, flags) or Unresolved(f"{reason}:{name}", instants)
 
 
 def _without_own_prefix(provider: Provider, name: str, book: PriceBook, at_ns: int) -> str:
@@ -146,4 +146,4 @@ def _without_own_prefix(provider: Provider, name: str, book: PriceBook, at_ns: i
 
 
 def _every_model(provider: Provider, book: PriceBook, flags: tuple[str, ...]) -> Resolved | None:
-    return Resolved(provider, EVERY_MODEL, None, False, flags) if book.entries_of(provider.name, EVERY_MODEL) else None
+    return Resolved(provider, EVERY_MODEL, flags=flags) if book.entries_of(provider.name, EVERY_MODEL) else None
