@@ -35,7 +35,12 @@ def _of(meters: Mapping[str, Quantity], family: frozenset[str]) -> dict[str, Qua
 
 
 def _detail(meters: Mapping[str, Quantity]) -> int:
-    return sum(1 for quantity in meters.values() if quantity)
+    """How finely the counts are told: each that is not zero weighs as much as it lies deep within others."""
+    return sum(_depth(meter) for meter, quantity in meters.items() if quantity)
+
+
+def _depth(meter: str | None) -> int:
+    return 0 if meter is None else 1 + _depth(METER_BY_NAME[meter].within)
 
 
 def _refines(split: Mapping[str, Quantity], mine: Mapping[str, Quantity]) -> bool:
