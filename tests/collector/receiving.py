@@ -1,17 +1,15 @@
 """The front half of the collector in this process: real sockets, the real journal, no settling. And spans to send."""
 
-import asyncio
 import json
 import time
 from base64 import b64decode
-from collections.abc import AsyncGenerator, Callable, Generator, Sequence
-from concurrent.futures import Future
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any
 
+from background import in_background
 from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -75,33 +73,18 @@ def receiving(
     grpc: Address = ANY_PORT,
 ) -> Generator[Receiving]:
     """Receive in a thread of its own, so that a test may block."""
-    ready: Future[Receiving] = Future()
-    stop = Event()
 
-    async def serve() -> None:
+    async def serve(ready: Callable[[Receiving], None], until_stopped: Callable[[], Awaitable[object]]) -> None:
         with Ledger.open(db) as ledger, journal_on(ledger) as (journal, stats):
             receiver = Receiver(
                 journal, stats, max_request_bytes=max_request_bytes, max_waiting_bytes=max_waiting_bytes
             )
             async with _servers(receiver, grpc) as addresses:
-                ready.set_result(Receiving(ledger, stats, journal, receiver.budget, *addresses))
-                await asyncio.to_thread(stop.wait)
+                ready(Receiving(ledger, stats, journal, receiver.budget, *addresses))
+                await until_stopped()
 
-    def run() -> None:
-        try:
-            asyncio.run(serve())
-        except BaseException as error:
-            if ready.done():
-                raise
-            ready.set_exception(error)
-
-    thread = Thread(target=run)
-    thread.start()
-    try:
-        yield ready.result(timeout=20)
-    finally:
-        stop.set()
-        thread.join()
+    with in_background(serve) as running:
+        yield running
 
 
 @asynccontextmanager

@@ -1,16 +1,15 @@
 """The web port over a ledger, in this process, on a real socket; nothing receives and nothing settles."""
 
-import asyncio
 import http.client
 import json
-from collections.abc import Generator, Mapping
-from concurrent.futures import Future
+from collections.abc import Awaitable, Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any
+
+from background import in_background
 
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.listening import http_server, listen
@@ -85,31 +84,16 @@ class WebPort:
 @contextmanager
 def web_port(db: Path, *, seconds: float = 20.0, told_host: str = "127.0.0.1") -> Generator[WebPort]:
     """Serve a ledger. `told_host` is what the server believes to be bound to; `seconds` is what a question may take."""
-    ready: Future[WebPort] = Future()
-    stop = Event()
 
-    async def serve() -> None:
+    async def serve(ready: Callable[[WebPort], None], until_stopped: Callable[[], Awaitable[object]]) -> None:
         with Ledger.open(db) as ledger:
             served = ServedLedger(ledger, Settings(db=db, web=Address(told_host, 0)))
             listener = listen("the web port", Address("127.0.0.1", 0), "--web")
             readers = Readers(ledger, seconds=seconds)
             async with http_server(build_app(served, readers), listener, 5) as address:
-                ready.set_result(WebPort(address, served, readers))
-                await asyncio.to_thread(stop.wait)
+                ready(WebPort(address, served, readers))
+                await until_stopped()
                 readers.close()
 
-    def run() -> None:
-        try:
-            asyncio.run(serve())
-        except BaseException as error:
-            if ready.done():
-                raise
-            ready.set_exception(error)
-
-    thread = Thread(target=run)
-    thread.start()
-    try:
-        yield ready.result(timeout=20)
-    finally:
-        stop.set()
-        thread.join()
+    with in_background(serve) as running:
+        yield running

@@ -11,9 +11,10 @@ from spanledger_collector.ledger.queries.dimensions import (
 from spanledger_collector.ledger.queries.freshness import freshness
 from spanledger_collector.ledger.queries.question import Document, Parameter, Question, Reading
 
-__all__ = ["CALLS", "STATS", "UNPRICED", "USAGE", "call_rows", "total"]
+__all__ = ["CALLS", "STATS", "UNPRICED", "USAGE"]
 
 _UNPRICED = "price_status NOT IN ('priced', 'free')"
+_LIMIT_AT_MOST = 100_000
 _STATS_BY = ("model", "provider", "feature", "user", "day")
 
 
@@ -21,14 +22,9 @@ def _limit(default: int) -> Parameter:
     return Parameter("limit", "At most so many rows; the answer says when it is cut.", str(default), metavar="N")
 
 
-def total(reading: Reading, chosen: Selection) -> Document:
+def _total(reading: Reading, chosen: Selection) -> Document:
     """One row over all chosen calls, whatever limit the answer has."""
     return _groups(reading, chosen, grouping(None, chosen.period.zone), limit=1)[0]
-
-
-def call_rows(reading: Reading, chosen: Selection, limit: int) -> list[Document]:
-    """Calls as documents, newest first."""
-    return reading.rows("calls", {**chosen.parameters, "limit": limit}, conditions=chosen.sql)
 
 
 def _groups(reading: Reading, chosen: Selection, grouped: Grouping, limit: int) -> list[Document]:
@@ -46,15 +42,19 @@ def _groups(reading: Reading, chosen: Selection, grouped: Grouping, limit: int) 
 
 def _usage(reading: Reading) -> Document:
     chosen = selection(reading)
-    limit = reading.whole_number("limit", at_least=1, at_most=100_000)
+    limit = reading.whole_number("limit", at_least=1, at_most=_LIMIT_AT_MOST)
     grouped = grouping(reading.value("by"), chosen.period.zone)
     rows = _groups(reading, chosen, grouped, limit + 1) if grouped.names else []
+    return {"by": list(grouped.names), **_listed(reading, chosen, "rows", rows, limit)}
+
+
+def _listed(reading: Reading, chosen: Selection, name: str, rows: list[Document], limit: int) -> Document:
+    """An answer that is a list, of which one row more than `limit` was read, with what every answer says."""
     return {
         **freshness(reading),
         "period": chosen.period.document(),
-        "by": list(grouped.names),
-        "total": total(reading, chosen),
-        "rows": rows[:limit],
+        "total": _total(reading, chosen),
+        name: rows[:limit],
         "limit": limit,
         "cut": len(rows) > limit,
     }
@@ -67,7 +67,7 @@ def _stats(reading: Reading) -> Document:
     return {
         **freshness(reading),
         "period": chosen.period.document(),
-        "total": total(reading, chosen),
+        "total": _total(reading, chosen),
         "by": by,
         "limit": limit,
     }
@@ -75,34 +75,21 @@ def _stats(reading: Reading) -> Document:
 
 def _calls(reading: Reading) -> Document:
     chosen = selection(reading)
-    limit = reading.whole_number("limit", at_least=1, at_most=100_000)
-    rows = call_rows(reading, chosen, limit + 1)
-    return {
-        **freshness(reading),
-        "period": chosen.period.document(),
-        "total": total(reading, chosen),
-        "calls": rows[:limit],
-        "limit": limit,
-        "cut": len(rows) > limit,
-    }
+    limit = reading.whole_number("limit", at_least=1, at_most=_LIMIT_AT_MOST)
+    rows = reading.rows("calls", {**chosen.parameters, "limit": limit + 1}, conditions=chosen.sql)
+    return _listed(reading, chosen, "calls", rows, limit)
 
 
 def _unpriced(reading: Reading) -> Document:
     chosen = selection(reading)
-    limit = reading.whole_number("limit", at_least=1, at_most=100_000)
+    limit = reading.whole_number("limit", at_least=1, at_most=_LIMIT_AT_MOST)
     without = chosen.also(_UNPRICED)
     groups = reading.rows("unpriced", {**without.parameters, "limit": limit + 1}, conditions=without.sql)
     meters: dict[tuple[object, ...], list[Document]] = {}
     for row in reading.rows("unpriced_meters", without.parameters, conditions=without.sql):
         meters.setdefault(_group(row), []).append({"meter": row["meter"], "quantity": row["quantity"]})
-    return {
-        **freshness(reading),
-        "period": chosen.period.document(),
-        "total": total(reading, chosen),
-        "rows": [{**row, "meters": meters.get(_group(row), [])} for row in groups[:limit]],
-        "limit": limit,
-        "cut": len(groups) > limit,
-    }
+    rows = [{**row, "meters": meters.get(_group(row), [])} for row in groups]
+    return _listed(reading, chosen, "rows", rows, limit)
 
 
 def _group(row: Document) -> tuple[object, ...]:
