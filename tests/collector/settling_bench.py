@@ -1,0 +1,112 @@
+"""A ledger with a journal to write to and a settler beside it, for the tests of settling and rebuilding."""
+
+import time
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from spanledger_collector import dialects
+from spanledger_collector.journal.writer import Submission, Writer
+from spanledger_collector.ledger.settling import Settler
+from spanledger_collector.ledger.store import Ledger
+from spanledger_collector.model import ReceivedSpan
+from spanledger_collector.pricing import shipped_book
+from spanledger_collector.stats import Stats
+
+__all__ = ["SettlingBench", "settling_bench"]
+
+_DERIVED_AND_JOURNALED = (
+    "calls",
+    "charges",
+    "call_meters",
+    "call_history",
+    "store.call_sources",
+    "store.settle_index",
+    "store.response_keys",
+    "store.repeated_keys",
+    "store.observations",
+    "store.spans",
+)
+
+_SNAPSHOT = """
+    SELECT * EXCLUDE (revision, settled_at),
+        (SELECT list((trace_hi, trace_lo, span, part, reason) ORDER BY trace_hi, trace_lo, span)
+         FROM store.call_sources s WHERE s.call_id = c.call_id AND s.revision = c.revision) AS told_by,
+        (SELECT list((meter, quantity) ORDER BY meter) FROM call_meters m
+         WHERE m.call_id = c.call_id AND m.revision = c.revision) AS meters,
+        (SELECT list((meter, amount_usd) ORDER BY meter) FROM charges h
+         WHERE h.call_id = c.call_id AND h.revision = c.revision) AS charged
+    FROM calls c ORDER BY call_id
+"""
+_LEFT_OVER = """
+    SELECT count(*) FROM (SELECT call_id, revision FROM call_meters UNION ALL SELECT call_id, revision FROM charges
+                          UNION ALL SELECT call_id, revision FROM store.call_sources)
+    ANTI JOIN calls USING (call_id, revision)
+"""
+
+
+class SettlingBench:
+    """What a test does to the ledger and asks of it."""
+
+    def __init__(self, ledger: Ledger, *, observations_per_pass: int) -> None:
+        self.ledger = ledger
+        self._limit = observations_per_pass
+        self.settler = self.new_settler()
+        self._writer = Writer(ledger, Stats(), dialects)
+
+    def new_settler(self) -> Settler:
+        """A settler that knows nothing but what the ledger holds, as after a restart."""
+        return Settler(self.ledger, shipped_book(), observations_per_pass=self._limit)
+
+    def arrive(self, spans: Iterable[ReceivedSpan]) -> None:
+        """Journal the spans in one commit."""
+        self._writer.commit([Submission(list(spans), time.time_ns())])
+
+    def settle(self, *spans: ReceivedSpan) -> int:
+        """Journal the spans in one commit and settle."""
+        self.arrive(spans)
+        return self.settler.settle_pending()
+
+    def ask(self, sql: str) -> list[Any]:
+        """All rows of an answer."""
+        cursor = self.ledger.cursor()
+        try:
+            return cursor.execute(sql).fetchall()
+        finally:
+            cursor.close()
+
+    def snapshot(self) -> list[Any]:
+        """Every call with all that belongs to it, except revision numbers and times of settling."""
+        assert self.ask(_LEFT_OVER) == [(0,)]
+        assert self.ask("SELECT call_id FROM calls GROUP BY ALL HAVING count(*) > 1") == []
+        return self.ask(_SNAPSHOT)
+
+    def empty(self) -> None:
+        """Begin again: emptying is quicker than opening another file."""
+        cursor = self.ledger.cursor()
+        for table in _DERIVED_AND_JOURNALED:
+            cursor.execute(f"DELETE FROM {table}")
+        cursor.execute("DELETE FROM meta WHERE key LIKE 'settled%'")
+        cursor.close()
+        self.settler = self.new_settler()
+
+    def run(self, batches: Iterable[Sequence[ReceivedSpan]]) -> list[Any]:
+        """What the ledger shows when the spans arrive in these batches and are settled after each."""
+        self.empty()
+        for batch in batches:
+            self.settle(*batch)
+        return self.snapshot()
+
+    def close(self) -> None:
+        """Let go of the journal's cursor."""
+        self._writer.close()
+
+
+@contextmanager
+def settling_bench(path: Path, *, observations_per_pass: int = 1000) -> Generator[SettlingBench]:
+    """A bench over a new file."""
+    with Ledger.open(path) as ledger:
+        bench = SettlingBench(ledger, observations_per_pass=observations_per_pass)
+        yield bench
+        bench.close()
