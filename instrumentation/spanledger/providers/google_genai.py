@@ -250,7 +250,9 @@ def _base_url(client: ApiClient, options: object) -> str:
 
 
 def _observe(call: Call, response: HttpBody) -> None:
-    call.response(_document(response))
+    answer = _document(response)
+    for part in items(answer) or [answer]:  # a list: a stream that was not asked for as events
+        call.response(part)
     call.finish("read")
 
 
