@@ -130,3 +130,12 @@ def test_bedrock_rerank_is_priced_by_search() -> None:
 def test_vertex_paths_and_places(name: str, region: str, price: str) -> None:
     got = cost("gcp.vertex_ai", name, {"input": 1000}, at="2025-11-01", region=region)
     assert got == mtok(price, 1000)
+
+
+def test_web_fetch_costs_nothing_by_an_entry_that_says_so() -> None:
+    got = priced("anthropic", "claude-opus-4-8", {"input": 1000, "web_fetch": 2})
+    assert (got.status, got.cost_usd) == ("priced", mtok("5", 1000))
+    assert [(charge.meter, charge.amount_usd) for charge in got.charges] == [
+        ("input", mtok("5", 1000)),
+        ("web_fetch", 0),
+    ]

@@ -166,3 +166,17 @@ def test_openrouter_sells_at_its_own_price() -> None:
 def test_openrouter_free_variants_are_free() -> None:
     got = priced("openrouter", "deepseek/deepseek-r1:free", {"input": 16, "output": 2})
     assert (got.status, got.cost_usd) == ("free", 0)
+
+
+def test_cohere_bills_its_billed_units() -> None:
+    # The answer to a short prompt: 212 tokens with what Cohere adds to it, of which 12 are billed.
+    meters = {"input": 4, "cache_read": 208, "output": 36, "billed_input": 12, "billed_output": 36}
+    got = priced("cohere", "command-r-08-2024", meters)
+    assert got.cost_usd == mtok("0.15", 12) + mtok("0.6", 36)
+    assert [charge.meter for charge in got.charges] == ["billed_input", "billed_output"]
+    assert cost("cohere", "rerank-v3.5", {"search_unit": 2}) == thousand("2", 2)
+
+
+def test_xai_tools_have_a_fee_for_each_call() -> None:
+    got = cost("x_ai", "grok-4.3", {"input": 1000, "output": 10, "x_search": 3, "code_execution": 1})
+    assert got == mtok("1.25", 1000) + mtok("2.5", 10) + thousand("5", 3) + thousand("5", 1)

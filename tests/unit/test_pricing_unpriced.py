@@ -119,6 +119,11 @@ def test_a_call_without_usage_has_no_cost(meters: dict[str, int]) -> None:
     assert (got.status, got.reasons, got.cost_usd, got.cost_high_usd) == ("unpriced", ("unmetered",), None, None)
 
 
+def test_an_answer_replayed_from_a_cache_costs_nothing_and_says_so() -> None:
+    got = price(make_call("openai", "gpt-4o", {}, flags=("cache_replay",)), shipped_book())
+    assert (got.status, got.cost_usd, got.charges, got.flags) == ("priced", 0, (), ("cache_replay",))
+
+
 def test_reported_zeros_cost_nothing_only_for_a_known_model() -> None:
     zeros = {"input": 0, "output": 0}
     assert priced("openai", "gpt-4o", zeros).cost_usd == 0

@@ -21,6 +21,9 @@ from spanledger_collector.pricing.scopes import situation
 __all__ = ["price"]
 
 _ZERO: Final = Decimal(0)
+CACHE_REPLAY: Final = "cache_replay"
+"""The flag of a call that settling found to be an answer given again from a cache: no provider was asked, nothing is
+owed."""
 _MEMO_LIMIT: Final = 20_000
 """Names come from the wire: without a limit, whoever invents names could fill the memory."""
 _QUANTITY_LIMIT: Final = 10**12
@@ -33,16 +36,14 @@ def price(call: Call, book: PriceBook) -> Pricing:
     invalid = _invalid(call)
     if invalid:
         return _without_charges("invalid_usage", invalid, book)
-    if "cache_replay" in call.flags:  # settling says that the answer came again from a cache: nobody is billed
-        return Pricing("free", (), (), _ZERO, _ZERO, _ZERO, book.sha256)
+    if CACHE_REPLAY in call.flags:
+        return Pricing("priced", (), (), _ZERO, _ZERO, _ZERO, book.sha256, (CACHE_REPLAY,))
     if call.usage_status == "unmetered" or not call.meters:
         return _without_charges("unpriced", ("unmetered",), book)
     plan = _plan(call, book)
     if isinstance(plan, Unresolved):
         return _without_charges("unpriced", (plan.reason,), book)
-    if plan.reasons:
-        return _without_charges("unpriced", plan.reasons, book, plan.flags)
-    return _priced(call, plan, book)
+    return _priced(call, plan, book) if plan.by_meter else _without_charges("unpriced", plan.reasons, book, plan.flags)
 
 
 def _invalid(call: Call) -> tuple[str, ...]:
@@ -114,8 +115,8 @@ class _Bill:
 def _priced(call: Call, plan: Plan, book: PriceBook) -> Pricing:
     at_ns = call.started_ns if plan.provider.priced_at == "start" else max(call.started_ns, call.ended_ns)
     meters = call.meters
-    if IMPLICIT_REQUEST in plan.by_meter and IMPLICIT_REQUEST not in meters:
-        meters = {**meters, IMPLICIT_REQUEST: 1}
+    if plan.superseding or IMPLICIT_REQUEST in plan.by_meter:
+        meters = _billed_meters(meters, plan)
     total = _total_input(meters) if plan.thresholds else 0
     rates = plan.slice_at(at_ns, total)
     bill = _Bill([*plan.flags])
@@ -138,6 +139,16 @@ def _priced(call: Call, plan: Plan, book: PriceBook) -> Pricing:
     if "cache_inclusion_unknown" in call.flags:
         _bound_cache_reading(bill, rates.get("input"), meters)
     return _result(bill, book, free=bill.free and ANY_METER in plan.by_meter)
+
+
+def _billed_meters(meters: Mapping[str, Quantity], plan: Plan) -> Mapping[str, Quantity]:
+    """The meters that are billed: without those for which the provider says another count, with a request's own
+    fee."""
+    gone = {name for meter, names in plan.superseding if meter in meters for name in names}
+    billed = {meter: quantity for meter, quantity in meters.items() if meter not in gone}
+    if IMPLICIT_REQUEST in plan.by_meter:
+        billed.setdefault(IMPLICIT_REQUEST, 1)
+    return billed
 
 
 def _total_input(meters: Mapping[str, Quantity]) -> int:

@@ -20,8 +20,8 @@ __all__ = ["Resolved", "Unresolved", "resolve"]
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """The billing provider and model; `region` is set when the name itself said where the call ran; `instants` are the
-    moments at which the name changes its meaning."""
+    """The billing provider and model; `region` is set when the name itself said where the call ran; `instants` are
+    the moments at which the name changes its meaning."""
 
     provider: Provider
     model: str

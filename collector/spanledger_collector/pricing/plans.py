@@ -13,7 +13,7 @@ from typing import Final
 from spanledger.meters import METER_BY_NAME
 from spanledger_collector.pricing.entries import LAYERS, PriceEntry
 from spanledger_collector.pricing.providers import Provider
-from spanledger_collector.pricing.rules import DEFAULT_TTL, FALLBACKS, QUANTITY_RULES, QuantityRule
+from spanledger_collector.pricing.rules import DEFAULT_TTL, FALLBACKS, QUANTITY_RULES, SUPERSEDED, QuantityRule
 from spanledger_collector.pricing.scopes import Situation, mismatch, specificity
 from spanledger_collector.pricing.windows import Window
 
@@ -66,6 +66,7 @@ class Plan:
     variants: Mapping[str, tuple[PriceEntry, ...]]
     reasons: tuple[str, ...]
     flags: tuple[str, ...]
+    superseding: tuple[tuple[str, frozenset[str]], ...]
     instants: tuple[int, ...]
     thresholds: tuple[int, ...]
     windows: tuple[Window, ...]
@@ -193,6 +194,7 @@ def make_plan(
         variants=_sizes(entries, at) if any(dimension.name == sized for dimension in unsaid) else {},
         reasons=() if chosen else mismatch(entries, at),
         flags=(*flags, *(dimension.assumed for dimension in unsaid if dimension.name != sized)),
+        superseding=tuple((meter, names) for (who, meter), names in SUPERSEDED.items() if who == provider.name),
         instants=tuple(sorted({t for e in chosen for t in (e.effective_from, e.effective_to) if t is not None})),
         thresholds=tuple(sorted({e.above for e in chosen if e.above is not None})),
         windows=tuple({e.window.text: e.window for e in chosen if e.window is not None}.values()),

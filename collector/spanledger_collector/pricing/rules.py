@@ -8,7 +8,16 @@ from typing import Final
 
 from spanledger_collector.model import Quantity
 
-__all__ = ["DEFAULT_TTL", "FALLBACKS", "IMPLICIT_REQUEST", "INPUT_METERS", "QUANTITY_RULES", "Fallback", "QuantityRule"]
+__all__ = [
+    "DEFAULT_TTL",
+    "FALLBACKS",
+    "IMPLICIT_REQUEST",
+    "INPUT_METERS",
+    "QUANTITY_RULES",
+    "SUPERSEDED",
+    "Fallback",
+    "QuantityRule",
+]
 
 INPUT_METERS: Final = frozenset(
     {
@@ -41,6 +50,11 @@ _IMAGES_ARE_TEXT = (
     "https://developers.openai.com/api/docs/guides/images-vision: image inputs are metered and charged in tokens"
 )
 
+_COHERE_BILLED = (
+    "https://docs.cohere.com/docs/how-does-cohere-pricing-work: billed_units is what is billed; the other counts are "
+    "what the model worked with"
+)
+
 FALLBACKS: Final[tuple[Fallback, ...]] = (
     Fallback(
         "reasoning",
@@ -56,6 +70,9 @@ FALLBACKS: Final[tuple[Fallback, ...]] = (
         "https://platform.claude.com/docs/en/build-with-claude/prompt-caching: the default time to live is 5 minutes, "
         "and a price for cache writes without a time is that one",
     ),
+    Fallback("billed_input", "input", _COHERE_BILLED, frozenset({"cohere"})),
+    Fallback("billed_output", "output", _COHERE_BILLED, frozenset({"cohere"})),
+    Fallback("search_unit", "rerank_search", _COHERE_BILLED, frozenset({"cohere"})),
     Fallback("input_image", "input", _IMAGES_ARE_TEXT, frozenset({"openai", "azure.ai.openai"})),
     Fallback(
         "input_image",
@@ -71,6 +88,12 @@ FALLBACKS: Final[tuple[Fallback, ...]] = (
     Fallback("cache_read_audio", "cache_read", _GEMINI_UNIFORM, _GOOGLE, "gemini"),
     Fallback("cache_read_video", "cache_read", _GEMINI_UNIFORM, _GOOGLE, "gemini"),
 )
+
+SUPERSEDED: Final[Mapping[tuple[str, str], frozenset[str]]] = {
+    ("cohere", "billed_input"): INPUT_METERS,
+    ("cohere", "billed_output"): frozenset({"output", "reasoning"}),
+}
+"""Where a provider says besides its counts what it bills (provider, meter): the meters that are then not priced."""
 
 DEFAULT_TTL: Final[Mapping[str, tuple[str, str]]] = {"cache_write": ("cache_write_1h", "cache_ttl_assumed_5m")}
 """A meter that may hide a dearer one: cache writes whose time to live is not known cost as for 5 minutes (the API's

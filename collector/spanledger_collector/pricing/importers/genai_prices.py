@@ -73,6 +73,8 @@ _METERS: Final[Mapping[str, tuple[str, str]]] = {
 """The package's units and our meters. `requests` is not taken: it is the dearest of several fees (see the
 corrections)."""
 
+_RECORDED: Final = "2026-11-22"
+"""When this version of the catalogue was taken."""
 _SCOPES: Final = frozenset({"processing", "service_tier", "speed"})
 _SAME_TIER: Final[Mapping[str, str]] = {"fast": "priority"}
 _NOT_NAMES: Final = ("ft:", "regional.", "moderation", ".ft-")
@@ -225,7 +227,7 @@ def _row(where: _Where, unit_key: str, per: int, price: Decimal, above: int | No
         window=where.span.hours,
         source=where.source,
         confidence="imported" if where.span.start else "open_start",
-        recorded="",
+        recorded=_RECORDED,
         layer="list",
     )
 

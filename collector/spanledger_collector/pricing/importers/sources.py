@@ -28,9 +28,9 @@ _Item = dict[str, Any]
 
 _PER: Final[dict[str, int]] = {"mtok": 1_000_000, "thousand": 1000, "hour": 3600, "each": 1}
 _UNITS: Final[dict[str, str]] = {
-    "web_search": "search", "web_search_preview": "search", "file_search": "search", "rerank_search": "search",
-    "request": "request", "second": "second", "page": "page", "annotated_page": "page", "input_character": "character",
-    "code_session": "session", "image": "image",
+    "web_search": "search", "web_search_preview": "search", "x_search": "search", "file_search": "search",
+    "collections_search": "search", "attachment_search": "search", "rerank_search": "search", "web_fetch": "fetch",
+    "code_execution": "execution", "request": "request", "second": "second", "page": "page", "annotated_page": "page",
 }  # fmt: skip
 """Units of meters that do not count tokens."""
 
@@ -52,13 +52,14 @@ STEPS: Final = (
 def lay_over(draft: Draft, files: list[Traversable], report: Report) -> None:
     """Apply the files to the draft. Raises `ValueError` naming a table that is not known or changed nothing."""
     tables = [(file.name, tomllib.loads(file.read_text(encoding="utf-8"))) for file in files]
+    recorded = {name: table.pop("recorded", "") for name, table in tables}
     unknown = {f"{name}: [[{step}]]" for name, table in tables for step in table if step not in STEPS}
     if unknown:
         raise ValueError(f"unknown tables: {', '.join(sorted(unknown))}")
     for step in STEPS:
         for name, table in tables:
             for item in table.get(step, ()):
-                changed = _APPLY[step](draft, item)
+                changed = _APPLY[step](draft, {"recorded": recorded[name], **item})
                 if not changed:
                     raise ValueError(f"{name}: [[{step}]] for {item.get('models', item.get('model'))} changed nothing")
                 report.take(f"own {step}", changed)
@@ -87,10 +88,18 @@ def _drop_names(draft: Draft, item: _Item) -> int:
 
 
 def _price(draft: Draft, item: _Item) -> int:
-    rows = [row for model in item["models"] for row in _price_rows(item, model)]
+    rows = [row for model in _models(draft, item) for row in _price_rows(item, model)]
     for row in rows:
         draft.add(row, wins=True)
     return len(rows)
+
+
+def _models(draft: Draft, item: _Item) -> list[str]:
+    """Ids as they are; a pattern stands for the models of the draft that it fits."""
+    patterns: list[str] = item["models"]
+    named = [pattern for pattern in patterns if "*" not in pattern]
+    found = {row.model for row in draft.of(item["provider"], [p for p in patterns if "*" in p])}
+    return [*named, *sorted(found)]
 
 
 def _price_rows(item: _Item, model: str) -> Iterator[Row]:
