@@ -4,11 +4,10 @@ What is replaced goes to `call_history` whole; `calls` and the tables beside it 
 """
 
 import time
-from collections import defaultdict
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from typing import Final
 
 import duckdb
 
@@ -22,20 +21,16 @@ from spanledger_collector.ledger.rows import (
     HISTORY,
     CallRow,
     CallRows,
-    ChargeRow,
     HistoryRow,
-    MeterRow,
-    SourceRow,
     call_rows,
-    returned,
 )
 from spanledger_collector.ledger.sql import query
+from spanledger_collector.ledger.stored_calls import started_within, stored_calls
 from spanledger_collector.model import Call
 from spanledger_collector.pricing import PriceBook, price
 
 __all__ = ["Changes", "Revisions", "changes", "transaction"]
 
-_Row = TypeVar("_Row", ChargeRow, MeterRow, SourceRow)
 _TARGETS: Final = (CALLS, CHARGES, CALL_METERS, CALL_SOURCES, HISTORY)
 _DELETES: Final = tuple(f"settling.delete_{name}" for name in ("calls", "charges", "call_meters", "call_sources"))
 
@@ -87,7 +82,10 @@ class Revisions:
     def write(self, calls: Iterable[Call], known: Sequence[IndexRow]) -> None:
         """Write what differs from the stored calls that are counted on the known observations."""
         settled_ns = time.time_ns()
-        found = changes(calls, self._stored(known), self._book, settled_ns)
+        self.apply(changes(calls, self._stored(known), self._book, settled_ns), settled_ns)
+
+    def apply(self, found: Changes, settled_ns: int) -> None:
+        """Write changes: what is replaced goes to history."""
         self._delete([rows.call for rows, _ in found.replaced])
         self._insert(HISTORY, [_history_row(rows, reason, settled_ns) for rows, reason in found.replaced])
         self._insert(CALLS, [rows.call for rows in found.rows])
@@ -100,7 +98,7 @@ class Revisions:
 
     def _delete(self, calls: Sequence[CallRow]) -> None:
         if calls:
-            within = {"calls": [call.call_id for call in calls], **_started_within(calls)}
+            within = {"calls": [call.call_id for call in calls], **started_within(calls)}
             for name in _DELETES:
                 self._cursor.execute(query(name), within)
 
@@ -108,32 +106,8 @@ class Revisions:
         if not known:
             return {}
         self._index.load(known)
-        found = self._cursor.execute(query("settling.calls"), _started_within(known)).fetchall()
-        calls = [CallRow._make(returned(CALLS, row)) for row in found]
-        if not calls:
-            return {}
-        within = {"calls": [call.call_id for call in calls], **_started_within(calls)}
-        charges = self._rows_by_call(CHARGES, ChargeRow, "settling.charges", within)
-        meters = self._rows_by_call(CALL_METERS, MeterRow, "settling.call_meters", within)
-        sources = self._rows_by_call(CALL_SOURCES, SourceRow, "settling.call_sources", within)
-        return {
-            call.call_id: CallRows(call, charges[call.call_id], meters[call.call_id], sources[call.call_id])
-            for call in calls
-        }
-
-    def _rows_by_call(
-        self, target: Target, row_type: type[_Row], name: str, parameters: dict[str, object]
-    ) -> defaultdict[str, tuple[_Row, ...]]:
-        by_call: defaultdict[str, tuple[_Row, ...]] = defaultdict(tuple)
-        for values in self._cursor.execute(query(name), parameters).fetchall():
-            row = row_type(*returned(target, values))
-            by_call[row.call_id] += (row,)
-        return by_call
-
-
-def _started_within(rows: Sequence[IndexRow] | Sequence[CallRow]) -> dict[str, object]:
-    started = [row.started_at for row in rows]
-    return {"first": min(started), "last": max(started)}
+        found = self._cursor.execute(query("settling.calls"), started_within(known)).fetchall()
+        return stored_calls(self._cursor, found)
 
 
 def _history_row(rows: CallRows, reason: str, superseded_ns: int) -> HistoryRow:

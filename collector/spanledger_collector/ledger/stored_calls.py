@@ -1,0 +1,63 @@
+"""Calls as the ledger holds them, each with its charges, meters and sources, as the rows that were written."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
+import duckdb
+
+from spanledger_collector.ledger.arrow import Target
+from spanledger_collector.ledger.rows import (
+    CALL_METERS,
+    CALL_SOURCES,
+    CALLS,
+    CHARGES,
+    CallRow,
+    CallRows,
+    ChargeRow,
+    MeterRow,
+    SourceRow,
+    returned,
+)
+from spanledger_collector.ledger.sql import query
+
+__all__ = ["started_within", "stored_calls"]
+
+_Row = TypeVar("_Row", ChargeRow, MeterRow, SourceRow)
+
+
+class _Started(Protocol):
+    @property
+    def started_at(self) -> int: ...
+
+
+def started_within(rows: Sequence[_Started]) -> dict[str, object]:
+    """The parameters `first` and `last` of queries for rows of that time: DuckDB skips what lies outside."""
+    started = [row.started_at for row in rows]
+    return {"first": min(started), "last": max(started)}
+
+
+def stored_calls(cursor: duckdb.DuckDBPyConnection, found: Sequence[Sequence[object]]) -> dict[str, CallRows]:
+    """Complete the rows that a query for `calls` returned (all columns in their order, times as nanoseconds), by id."""
+    calls = [CallRow._make(returned(CALLS, row)) for row in found]
+    if not calls:
+        return {}
+    parameters = {"calls": [call.call_id for call in calls], **started_within(calls)}
+    charges = _by_call(cursor, CHARGES, ChargeRow, parameters)
+    meters = _by_call(cursor, CALL_METERS, MeterRow, parameters)
+    sources = _by_call(cursor, CALL_SOURCES, SourceRow, parameters)
+    return {
+        call.call_id: CallRows(call, charges[call.call_id], meters[call.call_id], sources[call.call_id])
+        for call in calls
+    }
+
+
+def _by_call(
+    cursor: duckdb.DuckDBPyConnection, target: Target, row_type: type[_Row], parameters: dict[str, object]
+) -> defaultdict[str, tuple[_Row, ...]]:
+    by_call: defaultdict[str, tuple[_Row, ...]] = defaultdict(tuple)
+    name = f"settling.{target.table.removeprefix('store.')}"
+    for values in cursor.execute(query(name), parameters).fetchall():
+        row = row_type(*returned(target, values))
+        by_call[row.call_id] += (row,)
+    return by_call
