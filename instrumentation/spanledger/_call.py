@@ -137,6 +137,7 @@ class Call:
         "_token",
         "advancing",
         "awaits_span",
+        "hides",
         "reading",
         "request",
         "retries",
@@ -160,6 +161,12 @@ class Call:
         self._token: Token[Context] | None = None
         self.advancing = False
         self.awaits_span = False
+        self.hides: Callable[[object], bool] | None = None
+
+    @property
+    def settings(self) -> Settings:
+        """What the instrumentation was switched on with."""
+        return self._runtime.settings
 
     @property
     def recording(self) -> bool:
@@ -229,12 +236,13 @@ class Call:
         """Read a whole response."""
         guarded("read a response", self._read_response, answer, self.reading)
 
-    def chunk(self, chunk: object) -> None:
-        """Read one chunk of a stream."""
+    def chunk(self, chunk: object) -> bool:
+        """Read one chunk of a stream. True: it came because we asked for it, and the application must not see it."""
         reading = self.reading
         reading.chunks += 1
         self._last_ns = time.time_ns()
         guarded("read a chunk of a stream", self._read_chunk, chunk, reading)
+        return self.hides is not None and guarded("hide a chunk", self.hides, chunk) is True
 
     def finish(self, how: Ending, error: BaseException | None = None) -> None:
         """Write what was read and end the span. The first call of this counts, from whatever thread it comes."""

@@ -15,6 +15,7 @@ from spanledger._call import Call, current_call, open_call, run, run_async
 from spanledger._guard import guarded
 from spanledger._patching import PatchPoint
 from spanledger._reading import Request
+from spanledger._stream_usage import asking_for_usage, may_ask
 from spanledger._streams import observe_items
 from spanledger.hosts import provider_of_host
 
@@ -54,11 +55,15 @@ class Options(Protocol):
     url: str
     json_data: object
     extra_json: object
+    headers: object
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One kind of billed request, known by the end of its path. `needs`: the meters that make a call metered."""
+    """One kind of billed request, known by the end of its path. `needs`: the meters that make a call metered.
+
+    `usage_chunk`: streams carry usage only when asked to, in a chunk that this recognises.
+    """
 
     suffix: str
     operation: str
@@ -66,6 +71,7 @@ class Endpoint:
     read_chunk: Reader
     read_request: Callable[[Body], Mapping[str, AttributeValue]] | None = None
     needs: tuple[str, ...] = ("input", "output")
+    usage_chunk: Callable[[object], bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +104,7 @@ def _sync_request(sdk: StainlessSdk) -> Callable[[Wrapped, Client, Args, Kwargs]
         call = guarded("open a call", _open, sdk, client, args, kwargs)
         if call is None:
             return wrapped(*args, **kwargs)
+        args, kwargs = _asking(call, args, kwargs)
         return run(call, observe_result, lambda: wrapped(*args, **kwargs))
 
     return request
@@ -109,6 +116,7 @@ def _async_request(sdk: StainlessSdk) -> Callable[[Wrapped, Client, Args, Kwargs
         call = guarded("open a call", _open, sdk, client, args, kwargs)
         if call is None:
             return await coroutine_function(*args, **kwargs)
+        args, kwargs = _asking(call, args, kwargs)
         return await run_async(call, observe_result, lambda: coroutine_function(*args, **kwargs))
 
     return request
@@ -122,7 +130,7 @@ def _retry(wrapped: Wrapped, _client: Client, args: Args, kwargs: Kwargs) -> obj
 
 
 def _open(sdk: StainlessSdk, client: Client, args: Args, kwargs: Kwargs) -> Call | None:
-    options = cast("Options", args[1] if len(args) > 1 else kwargs["options"])
+    options = _options(args, kwargs)
     if options.method.lower() != "post":
         return None
     path = options.url.partition("?")[0]
@@ -130,8 +138,28 @@ def _open(sdk: StainlessSdk, client: Client, args: Args, kwargs: Kwargs) -> Call
         if path.endswith(endpoint.suffix):
             request = _request(sdk, endpoint, client, options, stream=bool(kwargs.get("stream")))
             adopts = sdk.traces_natively(client, options)
-            return open_call(request, endpoint.read_response, endpoint.read_chunk, adopts=adopts)
+            call = open_call(request, endpoint.read_response, endpoint.read_chunk, adopts=adopts)
+            if call is not None and endpoint.usage_chunk is not None and may_ask(request, options, call.settings):
+                call.hides = endpoint.usage_chunk
+            return call
     return None
+
+
+def _options(args: Args, kwargs: Kwargs) -> Options:
+    return cast("Options", args[1] if len(args) > 1 else kwargs["options"])
+
+
+def _asking(call: Call, args: Args, kwargs: Kwargs) -> tuple[Args, Kwargs]:
+    """The arguments as they are, or asking for the usage chunk that the call will hide."""
+    if call.hides is None:
+        return args, kwargs
+    options = guarded("ask for usage", asking_for_usage, _options(args, kwargs))
+    if options is None:
+        call.hides = None
+        return args, kwargs
+    if len(args) > 1:
+        return (args[0], options, *args[2:]), kwargs
+    return args, {**kwargs, "options": options}
 
 
 def _request(sdk: StainlessSdk, endpoint: Endpoint, client: Client, options: Options, *, stream: bool) -> Request:

@@ -48,14 +48,15 @@ class HttpResponse(Protocol):
 class Observer(Protocol):
     """What learns of the items of a stream: a call, or a body that turns bytes into what a call reads.
 
-    `advancing` is true while the next item is awaited: a response that closes then has been read to its end.
+    `advancing` is true while the next item is awaited: a response that closes then has been read to its end. `chunk`
+    returns true for an item that the application must not see.
     """
 
     @property
     def advancing(self) -> bool: ...
     @advancing.setter
     def advancing(self, value: bool) -> None: ...
-    def chunk(self, chunk: object, /) -> None: ...
+    def chunk(self, chunk: object, /) -> bool | None: ...
     def finish(self, how: Ending, error: BaseException | None = None) -> None: ...
 
 
@@ -116,8 +117,7 @@ class Items(_Observed):
             self._left(error)
             raise
         observer.advancing = False
-        observer.chunk(item)
-        return item
+        return self.__next__() if observer.chunk(item) else item
 
 
 class AsyncItems(_Observed):
@@ -137,8 +137,7 @@ class AsyncItems(_Observed):
             self._left(error)
             raise
         observer.advancing = False
-        observer.chunk(item)
-        return item
+        return await self.__anext__() if observer.chunk(item) else item
 
 
 def watch_close(response: HttpResponse, observer: Observer) -> None:

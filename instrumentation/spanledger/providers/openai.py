@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 from spanledger import semconv
 from spanledger._patching import Sdk
 from spanledger._stainless import Endpoint, StainlessSdk, request_points
+from spanledger._stream_usage import is_usage_chunk
 from spanledger.usage import count, decimal_text, get, put
 
 if TYPE_CHECKING:
@@ -201,10 +202,17 @@ def _items(value: object) -> Iterable[object]:
 _OPENAI = StainlessSdk(
     provider="openai",
     endpoints=(
-        Endpoint("/chat/completions", "chat", read_completion, read_completion_chunk, read_request),
+        Endpoint(
+            "/chat/completions",
+            "chat",
+            read_completion,
+            read_completion_chunk,
+            read_request,
+            usage_chunk=is_usage_chunk,
+        ),
         Endpoint("/responses", "chat", read_response, read_response_event, read_request),
         Endpoint("/embeddings", "embeddings", read_embeddings, read_embeddings, needs=("input",)),
-        Endpoint("/completions", "text_completion", read_completion, read_completion_chunk),
+        Endpoint("/completions", "text_completion", read_completion, read_completion_chunk, usage_chunk=is_usage_chunk),
     ),
 )
 
