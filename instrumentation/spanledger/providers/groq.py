@@ -1,0 +1,22 @@
+"""Groq: chat completions and embeddings in OpenAI's wire format.
+
+A stream has its usage in `x_groq.usage` of the last chunk, asked for or not.
+"""
+
+from __future__ import annotations
+
+from spanledger._patching import Sdk
+from spanledger._stainless import Endpoint, StainlessSdk, request_points
+from spanledger.providers.openai import read_completion, read_completion_chunk, read_embeddings
+
+__all__ = ["SDK"]
+
+_GROQ = StainlessSdk(
+    provider="groq",
+    endpoints=(
+        Endpoint("/chat/completions", "chat", read_completion, read_completion_chunk),
+        Endpoint("/embeddings", "embeddings", read_embeddings, read_embeddings, needs=("input",)),
+    ),
+)
+
+SDK = Sdk(distribution="groq", supported=">=0.30,<2", points=request_points("groq", _GROQ))

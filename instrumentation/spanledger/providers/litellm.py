@@ -1,0 +1,94 @@
+"""LiteLLM: its functions, where they send by themselves; through the OpenAI SDK, that SDK's call counts.
+
+Answers are in OpenAI's format, with inclusive counts whatever the provider, and details that OpenAI does not have.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from spanledger import semconv
+from spanledger._layers import note_call_below
+from spanledger._litellm import Function, async_function, note_server, sync_function
+from spanledger._patching import PatchPoint, Sdk
+from spanledger.providers import cohere, openai
+from spanledger.usage import get, put
+
+if TYPE_CHECKING:
+    from spanledger._reading import Reading
+
+__all__ = ["SDK"]
+
+_METER_BY_PATH: Final = (
+    (("prompt_tokens_details", "cache_creation_tokens"), "cache_write"),
+    (("cache_creation_input_tokens",), "cache_write"),
+    (("cache_read_input_tokens",), "cache_read"),
+    (("prompt_tokens_details", "cache_creation_token_details", "ephemeral_5m_input_tokens"), "cache_write_5m"),
+    (("prompt_tokens_details", "cache_creation_token_details", "ephemeral_1h_input_tokens"), "cache_write_1h"),
+    (("prompt_tokens_details", "web_search_requests"), "web_search"),
+    (("server_tool_use", "web_search_requests"), "web_search"),
+    (("server_tool_use", "web_fetch_requests"), "web_fetch"),
+)
+"""What LiteLLM's usage has besides OpenAI's; of several places for a meter, one that is not zero counts."""
+
+_ATTRIBUTE_BY_FIELD: Final = (
+    ("service_tier", semconv.SERVICE_TIER),
+    ("speed", semconv.SPEED),
+    ("inference_geo", semconv.INFERENCE_GEO),
+)
+
+
+def read_answer(answer: object, reading: Reading) -> None:
+    """A whole answer."""
+    openai.read_completion(answer, reading)
+    _read_more(get(answer, "usage"), reading)
+
+
+def read_embeddings(answer: object, reading: Reading) -> None:
+    """Embeddings: only input is counted."""
+    openai.read_embeddings(answer, reading)
+
+
+def read_chunk(chunk: object, reading: Reading) -> None:
+    """A chunk of the provider's, in LiteLLM's format. Some providers give usage in parts: what a later chunk does not
+    have is zero there, and does not undo what an earlier one had."""
+    given = dict(reading.usage)
+    openai.read_completion_chunk(chunk, reading)
+    _read_more(get(chunk, "usage"), reading)
+    for meter, quantity in given.items():
+        reading.usage[meter] = reading.usage.get(meter) or quantity
+    reading.response_id = None  # LiteLLM makes one up for each chunk
+
+
+def _read_more(usage: object, reading: Reading) -> None:
+    for path, meter in _METER_BY_PATH:
+        value = usage
+        for name in path:
+            value = get(value, name)
+        if value or meter not in reading.usage:
+            put(reading.usage, meter, value)
+    for field, attribute in _ATTRIBUTE_BY_FIELD:
+        if isinstance(value := get(usage, field), str):
+            reading.attributes[attribute] = value
+
+
+_CHAT: Final = Function("chat", read_answer, read_chunk)
+_FUNCTIONS: Final = {
+    "completion": _CHAT,
+    "text_completion": replace(_CHAT, operation="text_completion"),
+    "embedding": Function("embeddings", read_embeddings, read_embeddings, needs=("input",)),
+    "responses": Function("chat", openai.read_response, openai.read_response_event, model_at=1),
+    "rerank": Function("rerank", cohere.read_answer, cohere.read_event, needs=("search_unit",)),
+}
+
+SDK: Final = Sdk(
+    distribution="litellm",
+    supported=">=1.80,<2",
+    points=(
+        *(PatchPoint("litellm", name, sync_function(function)) for name, function in _FUNCTIONS.items()),
+        *(PatchPoint("litellm", f"a{name}", async_function(function)) for name, function in _FUNCTIONS.items()),
+        PatchPoint("litellm.litellm_core_utils.litellm_logging", "Logging.pre_call", note_server),
+        PatchPoint("openai._base_client", "BaseClient._build_request", note_call_below),
+    ),
+)

@@ -1,0 +1,24 @@
+"""Together: chat, legacy completions, embeddings and rerank in OpenAI's wire format.
+
+Usage is in the last chunk of every stream, and `cached_tokens` stands outside the details.
+"""
+
+from __future__ import annotations
+
+from spanledger._patching import Sdk
+from spanledger._stainless import Endpoint, StainlessSdk, request_points
+from spanledger.providers.openai import read_completion, read_completion_chunk, read_embeddings
+
+__all__ = ["SDK"]
+
+_TOGETHER = StainlessSdk(
+    provider="together",
+    endpoints=(
+        Endpoint("/chat/completions", "chat", read_completion, read_completion_chunk),
+        Endpoint("/completions", "text_completion", read_completion, read_completion_chunk),
+        Endpoint("/embeddings", "embeddings", read_embeddings, read_embeddings, needs=("input",)),
+        Endpoint("/rerank", "rerank", read_embeddings, read_embeddings, needs=("input",)),
+    ),
+)
+
+SDK = Sdk(distribution="together", supported=">=2,<4", points=request_points("together", _TOGETHER))
