@@ -3,9 +3,13 @@
 import json
 import os
 from dataclasses import asdict, dataclass
+from hashlib import sha256
 from pathlib import Path
 
-__all__ = ["Sidecar", "read_sidecar", "sidecar_path"]
+__all__ = ["LEDGER_HEADER", "Sidecar", "ledger_tag", "read_sidecar", "sidecar_path"]
+
+LEDGER_HEADER = "spanledger-ledger"
+"""The `ledger_tag` of a server, on every answer: a sidecar may be old and lead to the server of another ledger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,11 @@ class Sidecar:
 def sidecar_path(db: Path) -> Path:
     """Where the sidecar of a ledger lies."""
     return db.with_name(f"{db.name}.server.json")
+
+
+def ledger_tag(db: Path) -> str:
+    """What tells ledgers apart without saying where they lie."""
+    return sha256(str(db.resolve()).encode()).hexdigest()[:16]
 
 
 def read_sidecar(db: Path) -> Sidecar | None:

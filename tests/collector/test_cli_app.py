@@ -1,5 +1,6 @@
 """The command as a whole: what it loads, what it documents, how it ends."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -135,6 +136,18 @@ def test_wrong_usage_ends_with_2(words: list[str], code: int) -> None:
     result = CliRunner().invoke(spanledger, words)
     assert result.exit_code == code
     assert "Usage: " in result.output
+
+
+def test_an_output_that_knows_few_characters_gets_escapes(small_ledger: Path) -> None:
+    code = "from spanledger_collector.cli import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "usage", "--db", str(small_ledger)],
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        timeout=60,
+        check=True,
+    )
+    assert b"\\u2014" in done.stdout
 
 
 def test_a_reader_that_leaves_early_is_no_error(small_ledger: Path) -> None:

@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from web_port import web_port
 
 from spanledger_collector.cli import source, spanledger
+from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.sidecar import Sidecar, sidecar_path
 
 NO_SERVER = "http://127.0.0.1:9"  # the discard port: nobody listens there
@@ -103,8 +104,19 @@ def test_the_server_of_a_file_is_found_by_its_sidecar(small_ledger: Path) -> Non
         assert "gpt-6" in usage("--db", str(small_ledger)).stdout
 
 
+def test_a_sidecar_that_points_to_the_server_of_another_ledger_is_passed_over(small_ledger: Path) -> None:
+    """A killed server leaves its sidecar behind; its number and its port may soon be those of another."""
+    other = small_ledger.with_name("other.duckdb")
+    with Ledger.open(other):
+        pass
+    with web_port(other) as web:
+        sidecar_path(small_ledger).write_text(Sidecar(os.getpid(), web.url).text())
+        assert "gpt-6" in usage("--db", str(small_ledger)).stdout
+
+
 def test_the_server_of_the_usual_file_is_found_by_its_sidecar(small_ledger: Path) -> None:
     with web_port(small_ledger) as web:
+        Path("spanledger.duckdb").symlink_to(small_ledger)
         sidecar_path(Path("spanledger.duckdb")).write_text(Sidecar(os.getpid(), web.url).text())
         assert "gpt-6" in usage().stdout
 

@@ -5,6 +5,7 @@ from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from spanledger_collector.errors import BadQuery
@@ -137,6 +138,14 @@ def test_what_does_not_only_read_the_ledger_is_refused(writing: Writing, query: 
 )
 def test_what_reads_is_answered(writing: Writing, query: str) -> None:
     assert ask(writing.ledger, query)["columns"]
+
+
+def test_variables_of_the_process_are_no_tables(writing: Writing) -> None:
+    with closing(writing.ledger.cursor()) as cursor:
+        hidden = cursor.sql("SELECT 42")
+        with pytest.raises(duckdb.CatalogException):
+            cursor.sql("FROM hidden")
+        assert hidden.fetchall() == [(42,)]
 
 
 def test_a_refused_statement_leaves_the_next_one_alone(writing: Writing) -> None:

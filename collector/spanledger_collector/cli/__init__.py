@@ -4,7 +4,9 @@ Commands are loaded when they are run, so that `--help` is quick and everything 
 extra `collector`.
 """
 
+import sys
 from importlib import import_module
+from io import TextIOWrapper
 from typing import NamedTuple, NoReturn
 
 import click
@@ -83,6 +85,9 @@ def spanledger() -> None:
 
 def main() -> None:
     """The console script."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):  # a terminal that cannot show a character gets its escape, not a crash
+            stream.reconfigure(errors="backslashreplace")
     spanledger(prog_name="spanledger")
 
 

@@ -20,7 +20,7 @@ from spanledger_collector.errors import (
 )
 from spanledger_collector.ledger.queries import Arguments, Document, Question, answer
 from spanledger_collector.settings import Settings
-from spanledger_collector.sidecar import Sidecar, read_sidecar
+from spanledger_collector.sidecar import LEDGER_HEADER, Sidecar, ledger_tag, read_sidecar
 
 __all__ = ["DEFAULT_DB", "DEFAULT_URL", "Where", "ask", "fetch", "server_url"]
 
@@ -72,29 +72,34 @@ def server_url(where: Where) -> str:
     return DEFAULT_URL if sidecar is None else sidecar.web
 
 
-def fetch(url: str, path: str, *, body: Document | None = None, seconds: float = _SECONDS) -> Document:
-    """The JSON object at a path of a server. Raises CannotReach, and QueryError where the server refuses."""
+def fetch(
+    url: str, path: str, *, body: Document | None = None, tag: str | None = None, seconds: float = _SECONDS
+) -> Document:
+    """The JSON object at a path of a server, which must keep the ledger of the `tag` where one is given.
+
+    Raises CannotReach, and QueryError where the server refuses.
+    """
     address = f"{_checked(url)}{path}"
     data = None if body is None else json.dumps(body).encode()
     request = Request(address, data, {"content-type": "application/json"} if data else {})  # noqa: S310 - checked: http(s)
     try:
         with _opener(url).open(request, timeout=seconds) as response:
-            return _parsed(url, response)
+            return _parsed(url, tag, response)
     except HTTPError as error:
         with error:
-            raise _refusal(url, _parsed(url, error)) from error
+            raise _refusal(url, _parsed(url, tag, error)) from error
     except (URLError, OSError) as error:
         reason = error.reason if isinstance(error, URLError) else error
         raise CannotReach(f"No server answers at {url}: {reason}.") from error
 
 
-def _ask_server(question: Question, arguments: Arguments, url: str) -> Document:
+def _ask_server(question: Question, arguments: Arguments, url: str, tag: str | None = None) -> Document:
     in_path = {parameter.name for parameter in question.parameters if parameter.in_path}
     path = question.path.format(**{name: quote(arguments[name][0], safe="") for name in in_path})
     if question.posted_as:
-        return fetch(url, path, body={question.posted_as: arguments[question.parameters[0].name][0]})
+        return fetch(url, path, body={question.posted_as: arguments[question.parameters[0].name][0]}, tag=tag)
     rest = {name: values for name, values in arguments.items() if name not in in_path}
-    return fetch(url, f"{path}?{urlencode(rest, doseq=True)}" if rest else path)
+    return fetch(url, f"{path}?{urlencode(rest, doseq=True)}" if rest else path, tag=tag)
 
 
 def _ask_file_or_its_server(question: Question, arguments: Arguments, db: Path) -> Document:
@@ -103,7 +108,7 @@ def _ask_file_or_its_server(question: Question, arguments: Arguments, db: Path) 
     unreachable: CannotReach | None = None
     if sidecar is not None:
         try:
-            return _ask_server(question, arguments, sidecar.web)
+            return _ask_server(question, arguments, sidecar.web, ledger_tag(db))
         except CannotReach as error:
             unreachable = error
     try:
@@ -145,9 +150,12 @@ def _opener(url: str) -> OpenerDirector:
     return build_opener(ProxyHandler({})) if urlsplit(url).hostname in _LOCAL else build_opener()
 
 
-def _parsed(url: str, response: addinfourl) -> Document:
-    if "spanledger-version" not in response.headers:
+def _parsed(url: str, tag: str | None, response: addinfourl) -> Document:
+    found = response.headers.get(LEDGER_HEADER)
+    if found is None:
         raise CannotReach(f"What answers at {url} is not a SpanLedger server. Name another with --url.")
+    if tag not in (None, found):
+        raise CannotReach(f"The server at {url} keeps another ledger.")
     try:
         document = json.loads(response.read())
     except ValueError as error:

@@ -26,6 +26,7 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": False,
     "autoinstall_known_extensions": False,
     "allow_community_extensions": False,
+    "python_enable_replacements": False,  # else a table that does not exist is looked for among our variables
 }
 _SESSION = "SET GLOBAL TimeZone = 'UTC'; SET GLOBAL lock_configuration = true;"
 

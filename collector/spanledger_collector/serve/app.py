@@ -1,8 +1,10 @@
 """The application behind the web port."""
 
+import asyncio
 import json
 import os
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
@@ -19,7 +21,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from spanledger._version import __version__
-from spanledger_collector.errors import NotAllowed, QueryTimedOut, SpanLedgerError, Stopping
+from spanledger_collector.errors import NotAllowed, SpanLedgerError
 from spanledger_collector.ledger.queries import QUESTIONS, STATUS, Arguments, Document, Question, answer
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.serve.guard import Guard, is_loopback
@@ -29,6 +31,7 @@ from spanledger_collector.serve.problems import failed, not_http, problem, refus
 from spanledger_collector.serve.readers import Readers
 from spanledger_collector.serve.requests import read_arguments
 from spanledger_collector.settings import Settings
+from spanledger_collector.sidecar import ledger_tag
 from spanledger_collector.stats import Stats
 
 __all__ = ["Served", "build_app"]
@@ -55,7 +58,7 @@ def build_app(state: Served, readers: Readers) -> Starlette:
             *(Route(page.path, web.endpoint(page)) for page in _PAGES),
             *(Route(question.path, web.asked(question), methods=_methods(question)) for question in QUESTIONS),
         ],
-        middleware=[Middleware(Guard, on_loopback=web.on_loopback)],
+        middleware=[Middleware(Guard, on_loopback=web.on_loopback, tag=ledger_tag(state.ledger.path))],
         exception_handlers={SpanLedgerError: refused, HTTPException: not_http, Exception: failed},
     )
 
@@ -130,14 +133,18 @@ class _Web:
     async def ready(self) -> Response:
         """The ledger answers."""
         try:
-            await self._readers.run(lambda cursor: cursor.execute("SELECT 1").fetchall())
-        except (QueryTimedOut, Stopping, duckdb.Error) as error:
+            await asyncio.to_thread(self._touch)  # not by the readers, whom somebody's questions may keep busy
+        except duckdb.Error as error:
             return problem(HTTPStatus.SERVICE_UNAVAILABLE, f"The ledger does not answer: {error}")
         return PlainTextResponse("ready\n")
 
+    def _touch(self) -> None:
+        with closing(self._state.ledger.cursor()) as cursor:
+            cursor.execute("SELECT 1").fetchall()
+
     async def metrics(self) -> Response:
         """Counters of the process, then gauges over the ledger."""
-        counters = await self._readers.run(lambda _: generate_latest(self._state.stats.registry))
+        counters = await asyncio.to_thread(generate_latest, self._state.stats.registry)
         return Response(counters + await self._gauges.text(), media_type=CONTENT_TYPE_LATEST)
 
     async def description(self) -> Response:

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from spanledger._version import __version__
 from spanledger_collector.serve.problems import problem
+from spanledger_collector.sidecar import LEDGER_HEADER
 
 __all__ = ["VERSION_HEADER", "Guard", "is_loopback"]
 
@@ -20,18 +21,19 @@ VERSION_HEADER = "spanledger-version"
 
 
 class Guard:
-    """Middleware: refuses foreign `Host` headers when `on_loopback`, and names the server on every answer."""
+    """Middleware: refuses foreign `Host` headers when `on_loopback`, and names server and ledger on every answer."""
 
-    def __init__(self, app: ASGIApp, *, on_loopback: bool) -> None:
+    def __init__(self, app: ASGIApp, *, on_loopback: bool, tag: str) -> None:
         self._app = app
         self._on_loopback = on_loopback
+        self._names = {VERSION_HEADER: __version__, LEDGER_HEADER: tag}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI."""
 
         async def send_named(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message)[VERSION_HEADER] = __version__
+                MutableHeaders(scope=message).update(self._names)
             await send(message)
 
         if scope["type"] != "http":

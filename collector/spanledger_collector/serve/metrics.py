@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from decimal import Decimal
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -9,6 +10,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from spanledger_collector.errors import QueryTimedOut, Stopping
 from spanledger_collector.ledger.queries import Document, gauges
 from spanledger_collector.serve.readers import Readers
 
@@ -28,10 +30,11 @@ class LedgerGauges:
         self._read_at: float | None = None
 
     async def text(self) -> bytes:
-        """The gauges in the text format. Raises QueryTimedOut."""
+        """The gauges in the text format; what was read before, where the ledger takes too long to answer."""
         if self._read_at is None or time.monotonic() - self._read_at > _FRESH_SECONDS:
-            self._text = _exposed(await self._readers.run(gauges))
-            self._read_at = time.monotonic()
+            with suppress(QueryTimedOut, Stopping):
+                self._text = _exposed(await self._readers.run(gauges))
+                self._read_at = time.monotonic()
         return self._text
 
 

@@ -4,6 +4,7 @@ A document is a JSON object: money and quantities are decimal strings, times ISO
 what is unknown is null.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,6 +21,8 @@ __all__ = ["Arguments", "Document", "Parameter", "Question", "Reading", "iso_tim
 
 Document = dict[str, Any]
 """A JSON object; its keys are part of the API."""
+
+_PLACES = re.compile(r"\$(\w+)")
 
 Arguments = Mapping[str, Sequence[str]]
 """What was asked, as text: the values of each parameter that was given."""
@@ -105,7 +108,8 @@ class Reading:
         text = sql_text(f"queries.{name}")
         for place, replacement in replacements.items():
             text = text.replace(f"/*{place}*/", replacement)
-        used = {key: value for key, value in (parameters or {}).items() if f"${key}" in text}
+        named = set(_PLACES.findall(text))
+        used = {key: value for key, value in (parameters or {}).items() if key in named}
         result = self.cursor.execute(text, used)
         columns = [column[0] for column in result.description or ()]
         return [
