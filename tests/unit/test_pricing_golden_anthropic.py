@@ -103,13 +103,13 @@ def test_bedrock_places(name: str, price: str) -> None:
     assert got == mtok(price, 1000)
 
 
-def test_bedrock_nova_costs_more_in_europe() -> None:
+def test_bedrock_nova_costs_more_in_asia() -> None:
     meters = {"input": 1000, "cache_read": 100, "output": 10}
     assert cost("aws.bedrock", "amazon.nova-lite-v1:0", meters, region="us-east-1") == (
         mtok("0.06", 1000) + mtok("0.015", 100) + mtok("0.24", 10)
     )
-    assert cost("aws.bedrock", "eu.amazon.nova-lite-v1:0", meters, region="eu-central-1") == (
-        mtok("0.078", 1000) + mtok("0.0195", 100) + mtok("0.312", 10)
+    assert cost("aws.bedrock", "apac.amazon.nova-lite-v1:0", meters, region="ap-south-1") == (
+        mtok("0.063", 1000) + mtok("0.01575", 100) + mtok("0.252", 10)
     )
 
 

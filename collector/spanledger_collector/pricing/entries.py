@@ -8,12 +8,24 @@ it is, but not of who told us: importing the same price from a newer source keep
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from typing import Literal, NamedTuple, cast, get_args
 
 from spanledger_collector.pricing.windows import Window
 
-__all__ = ["LAYERS", "Confidence", "Layer", "PriceEntry", "Row", "Scope", "instant_ns", "instant_text", "scope_text"]
+__all__ = [
+    "LAYERS",
+    "Confidence",
+    "Layer",
+    "PriceEntry",
+    "Row",
+    "Scope",
+    "decimal_text",
+    "instant_ns",
+    "instant_text",
+    "published_text",
+    "scope_text",
+]
 
 Layer = Literal["contract", "organisation", "list"]
 LAYERS: tuple[Layer, ...] = get_args(Layer)
@@ -23,6 +35,9 @@ Confidence = Literal["published", "imported", "open_start", "derived"]
 """How the price is known: read on a page or in an announcement with its date; taken from a catalogue that gives a
 start; taken from a catalogue that gives none, so that it is applied to all earlier times too; computed by a published
 rule."""
+
+_PUBLISHED = Context(prec=12)
+_EXACT = Context(prec=60)
 
 Scope = tuple[tuple[str, str], ...]
 """Conditions of a call that a price is for, sorted: `(("processing", "batch"), ("region", "*"))`. `*` is any
@@ -133,6 +148,17 @@ def _scope(text: str) -> Scope:
 def scope_text(conditions: dict[str, str]) -> str:
     """The conditions of a price as a book writes them: `processing=batch;region=*`."""
     return ";".join(f"{name}={value}" for name, value in sorted(conditions.items()))
+
+
+def decimal_text(price: Decimal) -> str:
+    """A price as a book writes it: all its digits, without trailing zeros or an exponent."""
+    return format(price.normalize(_EXACT), "f")
+
+
+def published_text(price: Decimal) -> str:
+    """The same for a price that a catalogue keeps as a float: published prices have no more than 12 significant
+    digits, and what a float adds after them is noise."""
+    return format(_PUBLISHED.plus(price).normalize(), "f")
 
 
 def instant_ns(text: str) -> int:

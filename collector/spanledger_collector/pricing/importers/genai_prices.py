@@ -13,7 +13,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Final
 
 from spanledger_collector.pricing.book import NameRow
-from spanledger_collector.pricing.entries import Row
+from spanledger_collector.pricing.entries import Row, decimal_text
 from spanledger_collector.pricing.importers.report import Report
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ def _row(where: _Where, unit_key: str, per: int, price: Decimal, above: int | No
         meter=meter,
         unit=unit,
         per=str(per),
-        price=format(price.normalize(), "f"),
+        price=decimal_text(price),
         scope=";".join(f"{name}={value}" for name, value in sorted(where.context.items())),
         above="" if above is None else str(above),
         start=where.span.start.isoformat() if where.span.start else "",

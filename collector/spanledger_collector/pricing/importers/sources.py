@@ -11,17 +11,17 @@
 
 import tomllib
 from collections.abc import Iterator
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from importlib.resources.abc import Traversable
 from typing import Any, Final
 
 from spanledger_collector.pricing.book import NameRow
-from spanledger_collector.pricing.entries import Row, instant_ns, instant_text, scope_text
+from spanledger_collector.pricing.entries import Row, decimal_text, instant_ns, instant_text, scope_text
 from spanledger_collector.pricing.importers.draft import Draft
 from spanledger_collector.pricing.importers.report import Report
 from spanledger_collector.pricing.plans import ANY_METER
 
-__all__ = ["STEPS", "lay_over"]
+__all__ = ["STEPS", "free_rows", "lay_over", "name_rows", "price_rows"]
 
 _Item = dict[str, Any]
 """A table of the TOML file; its keys are checked by the step that reads it."""
@@ -88,7 +88,7 @@ def _drop_names(draft: Draft, item: _Item) -> int:
 
 
 def _price(draft: Draft, item: _Item) -> int:
-    rows = [row for model in _models(draft, item) for row in _price_rows(item, model)]
+    rows = [row for model in _models(draft, item) for row in price_rows(item, model)]
     for row in rows:
         draft.add(row, wins=True)
     return len(rows)
@@ -102,12 +102,21 @@ def _models(draft: Draft, item: _Item) -> list[str]:
     return [*named, *sorted(found)]
 
 
-def _price_rows(item: _Item, model: str) -> Iterator[Row]:
+def price_rows(item: _Item, model: str) -> Iterator[Row]:
+    """The rows of a `[[price]]` table for one model."""
     for kind, per in _PER.items():
         for meter, price in item.get(kind, {}).items():
             yield _blank(item, model)._replace(
-                meter=meter, unit=_UNITS.get(meter, "token"), per=str(per), price=_text(Decimal(price))
+                meter=meter, unit=_UNITS.get(meter, "token"), per=str(per), price=decimal_text(_amount(price))
             )
+
+
+def _amount(text: object) -> Decimal:
+    """A price is written as text, so that no float comes near it."""
+    try:
+        return Decimal(str(text))
+    except InvalidOperation as error:
+        raise ValueError(f"{text!r} is not a price") from error
 
 
 def _blank(item: _Item, model: str) -> Row:
@@ -126,7 +135,7 @@ def _blank(item: _Item, model: str) -> Row:
         source=item["source"],
         confidence=item.get("confidence", "published"),
         recorded=item.get("recorded", ""),
-        layer="list",
+        layer=item.get("layer", "list"),
     )
 
 
@@ -134,13 +143,15 @@ def _instant(item: _Item, key: str) -> str:
     return instant_text(instant_ns(item[key])) if key in item else ""
 
 
-def _text(price: Decimal) -> str:
-    return format(price.normalize(), "f")
+def free_rows(item: _Item, model: str) -> Iterator[Row]:
+    """The row of a `[[free]]` table for one model."""
+    yield _blank(item, model)._replace(meter=ANY_METER, unit="")
 
 
 def _free(draft: Draft, item: _Item) -> int:
     for model in item["models"]:
-        draft.add(_blank(item, model)._replace(meter=ANY_METER, unit=""), wins=True)
+        for row in free_rows(item, model):
+            draft.add(row, wins=True)
     return len(item["models"])
 
 
@@ -201,7 +212,7 @@ def _derived(row: Row, item: _Item) -> Row:
     base = dict(part.split("=") for part in row.scope.split(";")) if row.scope else {}
     ends = [end for end in (row.end, _instant(item, "to")) if end]
     return row._replace(
-        price=_text(Decimal(row.price) * Decimal(item["factor"])) if scaled else row.price,
+        price=decimal_text(Decimal(row.price) * Decimal(item["factor"])) if scaled else row.price,
         scope=scope_text({**base, **item["scope"]}),
         start=max(row.start, _instant(item, "from")),
         end=min(ends, default=""),
@@ -222,13 +233,17 @@ def _anywhere(draft: Draft, item: _Item) -> int:
     return len(plain)
 
 
-def _names(draft: Draft, item: _Item) -> int:
+def name_rows(item: _Item) -> Iterator[NameRow]:
+    """The rows of a `[[names]]` table."""
     start, end = _instant(item, "from"), _instant(item, "to")
-    provider, model = item["provider"], item["model"]
-    taken = {(row.name, row.start, row.end) for row in draft.names if row.provider == provider}
+    layer = item.get("layer", "list")
     for name in item["names"]:
-        if (name.lower(), start, end) not in taken:
-            draft.names.append(NameRow(provider, name.lower(), model, start, end, item["source"], "list"))
+        yield NameRow(item["provider"], name.lower(), item["model"], start, end, item["source"], layer)
+
+
+def _names(draft: Draft, item: _Item) -> int:
+    taken = {(row.name, row.start, row.end) for row in draft.names if row.provider == item["provider"]}
+    draft.names.extend(row for row in name_rows(item) if (row.name, row.start, row.end) not in taken)
     return len(item["names"])
 
 
