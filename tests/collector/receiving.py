@@ -71,6 +71,7 @@ def receiving(
     max_request_bytes: int = 1024 * 1024,
     max_waiting_bytes: int = 8 * 1024 * 1024,
     grpc: Address = ANY_PORT,
+    grace: float = 5,
 ) -> Generator[Receiving]:
     """Receive in a thread of its own, so that a test may block."""
 
@@ -79,7 +80,7 @@ def receiving(
             receiver = Receiver(
                 journal, stats, max_request_bytes=max_request_bytes, max_waiting_bytes=max_waiting_bytes
             )
-            async with _servers(receiver, grpc) as addresses:
+            async with _servers(receiver, grpc, grace) as addresses:
                 ready(Receiving(ledger, stats, journal, receiver.budget, *addresses))
                 await until_stopped()
 
@@ -88,9 +89,10 @@ def receiving(
 
 
 @asynccontextmanager
-async def _servers(receiver: Receiver, address: Address) -> AsyncGenerator[tuple[Address, Address]]:
+async def _servers(receiver: Receiver, address: Address, grace: float) -> AsyncGenerator[tuple[Address, Address]]:
     listener = listen("OTLP/HTTP", ANY_PORT, "--http")
-    async with grpc_server(receiver, address, 5) as grpc, http_server(build_http_app(receiver), listener, 5) as http:
+    app = build_http_app(receiver)
+    async with grpc_server(receiver, address, grace) as grpc, http_server(app, listener, grace) as http:
         yield grpc, http
 
 

@@ -2,6 +2,8 @@
 
 import asyncio
 import random
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -238,3 +240,35 @@ def test_fingerprints_ignore_the_order_of_attributes_and_nothing_else() -> None:
         )
     ]
     assert len({fingerprint(each) for each in [span, *others]}) == len(others) + 1
+
+
+DYING = """
+import asyncio, os, sys
+sys.path.insert(0, {tests!r})
+from receiving import journal_on, received
+from spanledger_collector.ledger.store import Ledger
+
+async def main():
+    with Ledger.open({db!r}) as ledger, journal_on(ledger) as (journal, _):
+        for batch in range(5):
+            await journal.append([received(number) for number in range(batch * 50, batch * 50 + 50)])
+        os._exit(9)
+
+asyncio.run(main())
+"""
+
+
+def test_a_log_cut_off_in_the_middle_of_a_commit_loses_that_commit_only(db: Path) -> None:
+    program = DYING.format(tests=str(Path(__file__).parent), db=str(db))
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 9
+    log = db.with_name(f"{db.name}.wal")
+    whole, file = log.read_bytes(), db.read_bytes()
+    kept: list[int] = []
+    for size in (len(whole), len(whole) - 1, len(whole) // 2, 100):
+        db.write_bytes(file)
+        log.write_bytes(whole[:size])
+        with Ledger.open(db) as ledger:
+            kept.append(stored(ledger, "SELECT count(*) FROM spans")[0][0])
+    assert kept[:2] == [250, 200]
+    assert kept == sorted(kept, reverse=True)
+    assert {count % 50 for count in kept} == {0}, "a commit is there whole or not at all"

@@ -6,6 +6,7 @@ import json
 import socket
 import zlib
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import pytest
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from receiving import CHAT, START, Receiving, in_json, received, receiving, request, stored, until
+
+from spanledger_collector.receive import http_app
 
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
@@ -222,3 +225,23 @@ def test_overload_is_answered_with_a_retryable_error_and_ends(db: Path) -> None:
         until(lambda: receiver.budget.held == 0)
         assert send(receiver, ONE).status == 200
         assert receiver.counted("requests", "http", "traces", "overloaded") == 1
+
+
+def test_a_body_that_does_not_arrive_is_given_up(receiver: Receiving, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_app, "_BODY_SECONDS", 0.05)
+    with socket.create_connection(receiver.http, timeout=10) as connection:
+        connection.sendall(head(500) + b"half")
+        answer = connection.recv(4096)
+    assert answer.startswith(b"HTTP/1.1 503 ")
+    assert b"retry-after: 1" in answer
+    assert receiver.counted("requests", "http", "traces", "too_slow") == 1
+    assert receiver.budget.held == 0
+
+
+def test_a_server_that_stops_tells_clients_that_are_still_sending(db: Path) -> None:
+    with ExitStack() as stack:
+        with receiving(db, grace=1) as receiver:
+            connection = stack.enter_context(socket.create_connection(receiver.http, timeout=10))
+            connection.sendall(head(500) + b"half")
+            until(lambda: receiver.budget.held == 4)
+        assert connection.recv(4096).startswith(b"HTTP/1.1 503 ")

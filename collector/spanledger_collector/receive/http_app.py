@@ -10,6 +10,7 @@ from spanledger_collector.errors import (
     BadRequest,
     ReceiveError,
     RetryableError,
+    Stopping,
     TooLarge,
     TooSlow,
     UnsupportedMedia,
@@ -84,6 +85,8 @@ async def _body(request: Request, limit: int, hold: Hold) -> bytes:
         raise TooSlow(f"The body did not arrive within {_BODY_SECONDS:.0f} s.") from error
     except ClientDisconnect as error:
         raise BadRequest("The client went away before its body was complete.") from error
+    except asyncio.CancelledError as error:  # by the end of the server; the timeout's own has become TimeoutError
+        raise Stopping("The server is stopping; send the same request again.") from error
     body = decompress(bytes(received), request.headers.get("content-encoding", ""), limit)
     hold.grow(max(0, len(body) - len(received)))
     return body
