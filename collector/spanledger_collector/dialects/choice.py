@@ -10,7 +10,7 @@ from spanledger_collector.dialects.names import GENERIC, METER_FACTS, TOTAL
 from spanledger_collector.dialects.table import DIALECTS, GENERIC_DIALECT
 from spanledger_collector.model import Attributes, ReceivedSpan, Scope
 
-__all__ = ["SIGNS", "choose_dialect"]
+__all__ = ["SIGNS", "choose_dialect", "forget_scopes"]
 
 _TELLING_FACTS: Final = (*METER_FACTS, TOTAL, "operation", "provider", "request_model", "response_model")
 _NOT_TELLING: Final = frozenset({"embedding.model_name", "reranker.model_name"})
@@ -48,6 +48,11 @@ def choose_dialect(span: ReceivedSpan) -> Dialect | None:
 @lru_cache(maxsize=1024)
 def _of_scope(scope: Scope) -> tuple[Dialect, ...]:
     return tuple(dialect for dialect in DIALECTS if _names(dialect, scope.name) and _covers(dialect, scope.version))
+
+
+def forget_scopes() -> None:
+    """Look at the table again for every scope: for tests that change the table."""
+    _of_scope.cache_clear()
 
 
 def _names(dialect: Dialect, scope: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Annotated, Final, NamedTuple
 import duckdb
 
 from spanledger_collector.ledger.arrow import Inserter, Int64, Target, Text, Time
-from spanledger_collector.ledger.rows import money_text
+from spanledger_collector.ledger.row_making import money_text
 from spanledger_collector.ledger.sql import query
 from spanledger_collector.pricing import PriceBook, PriceEntry
 

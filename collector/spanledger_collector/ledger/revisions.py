@@ -13,6 +13,7 @@ import duckdb
 
 from spanledger_collector.ledger.arrow import Inserter, Target
 from spanledger_collector.ledger.neighbours import IndexRow
+from spanledger_collector.ledger.row_making import call_rows
 from spanledger_collector.ledger.rows import (
     CALL_METERS,
     CALL_SOURCES,
@@ -22,7 +23,6 @@ from spanledger_collector.ledger.rows import (
     CallRow,
     CallRows,
     HistoryRow,
-    call_rows,
 )
 from spanledger_collector.ledger.sql import query
 from spanledger_collector.ledger.stored_calls import started_within, stored_calls

@@ -1,0 +1,201 @@
+"""Rebuilding: the whole journal read with today's dialects, settled and priced anew, and compared with the ledger.
+
+The work is done in a file of its own beside the ledger, which is removed at the end; the ledger changes only when the
+result is applied, as new revisions in one transaction.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Final, Literal
+
+import duckdb
+
+from spanledger_collector.journal.rows import OBSERVATIONS, ObservationRow
+from spanledger_collector.ledger.arrow import Inserter
+from spanledger_collector.ledger.book_rows import BookRecorder
+from spanledger_collector.ledger.neighbours import INDEX, IndexRow
+from spanledger_collector.ledger.rereading import ROWS_AT_A_TIME, copy_journal, journal_rows
+from spanledger_collector.ledger.revisions import Changes, Revisions, transaction
+from spanledger_collector.ledger.rows import CallRows
+from spanledger_collector.ledger.settling import Settler
+from spanledger_collector.ledger.sql import query
+from spanledger_collector.ledger.store import Ledger
+from spanledger_collector.ledger.stored_calls import stored_calls
+from spanledger_collector.pricing import PriceBook
+
+__all__ = ["Difference", "Rebuilt", "rebuild"]
+
+_EXAMPLES: Final = 20
+_REASON: Final = "rebuilt from the journal"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One call on which ledger and journal disagree: not in the ledger (`missing`), only there (`extra`), or `changed`
+    in the named columns."""
+
+    call_id: str
+    kind: Literal["missing", "extra", "changed"]
+    columns: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Rebuilt:
+    """What rebuilding found. `reread` counts observations that read otherwise today; `examples` are a few."""
+
+    observations: int = 0
+    reread: int = 0
+    calls: int = 0
+    kinds: Counter[str] = field(default_factory=Counter[str])
+    columns: Counter[str] = field(default_factory=Counter[str])
+    examples: list[Difference] = field(default_factory=list[Difference])
+    applied: bool = False
+
+    @property
+    def equal(self) -> bool:
+        """Whether the ledger is what the journal gives, row for row."""
+        return not self.kinds
+
+
+def rebuild(ledger: Ledger, book: PriceBook, *, apply: bool = False) -> Rebuilt:
+    """Rebuild what is settled, report what differs, and make it the ledger's content if `apply`.
+
+    Nothing else may settle this ledger meanwhile. Observations that are still pending are left alone. Raises
+    duckdb.Error, and then the ledger is as it was.
+    """
+    found = Rebuilt()
+    with closing(ledger.cursor()) as cursor, _scratch(ledger.path) as scratch, closing(scratch.cursor()) as fresh:
+        ((until, _),) = cursor.execute(query("settling.settled")).fetchall()
+        copy_journal(ledger, scratch, until)
+        Settler(scratch, book).settle_pending()
+        found.reread = sum(len(rows) for rows in _changed_readings(cursor, fresh, until, found))
+        for difference, _, _ in _differences(cursor, fresh, found):
+            found.kinds[difference.kind] += 1
+            found.columns.update(difference.columns)
+            if len(found.examples) < _EXAMPLES:
+                found.examples.append(difference)
+        if apply and not (found.equal and not found.reread):
+            _apply(cursor, fresh, book, until)
+            found.applied = True
+    return found
+
+
+@contextmanager
+def _scratch(path: Path) -> Generator[Ledger]:
+    """An empty ledger in a file beside the other one, gone at the end."""
+    scratch = path.with_name(f"{path.name}.rebuild")
+    files = (scratch, scratch.with_name(f"{scratch.name}.wal"))
+    for file in files:
+        file.unlink(missing_ok=True)  # left behind by a rebuild that was killed
+    try:
+        with Ledger.open(scratch) as ledger:
+            yield ledger
+    finally:
+        for file in files:
+            file.unlink(missing_ok=True)
+
+
+def _changed_readings(
+    cursor: duckdb.DuckDBPyConnection, fresh: duckdb.DuckDBPyConnection, until: int, found: Rebuilt | None = None
+) -> Iterator[list[ObservationRow]]:
+    """The rows of the rebuilt journal that read otherwise than the ledger's, many at a time; meanwhile they are the
+    batch of `OBSERVATIONS` on `cursor`."""
+    with closing(Inserter(cursor, OBSERVATIONS)) as observations:
+        for page in journal_rows(fresh, until):
+            rows = [row for row, _ in page]
+            observations.load(rows)
+            changed = {seq for (seq,) in cursor.execute(query("rebuild.changed_readings")).fetchall()}
+            if found is not None:
+                found.observations += len(rows)
+            if changed:
+                changed_rows = [row for row in rows if row.seq in changed]
+                observations.load(changed_rows)
+                yield changed_rows
+
+
+def _differences(
+    cursor: duckdb.DuckDBPyConnection, fresh: duckdb.DuckDBPyConnection, found: Rebuilt | None = None
+) -> Iterator[tuple[Difference, CallRows | None, CallRows | None]]:
+    """Every call that differs, with its rows as they are and as they should be."""
+    for before, after in _paired(_calls(cursor), _calls(fresh)):
+        if found is not None and after is not None:
+            found.calls += 1
+        if before is None and after is not None:
+            yield Difference(after.call.call_id, "missing"), None, after
+        elif before is not None and after is None:
+            yield Difference(before.call.call_id, "extra"), before, None
+        elif before is not None and after is not None and (columns := after.differing(before)):
+            yield Difference(before.call.call_id, "changed", columns), before, after
+
+
+def _paired(
+    stored: Iterator[CallRows], rebuilt: Iterator[CallRows]
+) -> Iterator[tuple[CallRows | None, CallRows | None]]:
+    """Two sequences in the order of call ids, side by side."""
+    before, after = next(stored, None), next(rebuilt, None)
+    while before is not None or after is not None:
+        if after is None or (before is not None and before.call.call_id < after.call.call_id):
+            yield before, None
+            before = next(stored, None)
+        elif before is None or after.call.call_id < before.call.call_id:
+            yield None, after
+            after = next(rebuilt, None)
+        else:
+            yield before, after
+            before, after = next(stored, None), next(rebuilt, None)
+
+
+def _calls(cursor: duckdb.DuckDBPyConnection) -> Iterator[CallRows]:
+    """All calls in the order of their ids."""
+    page = {"after": "", "limit": ROWS_AT_A_TIME}
+    while found := cursor.execute(query("rebuild.calls_from"), page).fetchall():
+        rows = stored_calls(cursor, found)
+        yield from rows.values()
+        page["after"] = found[-1][0]
+
+
+def _apply(cursor: duckdb.DuckDBPyConnection, fresh: duckdb.DuckDBPyConnection, book: PriceBook, until: int) -> None:
+    settled_ns = time.time_ns()
+    with (
+        closing(Inserter(cursor, INDEX)) as index,
+        closing(Revisions(cursor, index, book)) as revisions,
+        closing(BookRecorder(cursor, book)) as books,
+        transaction(cursor),
+    ):
+        books.record()
+        for name in ("forget_lost_charges", "forget_lost_meters", "forget_lost_sources"):
+            cursor.execute(query(f"rebuild.{name}"))
+        # The comparison goes on behind the call ids that are being written: pages start after the last id they had.
+        differing = ((before, after) for _, before, after in _differences(cursor, fresh))
+        while some := list(islice(differing, ROWS_AT_A_TIME)):
+            revisions.apply(_changes(some, settled_ns), settled_ns)
+        for _ in _changed_readings(cursor, fresh, until):
+            cursor.execute(query("rebuild.reread"))
+        _replace_index(cursor, fresh, index)
+
+
+def _changes(differing: Iterable[tuple[CallRows | None, CallRows | None]], settled_ns: int) -> Changes:
+    changes = Changes()
+    for before, after in differing:
+        if after is not None:
+            changes.rows.append(after.with_revision(1 if before is None else before.call.revision + 1, settled_ns))
+        if before is not None:
+            changes.replaced.append((before, _REASON))
+    return changes
+
+
+def _replace_index(cursor: duckdb.DuckDBPyConnection, fresh: duckdb.DuckDBPyConnection, index: Inserter) -> None:
+    """Take over what settling looks up, which follows from the readings. An id too many on record does no harm."""
+    cursor.execute(query("rebuild.forget_index"))
+    page = {"after": 0, "limit": ROWS_AT_A_TIME}
+    while found := fresh.execute(query("rebuild.index"), page).fetchall():
+        index.insert(rows := [IndexRow._make(row) for row in found])
+        page["after"] = rows[-1].seq
+    cursor.execute(query("rebuild.add_response_keys"))
+    repeated = [key for (key,) in fresh.execute(query("rebuild.repeated_keys")).fetchall()]
+    cursor.execute(query("settling.add_repeated_keys"), {"keys": repeated})

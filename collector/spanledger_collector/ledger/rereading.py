@@ -1,0 +1,99 @@
+"""The journal read again with today's dialects, into a ledger of its own that is settled from nothing."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from typing import Any, Final, NamedTuple
+
+import duckdb
+import msgspec
+
+from spanledger_collector import dialects
+from spanledger_collector.journal.reading import decode_reading, encode_reading
+from spanledger_collector.journal.rows import OBSERVATIONS, SPANS, ObservationRow
+from spanledger_collector.ledger.arrow import Inserter
+from spanledger_collector.ledger.sql import query
+from spanledger_collector.ledger.store import Ledger
+from spanledger_collector.model import Attributes, Observation, ReceivedSpan, Scope
+
+__all__ = ["ROWS_AT_A_TIME", "copy_journal", "journal_rows", "read_again"]
+
+ROWS_AT_A_TIME: Final = 4000
+_attributes = msgspec.json.Decoder(dict[str, Any])
+
+
+class Skeleton(NamedTuple):
+    """What of a span is not in its observation: all `None` when the skeleton is gone."""
+
+    name: str | None
+    kind: int | None
+    status: int | None
+
+
+def journal_rows(cursor: duckdb.DuckDBPyConnection, until: int) -> Iterator[list[tuple[ObservationRow, Skeleton]]]:
+    """The journal's observations up to a number, as they are stored, in their order, many at a time."""
+    width = len(ObservationRow._fields)
+    page = {"after": 0, "until": until, "limit": ROWS_AT_A_TIME}
+    while found := cursor.execute(query("rebuild.journal"), page).fetchall():
+        rows = [(ObservationRow._make(row[:width]), Skeleton._make(row[width:])) for row in found]
+        yield rows
+        page["after"] = rows[-1][0].seq
+
+
+def read_again(row: ObservationRow, skeleton: Skeleton) -> ObservationRow:
+    """The row as today's dialects read it. A span that is about no model call today is kept, with the role `ignored`;
+    one whose skeleton is gone stays as it was read."""
+    before = decode_reading(row.reading)
+    span = _span(row, skeleton, before)
+    if span is None:
+        return row
+    now = dialects.recognise(span) or replace(before, role="ignored", rule="no_model_call")
+    return row._replace(
+        dialect=now.dialect,
+        rule=now.rule,
+        role=now.role,
+        provider=now.provider,
+        operation=now.operation,
+        request_model=now.request_model,
+        response_model=now.response_model,
+        response_id=now.response_id,
+        usage_status=now.usage_status,
+        reading=encode_reading(now),
+    )
+
+
+def _span(row: ObservationRow, skeleton: Skeleton, before: Observation) -> ReceivedSpan | None:
+    if skeleton.name is None or skeleton.kind is None or skeleton.status is None:
+        return None
+    attributes: Attributes = _attributes.decode(row.attributes)
+    resource: Attributes = _attributes.decode(row.resource)
+    return ReceivedSpan(
+        trace_id=before.trace_id,
+        span_id=before.span_id,
+        parent_span_id=before.parent_span_id,
+        name=skeleton.name,
+        kind=skeleton.kind,
+        started_ns=before.started_ns,
+        ended_ns=before.ended_ns,
+        status=skeleton.status,
+        attributes=attributes,
+        resource=resource,
+        scope=Scope(row.scope_name, row.scope_version),
+    )
+
+
+def copy_journal(source: Ledger, copy: Ledger, until: int) -> None:
+    """Fill an empty ledger with the journal of another up to the observation `until`, read again, and with the
+    skeletons that settling asks for."""
+    with closing(source.cursor()) as reading, closing(copy.cursor()) as writing:
+        _copy_skeletons(reading, writing)
+        with closing(Inserter(writing, OBSERVATIONS)) as observations:
+            for rows in journal_rows(reading, until):
+                observations.insert([read_again(*row) for row in rows])
+
+
+def _copy_skeletons(reading: duckdb.DuckDBPyConnection, writing: duckdb.DuckDBPyConnection) -> None:
+    answer = reading.execute(query("rebuild.skeletons"))
+    with closing(Inserter(writing, SPANS)) as spans:
+        while rows := answer.fetchmany(ROWS_AT_A_TIME):
+            spans.insert(rows)

@@ -1,0 +1,64 @@
+-- What rebuilding asks of the ledger: the journal as it came, and the calls as they are.
+
+-- name: journal
+-- Observations in their order, each with the skeleton of its span (which may be gone: skeletons have a retention of their own).
+SELECT o.seq, o.trace_hi, o.trace_lo, o.span, o.dialect, o.rule, o.role, o.provider, o.operation, o.request_model,
+       o.response_model, o.response_id, o.usage_status, o.reading, o.scope_name, o.scope_version, o.attributes, o.resource,
+       o.payload_hash, epoch_ns(o.received_at), s.name, s.kind, s.status
+FROM (SELECT * FROM store.observations WHERE seq > $after AND seq <= $until ORDER BY seq LIMIT $limit) o
+LEFT JOIN store.spans s USING (trace_hi, trace_lo, span)
+ORDER BY o.seq;
+
+-- name: skeletons
+-- Spans of the traces with several observations: the only ones whose ancestry matters.
+SELECT trace_hi, trace_lo, span, parent, name, kind, service, scope, epoch_ns(started_at), epoch_ns(ended_at), status,
+       peer_host, payload_hash, epoch_ns(received_at)
+FROM store.spans SEMI JOIN (
+    SELECT trace_hi, trace_lo FROM store.observations GROUP BY ALL HAVING count(*) > 1
+) USING (trace_hi, trace_lo);
+
+-- name: calls_from
+SELECT call_id, trace_id, span_id, epoch_ns(started_at), epoch_ns(ended_at), service, provider, operation,
+       request_model, response_model, response_id, service_tier, error_type, usage_status, usage_evidence,
+       price_status, price_reasons, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens,
+       reasoning_tokens, total_tokens, cost_usd, cost_low_usd, cost_high_usd, reported_cost_usd,
+       user_id, org_id, session_id, workflow, feature, dimensions, dialect, sources, flags, revision,
+       price_book, epoch_ns(settled_at), conditions
+FROM calls WHERE call_id > $after ORDER BY call_id LIMIT $limit;
+
+-- name: changed_readings
+-- Rows of the batch that read otherwise than the stored ones.
+SELECT b.seq FROM batch_store_observations b JOIN store.observations o USING (seq) WHERE o.reading <> b.reading;
+
+-- name: reread
+UPDATE store.observations o SET dialect = b.dialect, rule = b.rule, role = b.role, provider = b.provider,
+    operation = b.operation, request_model = b.request_model, response_model = b.response_model,
+    response_id = b.response_id, usage_status = b.usage_status, reading = b.reading
+FROM batch_store_observations b WHERE o.seq = b.seq;
+
+-- name: index
+SELECT seq, trace_hi, trace_lo, span, epoch_ns(started_at), epoch_ns(ended_at), id_key, answer_key, twin_key, dialect
+FROM store.settle_index WHERE seq > $after ORDER BY seq LIMIT $limit;
+
+-- name: forget_index
+DELETE FROM store.settle_index;
+
+-- name: repeated_keys
+SELECT DISTINCT id_key FROM store.repeated_keys;
+
+-- name: add_response_keys
+INSERT INTO store.response_keys
+SELECT DISTINCT id_key FROM store.settle_index ANTI JOIN store.response_keys USING (id_key) WHERE id_key IS NOT NULL;
+
+-- name: forget_lost_charges
+-- What belongs to no call as it is: someone deleted or changed the call.
+DELETE FROM charges WHERE NOT EXISTS (
+    FROM calls c WHERE c.call_id = charges.call_id AND c.revision = charges.revision);
+
+-- name: forget_lost_meters
+DELETE FROM call_meters WHERE NOT EXISTS (
+    FROM calls c WHERE c.call_id = call_meters.call_id AND c.revision = call_meters.revision);
+
+-- name: forget_lost_sources
+DELETE FROM store.call_sources WHERE NOT EXISTS (
+    FROM calls c WHERE c.call_id = call_sources.call_id AND c.revision = call_sources.revision);
