@@ -1,13 +1,16 @@
-"""A server of asyncio in a thread of its own, so that a test may block."""
+"""What runs beside a test: a server in a thread of its own, another process that has a file open."""
 
 import asyncio
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from concurrent.futures import Future
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Event, Thread
 from typing import TypeVar
 
-__all__ = ["in_background"]
+__all__ = ["held", "in_background"]
 
 T = TypeVar("T")
 
@@ -36,3 +39,16 @@ def in_background(serve: Serve[T]) -> Generator[T]:
     finally:
         stop.set()
         thread.join()
+
+
+@contextmanager
+def held(db: Path) -> Generator[int]:
+    """Another process has the file open; its number."""
+    code = "import sys, duckdb; c = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(db)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"open\n"
+        yield process.pid
+        process.communicate(timeout=20)

@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -12,6 +10,7 @@ from threading import Thread
 
 import duckdb
 import pytest
+from background import held
 from click.testing import CliRunner, Result
 from web_port import web_port
 
@@ -34,19 +33,6 @@ def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def usage(*words: str) -> Result:
     return CliRunner().invoke(spanledger, ["usage", *words])
-
-
-@contextmanager
-def held(db: Path) -> Generator[int]:
-    """Another process has the file open; its number."""
-    code = "import sys, duckdb; c = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
-    with subprocess.Popen(
-        [sys.executable, "-c", code, str(db)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"open\n"
-        yield process.pid
-        process.communicate(timeout=20)
 
 
 @contextmanager
@@ -197,6 +183,15 @@ def test_a_file_that_is_no_ledger() -> None:
     result = usage("--db", "notes.txt")
     assert result.exit_code == 3
     assert "notes.txt cannot be opened" in result.stderr
+
+
+def test_a_damaged_ledger_is_told_in_words(small_ledger: Path) -> None:
+    with duckdb.connect(small_ledger) as connection:
+        connection.execute("DROP TABLE calls")
+    result = usage("--db", str(small_ledger))
+    assert result.exit_code == 3
+    assert "cannot be opened: Catalog Error" in result.stderr
+    assert isinstance(result.exception, SystemExit)
 
 
 def test_a_refusal_of_the_server_keeps_its_exit_code(small_ledger: Path) -> None:

@@ -38,6 +38,7 @@ COMMANDS: dict[str, Command] = {
     "unpriced": Command(f"{_CLI}.unpriced:unpriced", "Calls without a price, and why."),
     "sql": Command(f"{_CLI}.sql:sql", "The answer to one reading SQL statement."),
     "status": Command(f"{_CLI}.status:status", "What has arrived and what the ledger holds."),
+    "rebuild": Command(f"{_CLI}.rebuild:rebuild", "Make the ledger again from its journal."),
 }
 
 

@@ -15,6 +15,7 @@ from spanledger_collector.errors import (
     CannotReach,
     LedgerLocked,
     LedgerMissing,
+    LedgerUnreadable,
     QueryError,
     SpanLedgerError,
 )
@@ -131,10 +132,16 @@ def _living_server(db: Path) -> Sidecar | None:
 
 
 def _ask_file(question: Question, arguments: Arguments, db: Path) -> Document:
-    from spanledger_collector.ledger.store import Ledger  # noqa: PLC0415 - a server is asked without the extra
+    # Only now, because a server can be asked without the extra.
+    import duckdb  # noqa: PLC0415
+
+    from spanledger_collector.ledger.store import Ledger  # noqa: PLC0415
 
     with Ledger.open(db, read_only=True) as ledger:
-        return answer(question, ledger.cursor(), arguments)
+        try:
+            return answer(question, ledger.cursor(), arguments)
+        except duckdb.Error as error:
+            raise LedgerUnreadable(db, f"{error} (from DuckDB {duckdb.__version__})") from error
 
 
 def _checked(url: str) -> str:

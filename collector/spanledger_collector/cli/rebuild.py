@@ -1,0 +1,95 @@
+"""`spanledger rebuild`."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from spanledger_collector.cli.command import format_option
+from spanledger_collector.cli.notes import plural
+from spanledger_collector.cli.output import Column, Format, Table, emit
+from spanledger_collector.cli.source import DEFAULT_DB
+from spanledger_collector.errors import LedgerMissing, LedgerUnreadable
+from spanledger_collector.ledger.queries import Document
+
+if TYPE_CHECKING:
+    from spanledger_collector.ledger.rebuild import Rebuilt
+
+__all__ = ["rebuild"]
+
+_COLUMNS = (Column("call_id", title="call"), Column("kind", title="difference"), Column("columns"))
+
+
+@click.command(params=[format_option()])
+@click.option(
+    "--db",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=DEFAULT_DB,
+    show_default=True,
+    envvar="SPANLEDGER_DB",
+    show_envvar=True,
+    help="The ledger file. No server may own it meanwhile.",
+)
+@click.option("--dry-run", is_flag=True, help="Only say what differs; exit code 1 if anything does.")
+@click.pass_context
+def rebuild(context: click.Context, *, db: Path, dry_run: bool, how: Format) -> None:
+    """Make the ledger again from its journal.
+
+    Everything that was received is read, settled and priced anew with this version's dialects, rules and price book,
+    and compared with the ledger. What differs becomes a new revision; what it replaces stays in the history.
+    """
+    # Only now, because they need the extra.
+    import duckdb  # noqa: PLC0415
+
+    from spanledger_collector.ledger.rebuild import rebuild as rebuild_ledger  # noqa: PLC0415
+    from spanledger_collector.ledger.store import Ledger  # noqa: PLC0415
+    from spanledger_collector.pricing import shipped_book  # noqa: PLC0415
+
+    if not db.exists():
+        raise LedgerMissing(db)
+    with Ledger.open(db) as ledger:
+        try:
+            found = rebuild_ledger(ledger, shipped_book(), apply=not dry_run)
+        except duckdb.Error as error:
+            raise LedgerUnreadable(db, f"rebuilding failed, and the ledger is as it was. {error}") from error
+    emit(_table(found), how)
+    if dry_run and not (found.equal and not found.reread):
+        context.exit(1)
+
+
+def _table(found: "Rebuilt") -> Table:
+    differences = found.kinds.total()
+    more = differences - len(found.examples)
+    return Table(
+        columns=_COLUMNS,
+        rows=[[example.call_id, example.kind, ", ".join(example.columns)] for example in found.examples],
+        document=_document(found),
+        heading=(
+            f"{plural(found.observations, 'observation')} read again, {found.reread:,} of them otherwise than before; "
+            f"{plural(found.calls, 'call')} settled."
+        ),
+        footnotes=[_verdict(found, differences)],
+        cut=f"Cut: and {plural(more, 'more call')}." if more > 0 else None,
+    )
+
+
+def _document(found: "Rebuilt") -> Document:
+    return {
+        "equal": found.equal,
+        "applied": found.applied,
+        "observations": found.observations,
+        "reread": found.reread,
+        "calls": found.calls,
+        "differences": dict(found.kinds),
+        "columns": dict(found.columns),
+        "examples": [asdict(example) for example in found.examples],
+    }
+
+
+def _verdict(found: "Rebuilt", differences: int) -> str:
+    if found.equal and not found.reread:
+        return "The ledger is what the journal gives: nothing to do."
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(found.kinds.items())) or "none"
+    done = "The ledger has been brought to it." if found.applied else "Nothing was changed: this was a dry run."
+    return f"Different from that: {plural(differences, 'call')} ({kinds}). {done}"
