@@ -20,6 +20,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanKind, Status, StatusCode
 
 from spanledger import semconv
 from spanledger._guard import guarded
+from spanledger._others import anothers_call
 from spanledger._reading import Reading, end_attributes, ending_of
 from spanledger._version import __version__
 from spanledger.attribution import attribution_attributes, without_attribution_baggage
@@ -38,15 +39,11 @@ __all__ = ["Call", "configure", "current_call", "open_call", "run", "run_async"]
 
 R = TypeVar("R")
 
-INFERENCE_CONTEXT_KEY = "opentelemetry.genai.client.inference.context"
-"""Set by instrumentations built on opentelemetry-util-genai while a call of theirs is active."""
-
 _SUPPRESSING_KEYS = (
     "suppress_instrumentation",
     str(getattr(context, "_SUPPRESS_INSTRUMENTATION_KEY", "suppress_instrumentation")),
-    INFERENCE_CONTEXT_KEY,
 )
-"""Context keys that mean: no span here. `suppress_instrumentation()` sets the first two; one has no public name."""
+"""The context keys of `suppress_instrumentation()`; one has no public name."""
 
 _CALL_KEY = context.create_key("spanledger-call")
 
@@ -73,7 +70,7 @@ def configure(settings: Settings | None, tracer_provider: TracerProvider | None 
 
 
 def open_call(request: Request, read_response: Reader, read_chunk: Reader, *, adopts: bool = False) -> Call | None:
-    """The call to observe, or `None` when nothing should be: switched off, suppressed, or already another's inference.
+    """The call to observe, or `None` when nothing should be: switched off or suppressed.
 
     With `adopts` no span is started yet: the SDK is about to start one, which `Call.adopt` takes.
     """
@@ -174,7 +171,16 @@ class Call:
         return self.span.is_recording()
 
     def start(self) -> None:
-        """Start a span of our own. Its start attributes include attribution."""
+        """Start a span of our own, unless another instrumentation has one for this call: then add to that, if we may.
+
+        The start attributes include attribution.
+        """
+        observed, span = anothers_call()
+        if span is not None:
+            self.adopt(span)
+        if observed:
+            self.awaits_span = False
+            return
         attributes = {**self.request.span_attributes(), **self.attribution()}
         self.span = self._runtime.tracer.start_span(
             self.request.span_name(), kind=SpanKind.CLIENT, attributes=attributes

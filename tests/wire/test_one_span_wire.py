@@ -201,6 +201,50 @@ def test_an_inference_of_another_instrumentation_is_not_doubled(instrumented: Re
     assert instrumented.only
 
 
+@contextmanager
+def observed_by(recording: Recording, scope: str) -> Generator[None]:
+    """As another instrumentation does it: a span of its scope is current while the SDK works."""
+    with recording.provider.get_tracer(scope).start_as_current_span(
+        "chat", attributes={"gen_ai.operation.name": "chat"}
+    ):
+        yield
+
+
+def test_the_span_of_a_sibling_instrumentation_is_adopted(
+    instrumented: Recording, provider: ProviderServer, client: openai.OpenAI
+) -> None:
+    with observed_by(instrumented, "opentelemetry.instrumentation.genai.openai"):
+        chat(client)
+    assert usage_of(instrumented.only) == true_usage(provider.served[-1])
+    assert instrumented.attributes["spanledger.usage_status"] == "metered"
+
+
+def test_a_span_is_adopted_by_one_call_only(instrumented: Recording, client: openai.OpenAI) -> None:
+    with observed_by(instrumented, "opentelemetry.instrumentation.genai.openai"):
+        chat(client, "gpt-4o")
+        chat(client, "gpt-4.1")
+    assert instrumented.attributes["gen_ai.response.model"] == "gpt-4o-2024-08-06"
+
+
+@pytest.mark.parametrize("scope", ["openinference.instrumentation.openai", "opentelemetry.instrumentation.openai.v1"])
+def test_a_span_that_counts_in_another_way_is_left_alone(
+    instrumented: Recording, client: openai.OpenAI, scope: str
+) -> None:
+    with observed_by(instrumented, scope):
+        chat(client)
+    assert not usage_of(instrumented.only)
+    assert "spanledger.usage_status" not in instrumented.attributes
+
+
+@pytest.mark.parametrize("scope", ["my.app", "openinference.instrumentation.langchain", "pydantic-ai"])
+def test_calls_within_other_spans_are_ours(instrumented: Recording, client: openai.OpenAI, scope: str) -> None:
+    with observed_by(instrumented, scope):
+        chat(client)
+        chat(client)
+    metered = [span for span in instrumented.spans if usage_of(span)]
+    assert [span.name for span in metered] == ["chat gpt-4o"] * 2
+
+
 def test_calls_that_cost_nothing_make_no_span_of_ours(instrumented: Recording, claude: anthropic.Anthropic) -> None:
     claude.messages.count_tokens(model="claude-sonnet-5", messages=ANTHROPIC_MESSAGES)
     assert not instrumented.spans
