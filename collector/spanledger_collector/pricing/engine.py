@@ -24,8 +24,9 @@ _ZERO: Final = Decimal(0)
 CACHE_REPLAY: Final = "cache_replay"
 """The flag of a call that settling found to be an answer given again from a cache: no provider was asked, nothing is
 owed."""
-_MEMO_LIMIT: Final = 20_000
-"""Names come from the wire: without a limit, whoever invents names could fill the memory."""
+_MEMO_LIMIT: Final = 5_000
+_SLICE_LIMIT: Final = 200
+"""Names of models and of meters come from the wire: without limits, whoever invents names could fill the memory."""
 _QUANTITY_LIMIT: Final = 10**12
 _AMOUNT_LIMIT: Final = Decimal(10**6)
 """What the ledger's columns hold. A single call does not use a trillion tokens or cost a million dollars."""
@@ -124,9 +125,9 @@ def _priced(call: Call, plan: Plan, book: PriceBook) -> Pricing:
         quantity = meters[meter]
         if not quantity:
             continue
-        rate = rates.get(meter)
-        if rate is None:
-            rate = rates[meter] = plan.rate(meter, at_ns, total)
+        rate = rates.get(meter) or plan.rate(meter, at_ns, total)
+        if len(rates) < _SLICE_LIMIT:
+            rates[meter] = rate
         if isinstance(rate, str):
             bill.reasons.append(rate)
         elif rate.plain and type(quantity) is int:

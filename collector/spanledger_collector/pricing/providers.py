@@ -39,9 +39,10 @@ DIMENSIONS: Final[tuple[Dimension, ...]] = (
 class Provider:
     """One provider. `billed_name` is the name that says what is billed: the answer's, except where the request names
     a profile or a region. `values` maps what is reported of a dimension, in lower case, to the word of the book; the
-    empty word is the default. `assumes` is the documented default of a dimension that has no word for it. `ignores`
-    are dimensions without influence on its prices. `priced_at` is the end of the call that decides the price when it
-    changes."""
+    empty word is the default. `request_needs_map`: the request's name is the user's own (a deployment), and means a
+    model only in the user's own map. `regional` is the form of region names that are all billed as the region
+    `regional`. `assumes` is the documented default of a dimension that has no word for it. `ignores` are dimensions
+    without influence on its prices. `priced_at` is the end of the call that decides the price when it changes."""
 
     name: str
     price_page: str

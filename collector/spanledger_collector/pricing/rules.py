@@ -81,6 +81,12 @@ FALLBACKS: Final[tuple[Fallback, ...]] = (
         frozenset({"anthropic", "aws.bedrock", "gcp.vertex_ai"}),
         "claude",
     ),
+    Fallback(
+        "input_image",
+        "input",
+        "https://docs.x.ai/developers/pricing.md: all token types, image tokens too, are billed at the model's rate",
+        frozenset({"x_ai"}),
+    ),
     Fallback("input_image", "input", _GEMINI_UNIFORM, _GOOGLE, "gemini"),
     Fallback("input_audio", "input", _GEMINI_UNIFORM, _GOOGLE, "gemini"),
     Fallback("input_video", "input", _GEMINI_UNIFORM, _GOOGLE, "gemini"),

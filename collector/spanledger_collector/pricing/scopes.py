@@ -83,7 +83,7 @@ def mismatch(entries: Iterable[PriceEntry], at: Situation) -> tuple[str, ...]:
     unknown = tuple(
         f"unknown_{word[name]}:{value}"
         for name, value in sorted(at.conditions.items())
-        if not any(scope.get(name) in (value, "*") for scope in scopes)
+        if name not in _METER_ONLY and not any(scope.get(name) in (value, "*") for scope in scopes)
     )
     together = ",".join(f"{name}={value}" for name, value in sorted(at.conditions.items()))
     return unknown or (f"unknown_combination:{together}",)

@@ -77,7 +77,7 @@ _RECORDED: Final = "2026-11-22"
 """When this version of the catalogue was taken."""
 _SCOPES: Final = frozenset({"processing", "service_tier", "speed"})
 _SAME_TIER: Final[Mapping[str, str]] = {"fast": "priority"}
-_NOT_NAMES: Final = ("ft:", "regional.", "moderation", ".ft-")
+
 _GROUNDED_PROMPT: Final = Decimal(35)
 """USD for 1000 prompts that used Google Search with Gemini 2.x; from Gemini 3 on the page prices searches instead."""
 

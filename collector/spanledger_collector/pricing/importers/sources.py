@@ -30,7 +30,8 @@ _PER: Final[dict[str, int]] = {"mtok": 1_000_000, "thousand": 1000, "hour": 3600
 _UNITS: Final[dict[str, str]] = {
     "web_search": "search", "web_search_preview": "search", "x_search": "search", "file_search": "search",
     "collections_search": "search", "attachment_search": "search", "rerank_search": "search", "web_fetch": "fetch",
-    "code_execution": "execution", "request": "request", "second": "second", "page": "page", "annotated_page": "page",
+    "code_execution": "execution", "image": "image", "request": "request", "second": "second", "page": "page",
+    "annotated_page": "page",
 }  # fmt: skip
 """Units of meters that do not count tokens."""
 
@@ -229,7 +230,8 @@ def _anywhere(draft: Draft, item: _Item) -> int:
     draft.drop(lambda row: row in plain)
     for row in plain:
         parts = [part for part in row.scope.split(";") if part]
-        draft.add(row._replace(scope=";".join(sorted([*parts, f"{dimension}=*"]))), wins=False)
+        scope = ";".join(sorted([*parts, f"{dimension}=*"]))
+        draft.add(row._replace(scope=scope, source=f"{row.source}; any {dimension}: {item['source']}"), wins=False)
     return len(plain)
 
 
