@@ -20,13 +20,14 @@ _RANKS: Final = ("the provider's own span", "SDK instrumentation", "a framework"
 
 def call_of(group: Group) -> Call:
     """The call that a group tells of."""
-    trusted = sorted(group.members, key=_trust)
-    believed = min(group.members, key=_belief)
+    alone = len(group.members) == 1
+    trusted = group.members if alone else sorted(group.members, key=_trust)
+    believed = group.members[0] if alone else min(group.members, key=_belief)
+    best = believed.observation
     around = _around(trusted, group.covers)
     facts = [node.observation for node in trusted]
-    attribution, lenders = _attribution(facts, around)
+    attribution, lenders = (best.attribution, []) if alone and not around else _attribution(facts, around)
     meters = {} if group.is_replay else merged_meters(believed, trusted)
-    best = believed.observation
     return Call(
         call_id=_call_id(group, trusted, believed),
         trace_id=best.trace_id,
@@ -43,7 +44,7 @@ def call_of(group: Group) -> Call:
         usage_status=best.usage_status,
         usage_evidence=best.usage_evidence,
         meters=meters,
-        conditions=_conditions(facts),
+        conditions=best.conditions if alone else _conditions(facts),
         attribution=attribution,
         dialect=best.dialect,
         sources=_sources(group, believed, lenders),
@@ -127,7 +128,7 @@ def _fill(said: Attribution, known: dict[str, str], dimensions: dict[str, str]) 
 def _sources(group: Group, believed: Node, lenders: list[Node]) -> tuple[Source, ...]:
     """Every observation behind the call, the believed one first, each once, with what was taken from it and why."""
     said: dict[Identity, Source] = {believed.identity: _source(believed, "usage", _why_believed(group, believed))}
-    for node in sorted(group.members, key=_trust):
+    for node in sorted(group.members, key=_trust) if len(group.members) > 1 else ():
         said.setdefault(node.identity, _source(node, "merged", _why_same(node, believed)))
     for node in group.checks:
         said.setdefault(node.identity, _source(node, "check", f"sum over what {_named(node)} encloses"))

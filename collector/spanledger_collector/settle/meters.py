@@ -14,6 +14,8 @@ def merged_meters(believed: Node, trusted: Sequence[Node]) -> dict[str, Quantity
     """The believed counts; where another emitter splits the same input or output total further, its split; and what is
     counted beside tokens from whoever counted it."""
     found = dict(believed.observation.meters)
+    if len(trusted) == 1:
+        return found
     others = [node.observation.meters for node in trusted if node.metered and node is not believed]
     for family in (INPUT_METERS, OUTPUT_METERS):
         mine = _of(found, family)

@@ -27,22 +27,14 @@ class Node:
     """
 
     observation: Observation
+    identity: Identity
+    order: Order
     metered: bool
     response_key: str | None
     totals: Totals
     twin_parts: tuple[object, ...] | None
     above: list["Node"] = field(default_factory=list["Node"])
     below: list["Node"] = field(default_factory=list["Node"])
-
-    @property
-    def identity(self) -> Identity:
-        """The identity of the span."""
-        return self.observation.trace_id, self.observation.span_id
-
-    @property
-    def order(self) -> Order:
-        """Where the node stands among all."""
-        return self.observation.started_ns, self.observation.trace_id, self.observation.span_id
 
     def overlaps(self, other: "Node", slack_ns: int = 0) -> bool:
         """Whether both were going on at some moment, give or take the slack."""
@@ -71,10 +63,18 @@ def make_nodes(observations: Iterable[Observation], parents: Mapping[Identity, b
 
 def node_of(observation: Observation) -> Node:
     """The node of an observation, not linked to others."""
-    metered = observation.usage_status != "unmetered" and bool(observation.meters)
     totals = totals_of(observation.meters)
-    twin_parts = (observation.service, observation.service_instance, *totals) if metered and totals.known else None
-    return Node(observation, metered, response_key(observation), totals, twin_parts)
+    metered = observation.usage_status != "unmetered" and bool(observation.meters)
+    identity = observation.trace_id, observation.span_id
+    return Node(
+        observation,
+        identity,
+        (observation.started_ns, *identity),
+        metered,
+        response_key(observation),
+        totals,
+        (observation.service, observation.service_instance, *totals) if metered and totals.known else None,
+    )
 
 
 def _ancestors(node: Node, nodes: Mapping[Identity, Node], parents: Mapping[Identity, bytes | None]) -> Iterator[Node]:
