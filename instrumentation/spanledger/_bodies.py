@@ -14,6 +14,8 @@ from spanledger._guard import guarded
 from spanledger._streams import AsyncItems, Items, watch_close
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from spanledger._call import Call
     from spanledger._reading import Ending
     from spanledger._streams import HttpResponse
@@ -27,12 +29,12 @@ _LARGEST_BODY = 32 * 1024 * 1024
 """Bytes of a JSON answer that we are ready to hold while the application reads it."""
 
 
-def observe_body(response: HttpResponse, call: Call) -> None:
+def observe_body(response: HttpResponse, call: Call, *, parsed: bool = True) -> None:
     """Observe a response that the application reads by itself (`with_raw_response`, `with_streaming_response`).
 
-    One that has been read already is finished at once.
+    One that has been read already is finished at once. Unless `parsed`, the call gets chunks as bytes of JSON.
     """
-    body = _Body(call, response.headers.get("content-type", ""))
+    body = _Body(call, response.headers.get("content-type", ""), json.loads if parsed else bytes)
     if response.is_closed:
         body.chunk(response.content)
         body.finish("read")
@@ -44,9 +46,10 @@ def observe_body(response: HttpResponse, call: Call) -> None:
 class _Body:
     """Bytes of an answer on their way to the application, decoded as far as a call needs them: events, or one JSON."""
 
-    def __init__(self, call: Call, content_type: str) -> None:
+    def __init__(self, call: Call, content_type: str, decode: Callable[[bytes], object]) -> None:
         self.response: weakref.ref[HttpResponse] | None = None
         self._call = call
+        self._decode = decode
         self._json_lines = any(kind in content_type for kind in _JSON_LINES)
         self._by_line = self._json_lines or "event-stream" in content_type
         self._json = not self._by_line and "json" in content_type
@@ -97,14 +100,14 @@ class _Body:
         or one JSON document."""
         if self._json_lines:
             if line.strip():
-                self._call.chunk(json.loads(line))
+                self._call.chunk(self._decode(line))
         elif line.startswith(b"data:"):
             self._data.append(line[5:].strip())
         elif not line and self._data:
             data = b"\n".join(self._data)
             self._data.clear()
             if data not in (b"", b"[DONE]"):
-                self._call.chunk(json.loads(data))
+                self._call.chunk(self._decode(data))
 
     def _whole(self) -> None:
         if self._buffer:

@@ -87,6 +87,7 @@ class Route:
     """One kind of billed request, known by its path (a regular expression that ends where the path does).
 
     `needs`: the meters that make a call metered. `read_request` gives what a price may depend on besides the model.
+    `read_chunk` gets bytes (see `skimming`) wherever the response of a stream is observed.
     """
 
     path: re.Pattern[str]
@@ -172,4 +173,4 @@ def observe_response(call: Call, response: Response) -> None:
         call.response(document_of(response.content))
         call.finish("read")
     else:
-        observe_body(response, call)
+        observe_body(response, call, parsed=False)

@@ -17,6 +17,7 @@ from spanledger._call import current_call, run, run_async
 from spanledger._guard import guarded
 from spanledger._http import Response, Route, observe_response, open_exchange, route_of, server_of
 from spanledger._patching import PatchPoint, Sdk
+from spanledger._skimming import skimming
 from spanledger.hosts import provider_of_host
 from spanledger.usage import get, put
 
@@ -179,10 +180,11 @@ def _observe(call: Call, response: Response) -> None:
     observe_response(call, response)
 
 
+_LINES = skimming(read_line, b"stream-")
 _ROUTES = (
-    Route(re.compile(r"v2/chat$"), "chat", read_answer, read_event),
-    Route(re.compile(r"v1/chat$"), "chat", read_answer, read_line),
-    Route(re.compile(r"v1/(generate|summarize)$"), "text_completion", read_answer, read_line),
+    Route(re.compile(r"v2/chat$"), "chat", read_answer, skimming(read_event, b"message-")),
+    Route(re.compile(r"v1/chat$"), "chat", read_answer, _LINES),
+    Route(re.compile(r"v1/(generate|summarize)$"), "text_completion", read_answer, _LINES),
     Route(re.compile(r"/embed$"), "embeddings", read_answer, read_event, needs=("input",)),
     Route(re.compile(r"/rerank$"), "rerank", read_answer, read_event, needs=("search_unit",)),
     Route(re.compile(r"/classify$"), "classification", read_answer, read_event, needs=("classification",)),

@@ -7,7 +7,9 @@ which two generators have made over time. The live API is in `google_live`.
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, cast
 
 from spanledger import semconv
@@ -15,27 +17,37 @@ from spanledger._call import run, run_async
 from spanledger._guard import guarded
 from spanledger._http import Route, count_attempt, document_of, open_exchange, route_of, server_of
 from spanledger._patching import PatchPoint, Sdk
+from spanledger._skimming import characters, skimming
 from spanledger._speakeasy import SpeakeasySdk, argument
 from spanledger._speakeasy import request_points as speakeasy_points
 from spanledger._stainless import Endpoint, StainlessSdk
 from spanledger._stainless import request_points as stainless_points
 from spanledger._streams import AsyncItems, Items
+from spanledger.providers.google_answers import (
+    read_cache,
+    read_content,
+    read_embeddings,
+    read_interaction,
+    read_interaction_event,
+    read_operation,
+    read_predictions,
+)
 from spanledger.providers.google_live import LIVE_POINTS
-from spanledger.providers.google_usage import INTERACTION, REST, items, read_tier, read_usage
-from spanledger.usage import count, get, put
+from spanledger.providers.google_usage import items
+from spanledger.usage import get
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 
     from spanledger._call import Call
     from spanledger._http import Body
-    from spanledger._reading import Reading
+    from spanledger._reading import Ending, Reading
 
 __all__ = ["SDK"]
 
 Args = tuple[object, ...]
 
-_SEARCHES = "searches of candidate "
+_SAID_LAST = ('"webSearchQueries"', '"finishReason"', '"usageMetadata"')
 
 
 class ApiClient(Protocol):
@@ -45,114 +57,56 @@ class ApiClient(Protocol):
     location: str | None
 
 
+class _Stream:
+    """The chunks of an answer on their way to the SDK. Each is cumulative and comes as text: what is kept, and parsed
+    at the end, is the first, and the last with each of some words."""
+
+    def __init__(self, call: Call) -> None:
+        self._call = call
+        self._kept: dict[str, str] = {}
+
+    @property
+    def advancing(self) -> bool:
+        return self._call.advancing
+
+    @advancing.setter
+    def advancing(self, value: bool) -> None:
+        self._call.advancing = value
+
+    def chunk(self, chunk: object) -> None:
+        self._call.chunk(chunk)
+        body = cast("HttpBody", chunk).body or ""
+        self._call.reading.characters += characters(body)
+        self._kept.setdefault("", body)
+        for word in _SAID_LAST:
+            if word in body:
+                self._kept.pop(word, None)
+                self._kept[word] = body
+
+    def finish(self, how: Ending, error: BaseException | None = None) -> None:
+        guarded("read the chunks of an answer", self._read)
+        self._call.finish(how, error)
+
+    def _read(self) -> None:
+        reading, last = self._call.reading, ""
+        for last in dict.fromkeys(self._kept.values()):
+            read_content(json.loads(last), reading)
+        reading.complete = "finishReason" in last and "output" in reading.usage
+
+
 class HttpBody(Protocol):
     """`HttpResponse` of the SDK: a body as text."""
 
     body: str | None
 
 
-def read_content(answer: object, reading: Reading) -> None:
-    """An answer of `generateContent`, or a chunk of a streamed one."""
-    if isinstance(response_id := get(answer, "responseId"), str):
-        reading.response_id = response_id
-    if isinstance(model := get(answer, "modelVersion"), str):
-        reading.response_model = model
-    blocked = get(get(answer, "promptFeedback"), "blockReason")
-    reasons = [get(candidate, "finishReason") for candidate in items(get(answer, "candidates"))]
-    reading.finish_reasons = [str(reason) for reason in (*reasons, blocked) if reason]
-    _read_searches(answer, reading)
-    usage = get(answer, "usageMetadata")
-    read_usage(usage, reading, REST)
-    read_tier(get(usage, "serviceTier") or get(usage, "trafficType"), reading)
-
-
-def read_content_chunk(chunk: object, reading: Reading) -> None:
-    """A chunk; the one that says why the model stopped has the final counts."""
-    answer = _document(chunk)
-    read_content(answer, reading)
-    for candidate in items(get(answer, "candidates")):
-        for part in items(get(get(candidate, "content"), "parts")):
-            text = get(part, "text")
-            reading.characters += len(text) if isinstance(text, str) else 0
-    reading.complete = bool(reading.finish_reasons) and "output" in reading.usage
-
-
-def _read_searches(answer: object, reading: Reading) -> None:
-    """Queries that the model had searched on the web; the last chunk that names them names all of them."""
-    for index, candidate in enumerate(items(get(answer, "candidates"))):
-        queries = get(get(candidate, "groundingMetadata"), "webSearchQueries")
-        if isinstance(queries, list) and queries:
-            reading.raw[f"{_SEARCHES}{index}"] = len(cast("list[object]", queries))
-    searches = sum(quantity for name, quantity in reading.raw.items() if name.startswith(_SEARCHES))
-    if searches:
-        reading.usage["web_search"] = searches
-
-
-def read_embeddings(answer: object, reading: Reading) -> None:
-    """Embeddings. On Vertex AI the older models give statistics for each, and no sum."""
-    usage = get(answer, "usageMetadata")
-    read_usage(usage, reading, REST)
-    statistics = [get(get(item, "embeddings"), "statistics") for item in items(get(answer, "predictions"))]
-    counts = [count(get(entry, "token_count")) for entry in statistics]
-    if counts and None not in counts:
-        reading.usage["input"] = sum(counted for counted in counts if counted is not None)
-    reading.usage.pop("output", None)
-
-
-def read_predictions(answer: object, reading: Reading) -> None:
-    """What `predict` returns: images, or embeddings. Images that a filter held back are not billed."""
-    predictions = list(items(get(answer, "predictions")))
-    if any(get(prediction, "embeddings") is not None for prediction in predictions):
-        read_embeddings(answer, reading)
-    else:
-        images = [one for one in predictions if get(one, "bytesBase64Encoded") or get(one, "gcsUri")]
-        reading.usage["image"] = len(images)
-
-
-def read_cache(answer: object, reading: Reading) -> None:
-    """A prompt that was put into the cache on its own, without an answer."""
-    if isinstance(name := get(answer, "name"), str):
-        reading.response_id = name
-    if isinstance(model := get(answer, "model"), str):
-        reading.response_model = model.removeprefix("models/")
-    put(reading.usage, "cache_write", get(get(answer, "usageMetadata"), "totalTokenCount"))
-
-
-def read_operation(answer: object, reading: Reading) -> None:
-    """Work that goes on at the provider (videos): how much it will be is not known."""
-    if isinstance(name := get(answer, "name"), str):
-        reading.response_id = name
-
-
-def read_interaction(answer: object, reading: Reading) -> None:
-    """An interaction, whole or as the last event of a stream repeats it."""
-    if isinstance(interaction_id := get(answer, "id"), str):
-        reading.response_id = interaction_id
-    if isinstance(model := get(answer, "model"), str):
-        reading.response_model = model
-    if isinstance(status := get(answer, "status"), str):
-        reading.finish_reasons = [status]
-    usage = get(answer, "usage")
-    read_usage(usage, reading, INTERACTION)
-    for tool in items(get(usage, "grounding_tool_count")):
-        if get(tool, "type") == "google_search":
-            put(reading.usage, "web_search", get(tool, "count"))
-    read_tier(get(answer, "service_tier"), reading)
-
-
-def read_interaction_event(event: object, reading: Reading) -> None:
-    """An event of a streamed interaction."""
-    interaction = get(event, "interaction")
-    if interaction is not None:
-        read_interaction(interaction, reading)
-        reading.complete = reading.complete or get(interaction, "usage") is not None
-    text = get(get(event, "delta"), "text")
-    reading.characters += len(text) if isinstance(text, str) else 0
-
-
 def _document(response: object) -> object:
     body = get(response, "body")
     return document_of(body.encode()) if isinstance(body, str) and body else None
+
+
+def read_nothing(_chunk: object, _reading: Reading) -> None:
+    """A chunk of a stream counts; what it says is read at the end."""
 
 
 def read_place(body: Body) -> dict[str, str]:
@@ -162,18 +116,16 @@ def read_place(body: Body) -> dict[str, str]:
 
 
 _ROUTES = tuple(
-    Route(re.compile(path), operation, read_response, read_chunk, needs, read_place)
-    for path, operation, read_response, read_chunk, needs in (
-        (r":(streamG|g)enerateContent$", "generate_content", read_content, read_content_chunk, ("input", "output")),
-        (r":(embedContent|batchEmbedContents)$", "embeddings", read_embeddings, read_embeddings, ("input",)),
-        (r"(^|/)cachedContents$", "create_cache", read_cache, read_cache, ("cache_write",)),
-        (r":predictLongRunning$", "video_generation", read_operation, read_operation, ("second",)),
-        (r":predict$", "image_generation", read_predictions, read_predictions, ("image",)),
+    Route(re.compile(path), operation, read_response, read_nothing, needs, read_place)
+    for path, operation, read_response, needs in (
+        (r":(streamG|g)enerateContent$", "generate_content", read_content, ("input", "output")),
+        (r":(embedContent|batchEmbedContents)$", "embeddings", read_embeddings, ("input",)),
+        (r"(^|/)cachedContents$", "create_cache", read_cache, ("cache_write",)),
+        (r":predictLongRunning$", "video_generation", read_operation, ("second",)),
+        (r":predict$", "image_generation", read_predictions, ("image",)),
     )
 )
-_EMBEDDING_PREDICT = Route(
-    re.compile(r":predict$"), "embeddings", read_predictions, read_predictions, ("input",), read_place
-)
+_EMBEDDING_PREDICT = replace(_ROUTES[-1], operation="embeddings", needs=("input",))
 _MODEL_IN_PATH = re.compile(r"^(?:models/|publishers/google/models/)?(?P<model>.*):\w+$")
 
 
@@ -202,14 +154,15 @@ def _stream(
     if call is None:
         yield from chunks
         return
-    observed = Items(chunks, call)
+    watching = _Stream(call)
+    observed = Items(chunks, watching)
     try:
         yield run(call, _observe_stream, lambda: next(observed))
         yield from observed
     except StopIteration:  # the first item was not there
         return
     except GeneratorExit:
-        call.finish("closed")
+        watching.finish("closed")
         raise
 
 
@@ -222,7 +175,7 @@ async def _async_stream(
     call = guarded("open a call", _open, client, args, kwargs, stream=True)
     if call is None:
         return await wrapped(*args, **kwargs)
-    return AsyncItems(await run_async(call, _observe_stream, lambda: wrapped(*args, **kwargs)), call)
+    return AsyncItems(await run_async(call, _observe_stream, lambda: wrapped(*args, **kwargs)), _Stream(call))
 
 
 def _open(client: ApiClient, args: Args, kwargs: Mapping[str, object], *, stream: bool = False) -> Call | None:
@@ -257,17 +210,19 @@ def _observe(call: Call, response: HttpBody) -> None:
 
 
 def _observe_stream(_call: Call, _chunks: object) -> None:
-    """The items are observed one by one."""
+    """The chunks are observed one by one."""
 
 
-_INTERACTION = (read_interaction, read_interaction_event)
+_INTERACTION_EVENT = skimming(read_interaction_event, b'"interaction')
 _GENERATED_LATER = SpeakeasySdk(
     "google.genai._gaos",
     "gcp.gemini",
-    (Route(re.compile(r"/interactions$"), "generate_content", *_INTERACTION),),
+    (Route(re.compile(r"/interactions$"), "generate_content", read_interaction, _INTERACTION_EVENT),),
     async_apart=True,
 )
-_GENERATED_FIRST = StainlessSdk("gcp.gemini", (Endpoint("interactions", "generate_content", *_INTERACTION),))
+_GENERATED_FIRST = StainlessSdk(
+    "gcp.gemini", (Endpoint("interactions", "generate_content", read_interaction, read_interaction_event),)
+)
 _CLIENT = "google.genai._api_client"
 
 SDK = Sdk(

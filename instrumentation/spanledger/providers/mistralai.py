@@ -20,6 +20,7 @@ from spanledger._guard import guarded
 from spanledger._http import Response, Route, observe_response
 from spanledger._native import goes_where_ours_go
 from spanledger._patching import PatchPoint, Sdk
+from spanledger._skimming import skimming
 from spanledger._speakeasy import SpeakeasySdk, argument, request_points
 from spanledger.usage import count, get, put
 
@@ -210,7 +211,7 @@ def _adopt(call: Call, span: object, response: object) -> None:
         call.returned(observe_response, answered)
 
 
-_CHAT = (read_completion, read_completion_chunk)
+_CHAT = (read_completion, skimming(read_completion_chunk, b'"usage"'))
 _COUNTED = (read_completion, read_completion)
 _ROUTES = (
     Route(re.compile(r"/chat/completions$|[/:]rawPredict$|[/:]streamRawPredict$"), "chat", *_CHAT),
@@ -219,10 +220,10 @@ _ROUTES = (
         re.compile(r"/conversations(/[^/]+(/restart)?)?$"),
         "invoke_agent",
         read_conversation,
-        read_conversation_event,
+        skimming(read_conversation_event, b"conversation.response"),
         read_request=read_agent,
     ),
-    Route(re.compile(r"/responses$"), "chat", read_response, read_response_event),
+    Route(re.compile(r"/responses$"), "chat", read_response, skimming(read_response_event, b'"response"')),
     Route(re.compile(r"/fim/completions$"), "text_completion", *_CHAT),
     Route(re.compile(r"/embeddings$"), "embeddings", *_COUNTED, needs=("input",)),
     Route(re.compile(r"/ocr$"), "ocr", *_COUNTED, needs=("page",)),
