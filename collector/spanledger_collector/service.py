@@ -88,8 +88,8 @@ async def serving(settings: Settings) -> AsyncGenerator[Running, None]:
             max_waiting_bytes=settings.max_waiting_bytes,
         )
         grace = settings.drain_seconds
-        web = listen("the web port", settings.web, "--web")
-        http = listen("OTLP/HTTP", settings.http, "--http")
+        web = stack.enter_context(listen("the web port", settings.web, "--web"))
+        http = stack.enter_context(listen("OTLP/HTTP", settings.http, "--http"))
         readers = Readers(state.ledger)
         answering = await stack.enter_async_context(http_server(build_app(state, readers), web, grace))
         stack.callback(readers.close)

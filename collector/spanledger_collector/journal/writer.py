@@ -167,7 +167,7 @@ class Writer:
         """Conflicts that are not on record yet, each once."""
         rows = {
             (*entry.row.identity, entry.row.payload_hash): conflict_row(
-                entry.row, entry.first_hash, self._dialects.kept_attributes(entry.span)
+                entry.row, entry.first_hash, self._guarded(self._dialects.kept_attributes, entry.span) or {}
             )
             for entry in entries
             if entry.first_hash is not None and entry.first_hash != entry.row.payload_hash

@@ -86,7 +86,7 @@ _KINDS: Mapping[Kind, _Carrier] = {
 
 
 class _Batch:
-    """What DuckDB scans under the name of the view: always the latest columns, so that the INSERT is prepared once."""
+    """What DuckDB scans under the name of the view: always the latest columns, so that one statement serves all."""
 
     def __init__(self, target: Target) -> None:
         self._types = [_KINDS[kind].arrow() for kind in target.columns.values()]
