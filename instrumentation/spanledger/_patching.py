@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 import wrapt
@@ -19,14 +18,14 @@ from spanledger._guard import guarded
 if TYPE_CHECKING:
     from types import ModuleType
 
-__all__ = ["PatchPoint", "PointStatus", "Sdk", "apply", "probe", "remove", "status_of"]
+__all__ = ["PatchPoint", "PointStatus", "Sdk", "apply", "remove", "status_of"]
 
 Wrapper = Callable[[Callable[..., Any], Any, tuple[Any, ...], Mapping[str, Any]], Any]
 """What wrapt calls instead of a function: `(wrapped, instance, args, kwargs)`."""
 
-PointStatus = Literal["patched", "available", "pending", "absent", "failed"]
-"""`available`: it would be patched, were the instrumentation switched on in this process. `pending`: the SDK is not
-imported yet. `absent`: this version of the SDK has no such function. `failed`: see the reason."""
+PointStatus = Literal["patched", "pending", "absent", "failed"]
+"""`pending`: not applied yet, or the SDK is not imported. `absent`: this version of the SDK has no such function.
+`failed`: see the reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,20 +98,6 @@ def status_of(point: PatchPoint) -> tuple[PointStatus, str | None]:
     """The status of a point and the reason for one that failed or is absent."""
     state = _states.get(point.key)
     return (state.status, state.reason) if state is not None else ("pending", None)
-
-
-def probe(point: PatchPoint) -> tuple[PointStatus, str | None]:
-    """Import the module of a point that is pending and see whether it could be patched; changes nothing."""
-    status, reason = status_of(point)
-    if status != "pending":
-        return status, reason
-    try:
-        _resolve(point, import_module(point.module))
-    except AttributeError as error:
-        return "absent", str(error)
-    except Exception as error:  # noqa: BLE001  # whatever an SDK raises when it is imported is the finding
-        return "failed", f"{type(error).__name__}: {error}"
-    return "available", None
 
 
 def _hook(point: PatchPoint, state: _State) -> Callable[[ModuleType], None]:

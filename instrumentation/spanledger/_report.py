@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
-from spanledger._patching import PatchPoint, Sdk, probe, status_of
+from spanledger._patching import PatchPoint, Sdk, status_of
 from spanledger.providers import SDKS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from spanledger._patching import PointStatus
 
 __all__ = ["OtherInstrumentor", "PatchReport", "PointReport", "other_instrumentors", "report"]
@@ -57,13 +55,9 @@ class OtherInstrumentor:
     sdk: str | None
 
 
-def report(*, try_import: bool = False) -> list[PatchReport]:
-    """Every SDK that SpanLedger knows, whether or not the instrumentation is switched on in this process.
-
-    Without `try_import` only package metadata is read. With it each installed SDK is imported, to see whether every
-    point that is not patched could be.
-    """
-    return [_report_of(sdk, try_import=try_import) for sdk in SDKS]
+def report() -> list[PatchReport]:
+    """Every SDK that SpanLedger knows, whether or not the instrumentation is switched on in this process."""
+    return [_report_of(sdk) for sdk in SDKS]
 
 
 def other_instrumentors() -> list[OtherInstrumentor]:
@@ -78,9 +72,8 @@ def other_instrumentors() -> list[OtherInstrumentor]:
     return sorted(others, key=lambda other: other.name)
 
 
-def _report_of(sdk: Sdk, *, try_import: bool) -> PatchReport:
+def _report_of(sdk: Sdk) -> PatchReport:
     installed = _installed(sdk.distribution)
-    look = probe if try_import and installed is not None else status_of
     native = sdk.native_since is not None and _at_least(installed, sdk.native_since)
     return PatchReport(
         sdk=sdk.distribution,
@@ -88,14 +81,12 @@ def _report_of(sdk: Sdk, *, try_import: bool) -> PatchReport:
         supported=sdk.supported,
         in_range=None if installed is None else SpecifierSet(sdk.supported).contains(installed, prereleases=True),
         native_scope=sdk.native_scope if native else None,
-        points=tuple(_report_of_point(point, installed, look) for point in sdk.points),
+        points=tuple(_report_of_point(point, installed) for point in sdk.points),
     )
 
 
-def _report_of_point(
-    point: PatchPoint, installed: str | None, look: Callable[[PatchPoint], tuple[PointStatus, str | None]]
-) -> PointReport:
-    status, reason = look(point)
+def _report_of_point(point: PatchPoint, installed: str | None) -> PointReport:
+    status, reason = status_of(point)
     return PointReport(point.key, status, reason, point.since is None or _at_least(installed, point.since))
 
 

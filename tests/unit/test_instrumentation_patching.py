@@ -12,7 +12,7 @@ import pytest
 import wrapt
 
 from spanledger._guard import guarded, troubles
-from spanledger._patching import PatchPoint, apply, probe, remove, status_of
+from spanledger._patching import PatchPoint, apply, remove, status_of
 
 SOURCE = """
 class Base:
@@ -139,15 +139,6 @@ def test_what_cannot_be_replaced_has_failed_with_its_reason(name: str) -> None:
     apply([point := PatchPoint(name, "function", tag)])
     assert status_of(point) == ("failed", "TypeError: sealed")
     assert any(point.key in kind for kind in troubles())
-
-
-def test_probing_looks_without_touching(name: str) -> None:
-    point = PatchPoint(name, "function", tag)
-    assert probe(point) == ("available", None)
-    assert load(name).function() == "function"
-    assert probe(PatchPoint(name, "missing", tag))[0] == "absent"
-    status, reason = probe(PatchPoint("no_such_sdk", "function", tag))
-    assert (status, reason) == ("failed", "ModuleNotFoundError: No module named 'no_such_sdk'")
 
 
 def test_trouble_is_logged_once_and_counted(caplog: pytest.LogCaptureFixture) -> None:

@@ -33,8 +33,7 @@ def test_importing_spanledger_imports_the_api_only() -> None:
 
 def test_switching_on_imports_no_sdk_and_nothing_of_the_collector() -> None:
     loaded = loaded_after("from spanledger.instrumentor import SpanLedgerInstrumentor as I\nI().instrument()")
-    assert not loaded & {*FOREIGN, "opentelemetry.sdk.trace"}
-    assert "spanledger.providers.openai" in loaded
+    assert not loaded & {*FOREIGN, "opentelemetry.sdk.trace", "spanledger._call", "spanledger.providers.openai"}
 
 
 def test_the_entry_point_leads_to_the_instrumentor() -> None:
@@ -128,12 +127,8 @@ print("openai" in sys.modules)
     assert run(code) == ["openai True True {'pending'}", "anthropic True True {'pending'}", "False"]
 
 
-def test_the_report_of_what_could_be_patched() -> None:
-    installed = [sdk for sdk in report(try_import=True) if sdk.installed is not None]
-    assert {sdk.sdk for sdk in installed} >= {"openai", "anthropic"}
-    for sdk in installed:
-        assert {point.status for point in sdk.points if point.expected} <= {"available", "patched"}, sdk.sdk
-    [anthropic] = [sdk for sdk in installed if sdk.sdk == "anthropic"]
+def test_the_report_knows_which_versions_trace_by_themselves() -> None:
+    [anthropic] = [sdk for sdk in report() if sdk.sdk == "anthropic"]
     traces = int(str(anthropic.installed).partition(".")[0]) >= 2
     assert anthropic.native_scope == ("com.anthropic.sdk.python" if traces else None)
     assert all(point.expected for point in anthropic.points) is traces
@@ -145,7 +140,7 @@ def test_an_sdk_that_is_not_installed_is_reported_so(monkeypatch: pytest.MonkeyP
     from spanledger import _report
 
     monkeypatch.setattr(_report, "SDKS", (replace(SDKS[0], distribution="no-such-distribution"),))
-    [missing] = report(try_import=True)
+    [missing] = report()
     assert (missing.installed, missing.in_range) == (None, None)
     assert {point.status for point in missing.points} <= {"pending", "patched"}
 
