@@ -32,7 +32,7 @@ class Decoding:
     def advancing(self, value: bool) -> None:
         self._call.advancing = value
 
-    def chunk(self, item: object) -> None:
+    def chunk(self, item: object) -> None:  # nothing of these streams is hidden from the application
         guarded("decode an item of a stream", self._decode, self._call, item)
 
     def finish(self, how: Ending, error: BaseException | None = None) -> None:

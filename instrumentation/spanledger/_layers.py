@@ -15,6 +15,7 @@ from opentelemetry.trace import SpanKind, StatusCode
 
 from spanledger._call import Call, current_call, open_call
 from spanledger._guard import guarded
+from spanledger._others import anothers_call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -89,7 +90,13 @@ class Layer(Call):
         super().leave()
 
     def start(self) -> None:
-        """Start the span now, as of the time when the framework was called, where the application was then."""
+        """Start the span now, as of the time when the framework was called, where the application was then; or add to
+        that of another instrumentation, as any call does."""
+        observed, span = anothers_call()
+        if span is not None:
+            self.adopt(span)
+        if observed:
+            return
         self.span = self._runtime.tracer.start_span(
             self.request.span_name(),
             context=self._context,

@@ -1,0 +1,79 @@
+"""The Together SDK, real, against a local provider that speaks the same wire format."""
+
+from collections.abc import Callable
+from typing import Any
+
+import together
+from wire_contract import Document, TransparencyContract
+from wire_recording import Recording
+from wire_scripted import answer, chat_events, serving
+
+MESSAGES = [{"role": "user", "content": "Where is my parcel?"}]
+LONG = " ".join(["policy"] * 1500)
+
+
+def client_of(url: str) -> together.Together:
+    return together.Together(base_url=url, api_key="key-of-a-test", max_retries=2)
+
+
+class _Together(TransparencyContract):
+    def client(self, url: str) -> together.Together:
+        return client_of(url)
+
+    def async_client(self, url: str) -> together.AsyncTogether:
+        return together.AsyncTogether(base_url=url, api_key="key-of-a-test")
+
+
+class TestChatCompletions(_Together):
+    def method(self, client: Any) -> Callable[..., Any]:  # noqa: ANN401
+        return client.chat.completions.create
+
+    def arguments(self) -> Document:
+        return {"model": "gpt-5-mini", "messages": [{"role": "system", "content": LONG}, *MESSAGES]}
+
+    def stream_arguments(self) -> Document:
+        return self.arguments() | {"stream": True, "extra_body": {"stream_options": {"include_usage": True}}}
+
+
+class TestEmbeddings(_Together):
+    streams = False
+
+    def method(self, client: Any) -> Callable[..., Any]:  # noqa: ANN401
+        return client.embeddings.create
+
+    def arguments(self) -> Document:
+        return {"model": "text-embedding-3-small", "input": ["one two three", "four"]}
+
+
+def test_cached_tokens_outside_the_details(instrumented: Recording) -> None:
+    usage = {"prompt_tokens": 41, "completion_tokens": 15, "total_tokens": 56, "cached_tokens": 32}
+    choice = {"index": 0, "delta": {"content": "Yes"}, "finish_reason": "stop"}
+    last = {"id": "o1", "object": "chat.completion.chunk", "model": "llama", "choices": [choice], "usage": usage}
+    with serving(chat_events(last)) as server:
+        stream = client_of(server.url).chat.completions.create(model="llama", messages=[], stream=True)
+        assert list(stream)
+    attributes = instrumented.attributes
+    assert attributes["gen_ai.provider.name"] == "together"
+    assert attributes["gen_ai.usage.input_tokens"] == 41
+    assert attributes["gen_ai.usage.cache_read.input_tokens"] == 32
+    assert attributes["gen_ai.usage.output_tokens"] == 15
+
+
+def test_legacy_completions(instrumented: Recording) -> None:
+    usage = {"prompt_tokens": 10, "completion_tokens": 512, "total_tokens": 522}
+    whole = {"id": "o1", "model": "llama", "choices": [{"text": "Yes", "finish_reason": "length"}], "usage": usage}
+    with serving(answer(whole)) as server:
+        client_of(server.url).completions.create(model="llama", prompt="Well?")
+    assert instrumented.attributes["gen_ai.operation.name"] == "text_completion"
+    assert instrumented.attributes["gen_ai.usage.output_tokens"] == 512
+
+
+def test_rerank_counts_input(instrumented: Recording) -> None:
+    usage = {"prompt_tokens": 83, "completion_tokens": 0, "total_tokens": 83}
+    whole: Document = {"id": "o1", "model": "ranker", "object": "rerank", "results": [], "usage": usage}
+    with serving(answer(whole)) as server:
+        client_of(server.url).rerank.create(model="ranker", query="?", documents=["a", "b"])
+    attributes = instrumented.attributes
+    assert attributes["gen_ai.operation.name"] == "rerank"
+    assert attributes["gen_ai.usage.input_tokens"] == 83
+    assert attributes["spanledger.usage_status"] == "metered"
