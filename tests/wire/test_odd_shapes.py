@@ -262,6 +262,31 @@ def test_odd_events_change_nothing(
 
 
 @pytest.mark.parametrize("native", [True, False], ids=["adopted", "own"])
+def test_iterations_that_are_billed_besides_are_said(
+    instrumented: Recording, monkeypatch: pytest.MonkeyPatch, native: bool
+) -> None:
+    monkeypatch.setenv("ANTHROPIC_OPEN_TELEMETRY", str(native).lower())
+    iterations = [
+        {"type": "compaction", "input_tokens": 300, "cache_read_input_tokens": 20, "output_tokens": 40},
+        {"type": "message", "input_tokens": 10, "output_tokens": 7},
+        {"type": "advisor_message", "model": "claude-opus-4-5", "input_tokens": 50, "output_tokens": 5},
+        {"type": "compaction", "input_tokens": 1, "output_tokens": 2},
+        None,
+    ]
+    usage = {"input_tokens": 10, "output_tokens": 7, "iterations": iterations}
+    with serving(answer({**MESSAGE, "usage": usage})) as server:
+        http = anthropic.DefaultHttpxClient(verify=False)
+        client = anthropic.Anthropic(base_url=server.url, api_key="key-of-a-test", http_client=http)
+        client.beta.messages.create(model="claude-sonnet-5", max_tokens=9, messages=[])
+    attributes = instrumented.attributes
+    assert attributes["gen_ai.usage.input_tokens"] == 10
+    assert attributes["anthropic.usage.compaction.input_tokens"] == 321
+    assert attributes["anthropic.usage.compaction.output_tokens"] == 42
+    assert "advisor_message input=50 output=5" in str(attributes["spanledger.usage_evidence"])
+    assert attributes["spanledger.usage_status"] == "metered"
+
+
+@pytest.mark.parametrize("native", [True, False], ids=["adopted", "own"])
 def test_conditions_of_the_price_are_kept(
     instrumented: Recording, monkeypatch: pytest.MonkeyPatch, native: bool
 ) -> None:

@@ -10,7 +10,7 @@ From version 2 the SDK makes a span for each call by itself. That span is adopte
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from spanledger import semconv
 from spanledger._call import current_call
@@ -18,7 +18,7 @@ from spanledger._guard import guarded
 from spanledger._patching import PatchPoint, Sdk
 from spanledger._reading import ending_of
 from spanledger._stainless import Client, Endpoint, Options, StainlessSdk, observe_result, request_points
-from spanledger.usage import get, put
+from spanledger.usage import count, get, put
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -41,6 +41,11 @@ _METER_BY_FIELD: tuple[tuple[tuple[str, ...], str], ...] = (
     (("server_tool_use", "web_fetch_requests"), "web_fetch"),
 )
 """Path of a field in `usage`, and where its count goes; `uncached` is the part of `input` that no cache had."""
+
+_INPUT_FIELDS = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
+
+_BILLED_BESIDE = frozenset({"compaction", "advisor_message"})
+"""Iterations whose tokens the usage leaves out (Anthropic's reference of `usage.iterations`, and of the advisor tool)."""
 
 _FINAL = frozenset({"output", "reasoning"})
 """Meters for which `message_start` has placeholders only."""
@@ -106,6 +111,28 @@ def _read_usage(usage: object, reading: Reading, leave_out: frozenset[str] = fro
     for field, attribute in _ATTRIBUTE_BY_FIELD:
         if isinstance(value := get(usage, field), str):
             reading.attributes[attribute] = value
+    _read_iterations(get(usage, "iterations"), reading)
+
+
+def _read_iterations(iterations: object, reading: Reading) -> None:
+    """Beta messages list what one answer took. Some of it is billed beside the usage: compactions of the context at the
+    rates of the same model, advisors at those of another, which a count without a model cannot carry."""
+    if not isinstance(iterations, list | tuple):
+        return
+    beside: dict[str, tuple[int, int]] = {}
+    for iteration in cast("list[object]", iterations):
+        kind = get(iteration, "type")
+        if isinstance(kind, str) and kind in _BILLED_BESIDE:
+            given = sum(count(get(iteration, field)) or 0 for field in _INPUT_FIELDS)
+            sums = beside.get(kind, (0, 0))
+            beside[kind] = (sums[0] + given, sums[1] + (count(get(iteration, "output_tokens")) or 0))
+    if "compaction" in beside:
+        reading.attributes[semconv.COMPACTION_INPUT], reading.attributes[semconv.COMPACTION_OUTPUT] = beside[
+            "compaction"
+        ]
+    if beside:
+        parts = (f"{kind} input={given} output={made}" for kind, (given, made) in beside.items())
+        reading.evidence = "billed beside this usage: " + ", ".join(parts)
 
 
 def _traces_natively(client: Client, _options: Options) -> bool:
