@@ -11,7 +11,6 @@ import json
 import re
 import sys
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -83,7 +82,7 @@ class MoreSdks(Replay):
 
 def call(client: Any, exchange: Exchange) -> Any:  # noqa: ANN401
     method = exchange["endpoint"].removeprefix("ollama.")
-    prompt: Mapping[str, object] = {"messages": MESSAGES} if "chat" in method else {"prompt": "hello"}
+    prompt: dict[str, object] = {"messages": MESSAGES} if "chat" in method else {"prompt": "hello"}
     for name in method.split("."):
         client = getattr(client, name)
     create = getattr(client, "create", client)
@@ -124,8 +123,7 @@ async def ask_bedrock_asynchronously(url: str, exchange: Exchange) -> None:
     async with session.create_client("bedrock-runtime", endpoint_url=url, **settings()) as client:
         answer = await getattr(client, method)(**arguments)
         if held and exchange["streaming"]:
-            stream: AsyncIterator[object] = answer[held]
-            async for _ in stream:
+            async for _ in answer[held]:
                 pass
         elif held:
             json.loads(await answer[held].read())
