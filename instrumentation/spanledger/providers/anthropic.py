@@ -45,7 +45,7 @@ _METER_BY_FIELD: tuple[tuple[tuple[str, ...], str], ...] = (
 _INPUT_FIELDS = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
 
 _BILLED_BESIDE = frozenset({"compaction", "advisor_message"})
-"""Iterations whose tokens the usage leaves out (Anthropic's reference of `usage.iterations`, and of the advisor tool)."""
+"""Iterations whose tokens the usage leaves out (Anthropic, references of `usage.iterations` and the advisor tool)."""
 
 _FINAL = frozenset({"output", "reasoning"})
 """Meters for which `message_start` has placeholders only."""
