@@ -139,8 +139,9 @@ def _open(sdk: StainlessSdk, client: Client, args: Args, kwargs: Kwargs) -> Call
             request = _request(sdk, endpoint, client, options, stream=bool(kwargs.get("stream")))
             adopts = sdk.traces_natively(client, options)
             call = open_call(request, endpoint.read_response, endpoint.read_chunk, adopts=adopts)
-            if call is not None and endpoint.usage_chunk is not None and may_ask(request, options, call.settings):
-                call.hides = endpoint.usage_chunk
+            # Only a stream that is observed can have a chunk hidden, and only a span that records is observed.
+            if call is not None and call.recording and endpoint.usage_chunk is not None:
+                call.hides = endpoint.usage_chunk if may_ask(request, options, call.settings) else None
             return call
     return None
 

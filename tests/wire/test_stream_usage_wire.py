@@ -6,6 +6,9 @@ from typing import Any
 import openai
 import pytest
 from openai.types.chat import ChatCompletionMessageParam
+from opentelemetry import trace
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 from wire_contract import shape, without_instrumentation
 from wire_recording import Recording, true_usage, usage_of
 from wire_scripted import chat_events, serving
@@ -106,6 +109,18 @@ def test_a_host_that_answers_without_usage_is_unmetered(asked: Recording) -> Non
     with serving(chat_events(chunk)) as server:
         assert len(chunks(openai.OpenAI(base_url=server.url, api_key="key-of-a-test"))) == 1
     assert asked.attributes["spanledger.usage_status"] == "unmetered"
+
+
+def test_a_stream_that_is_not_recorded_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, asked: Recording, client: openai.OpenAI
+) -> None:
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", TracerProvider(sampler=ALWAYS_OFF))
+    SpanLedgerInstrumentor().uninstrument()
+    SpanLedgerInstrumentor().instrument()
+    observed = chunks(client)
+    with without_instrumentation():
+        assert observed == chunks(client)
+    assert not asked.spans
 
 
 class Options:
