@@ -184,7 +184,7 @@ def test_conditions() -> None:
 @pytest.mark.parametrize(
     ("said", "cost"), [("0.00125", Decimal("0.00125")), ("-1", None), ("free", None), ("NaN", None)]
 )
-def test_the_providers_own_price(said: str, cost: Decimal | None) -> None:
+def test_the_providers_own_price(said: AttributeValue, cost: Decimal | None) -> None:
     assert _read({"spanledger.reported_cost_usd": said}).reported_cost_usd == cost
 
 
@@ -247,3 +247,8 @@ def test_a_reading_comes_back_as_it_was_written() -> None:
     )
     assert decode_reading(encode_reading(found)) == found
     assert decode_reading(encode_reading(_read({}))) == _read({})
+
+
+def test_the_region_where_an_app_runs_is_not_the_region_that_bills() -> None:
+    assert _read({"cloud.region": "eu-west-1"}).conditions.region is None
+    assert _read({"spanledger.region": "eu-west-1"}).conditions.region == "eu-west-1"

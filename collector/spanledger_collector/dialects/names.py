@@ -139,7 +139,7 @@ GENERIC: Final[Names] = MappingProxyType(
         ),
         "processing": (semconv.PROCESSING,),
         "speed": (semconv.SPEED,),
-        "region": (semconv.REGION, "aws.region", "cloud.region"),
+        "region": (semconv.REGION, "aws.region"),
         "inference_geo": (semconv.INFERENCE_GEO,),
         "deployment_type": (semconv.DEPLOYMENT_TYPE,),
         "search_context_size": (semconv.SEARCH_CONTEXT_SIZE,),
