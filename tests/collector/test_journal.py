@@ -52,6 +52,15 @@ def dialects_name(span: ReceivedSpan) -> str:
     return observation.dialect
 
 
+async def test_arrival_goes_forward_when_the_clock_goes_back(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, now in enumerate((2_000, 1_000, 1_000)):
+        monkeypatch.setattr("spanledger_collector.journal.journal.time.time_ns", lambda now=now: now)
+        with journal_on(ledger) as (journal, _):  # a journal of its own each time: a restart remembers too
+            await journal.append([received(number)])
+    arrivals = [ns for (ns,) in stored(ledger, "SELECT epoch_ns(received_at) FROM spans ORDER BY name, span_id")]
+    assert sorted(arrivals) == [2_000, 2_001, 2_002]
+
+
 async def test_times_keep_their_nanoseconds_and_ids_their_bits(ledger: Ledger) -> None:
     span = replace(received(0), trace_id=b"\xff" * 16, span_id=b"\x80" + b"\0" * 7, parent_span_id=b"\xfe" * 8)
     with journal_on(ledger) as (journal, _):

@@ -75,7 +75,7 @@ class Writer:
         self._spans = Inserter(self._cursor, SPANS)
         self._observations = Inserter(self._cursor, OBSERVATIONS)
         self._conflicts = Inserter(self._cursor, CONFLICTS)
-        self._next_seq = _next_seq(self._cursor)
+        self._next_seq, self._received_ns = _end_of_journal(self._cursor)
         self._logged: set[type[Exception]] = set()
 
     def commit(self, batch: Sequence[Submission]) -> list[Appended]:
@@ -83,7 +83,8 @@ class Writer:
 
         Raises duckdb.Error; then nothing of the batch is stored.
         """
-        spans = [(span, submission.received_ns) for submission in batch for span in submission.spans]
+        stamped = [(submission.spans, self._stamp(submission.received_ns)) for submission in batch]
+        spans = [(span, received_ns) for some, received_ns in stamped for span in some]
         rows = span_rows(spans, self._peer_host)
         entries = [_Entry(row, span) for row, (span, _) in zip(rows, spans, strict=True)]
         self._count(entries, self._store(entries))
@@ -95,6 +96,12 @@ class Writer:
         for inserter in (self._spans, self._observations, self._conflicts):
             inserter.close()
         self._cursor.close()
+
+    def _stamp(self, received_ns: int) -> int:
+        """A time of arrival later than every one before, also when the clock was set back: settling asks by this time
+        for the spans it has not seen."""
+        self._received_ns = max(received_ns, self._received_ns + 1)
+        return self._received_ns
 
     def _store(self, entries: Sequence[_Entry]) -> Sequence[ObservationRow]:
         """Insert what is new; the observations among it.
@@ -189,9 +196,10 @@ class Writer:
             self._stats.recognised.labels(dialect).inc(count)
 
 
-def _next_seq(cursor: duckdb.DuckDBPyConnection) -> int:
-    ((number,),) = cursor.execute(query("journal.next_seq")).fetchall()
-    return int(number)
+def _end_of_journal(cursor: duckdb.DuckDBPyConnection) -> tuple[int, int]:
+    """The number of the next observation, and when the last span arrived (ns)."""
+    ((number, received_ns),) = cursor.execute(query("journal.end")).fetchall()
+    return int(number), int(received_ns)
 
 
 def _sift(entries: Sequence[_Entry], known: dict[Identity, int]) -> None:

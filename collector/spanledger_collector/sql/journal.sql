@@ -1,6 +1,7 @@
--- name: next_seq
--- The number of the next observation.
-SELECT coalesce(max(seq), 0) + 1 FROM store.observations;
+-- name: end
+-- The number of the next observation, and when the last span arrived.
+SELECT (SELECT coalesce(max(seq), 0) + 1 FROM store.observations),
+       (SELECT coalesce(epoch_ns(max(received_at)), 0) FROM store.spans);
 
 -- name: known_spans
 -- Spans of the batch that are already stored. The bounds of time let DuckDB skip most of a large table: a repeated span
