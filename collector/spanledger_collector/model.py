@@ -4,14 +4,14 @@
 
 Nothing here does I/O. Ids are raw bytes (16 for a trace, 8 for a span) until people see them, then lower-case hex text.
 Times are integer nanoseconds since the Unix epoch, UTC. Money is `Decimal` USD. Counts are integers of the meter's unit
-(`Decimal` only for meters that are not whole, such as seconds). An absent meter is unknown; a zero was reported as zero.
+(`Decimal` only for meters that are not whole, such as seconds). An absent meter is unknown; a zero is a
+reported zero.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
-
 
 AttributeScalar = str | bool | int | float | bytes
 AttributeValue = AttributeScalar | list["AttributeValue"] | dict[str, "AttributeValue"] | None
@@ -86,9 +86,9 @@ class Conditions:
 class Observation:
     """What one span says about one model call. Immutable; its identity is (trace_id, span_id).
 
-    `meters` is disjoint: `input` excludes cached tokens, `output` excludes reasoning. `source_rank` orders who is believed
-    (0 the provider's own span, 1 SDK instrumentation, 2 framework, 3 unknown emitter). `flags` are short words for what
-    is odd about the reading.
+    `meters` is disjoint: `input` excludes cached tokens, `output` excludes reasoning. `source_rank` orders who is
+    believed (0 the provider's own span, 1 SDK instrumentation, 2 framework, 3 unknown emitter). `flags` are short
+    words for what is odd about the reading.
     """
 
     trace_id: bytes
@@ -120,7 +120,7 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One observation behind a call: `part` says what was taken from it (`usage`, `merged` or `check`), `reason` why."""
+    """One observation behind a call: `part` says what was taken from it, `reason` why."""
 
     trace_id: bytes
     span_id: bytes
@@ -169,8 +169,11 @@ class Charge:
 
 @dataclass(frozen=True, slots=True)
 class Pricing:
-    """What a price book says of a call. `cost_usd` is the exact sum of the charges, and `None` unless every meter has one
-    (status `priced` or `free`); `cost_low_usd` and `cost_high_usd` bound what is not certain."""
+    """What a price book says of a call.
+
+    `cost_usd` is the exact sum of the charges, and `None` unless every meter has one (status `priced` or `free`);
+    `cost_low_usd` and `cost_high_usd` bound what is not certain.
+    """
 
     status: PriceStatus
     reasons: tuple[str, ...]

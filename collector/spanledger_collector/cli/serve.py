@@ -37,13 +37,13 @@ _DEFAULTS = Settings()
     help="The ledger file; made if it does not exist.",
 )
 @click.option(
-    "--grpc", type=_ADDRESS, default=_DEFAULTS.grpc, envvar="SPANLEDGER_GRPC", help="Where OTLP over gRPC arrives."
+    "--grpc", type=_ADDRESS, default=str(_DEFAULTS.grpc), envvar="SPANLEDGER_GRPC", help="Where OTLP over gRPC arrives."
 )
 @click.option(
-    "--http", type=_ADDRESS, default=_DEFAULTS.http, envvar="SPANLEDGER_HTTP", help="Where OTLP over HTTP arrives."
+    "--http", type=_ADDRESS, default=str(_DEFAULTS.http), envvar="SPANLEDGER_HTTP", help="Where OTLP over HTTP arrives."
 )
 @click.option(
-    "--web", type=_ADDRESS, default=_DEFAULTS.web, envvar="SPANLEDGER_WEB", help="Where questions are answered."
+    "--web", type=_ADDRESS, default=str(_DEFAULTS.web), envvar="SPANLEDGER_WEB", help="Where questions are answered."
 )
 @click.option(
     "--max-request-bytes",

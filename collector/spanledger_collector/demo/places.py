@@ -1,6 +1,5 @@
 """Where things are: the examples, the ledger of the demo, and the commands as the reader would type them."""
 
-import os
 import shutil
 import sys
 from pathlib import Path
@@ -25,7 +24,7 @@ def empty_ledger(directory: Path) -> Path:
     directory.mkdir(parents=True, exist_ok=True)
     db = directory / "demo.duckdb"
     owner = read_sidecar(db)
-    if owner is not None and _is_alive(owner.pid):
+    if owner is not None and owner.is_alive():
         raise DemoFailed(f"A collector (process {owner.pid}) is running on {db}. Stop it, or choose another --dir.")
     logs = (directory / "serve.log", directory / "provider.log")
     for old in (db, db.with_name(f"{db.name}.wal"), sidecar_path(db), *logs):
@@ -46,13 +45,3 @@ def activation() -> list[list[str]]:
     if (found and Path(found).parent == scripts) or not (scripts / "activate").is_file():
         return []
     return [[".", as_typed(scripts / "activate")]]
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
