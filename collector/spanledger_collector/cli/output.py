@@ -14,7 +14,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Literal, get_args
 
 import click
-from tabulate import SEPARATING_LINE, tabulate
+import tabulate as tables
 
 __all__ = ["Cell", "Column", "Format", "Table", "Unknown", "emit", "printable", "usd"]
 
@@ -27,6 +27,7 @@ _USD_PLACES = Decimal("0.000001")
 _UNKNOWN = "—"
 _NUMBERS = ("count", "usd", "exact")
 _ID_DIGITS = 12
+tables.MIN_PADDING = 0  # a column need not be wider than its title: lines stay short
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +114,9 @@ def _grid(table: Table) -> str:
 
     lines = shown(table.rows) or [["(nothing)", *[""] * (len(places) - 1)]]
     if table.sums:
-        lines += [SEPARATING_LINE, *shown(table.sums)]
+        lines += [tables.SEPARATING_LINE, *shown(table.sums)]
     alignment = ["right" if column.kind in _NUMBERS else "left" for column in columns]
-    text = tabulate(lines, titles, colalign=alignment, disable_numparse=True, preserve_whitespace=True)
+    text = tables.tabulate(lines, titles, colalign=alignment, disable_numparse=True, preserve_whitespace=True)
     return "\n".join(line.rstrip() for line in text.splitlines())
 
 
