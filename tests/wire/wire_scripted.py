@@ -13,12 +13,13 @@ EVENTS = "text/event-stream"
 
 @dataclass(frozen=True)
 class Script:
-    """One answer. `cut`: the connection breaks after the body, which promised more."""
+    """One answer. `cut`: the connection breaks after the body, which promised more. `held`: only when the test ends."""
 
     body: bytes
     content_type: str = JSON
     status: int = 200
     cut: bool = False
+    held: bool = False
 
 
 @dataclass
@@ -48,7 +49,7 @@ def named_events(*events: Mapping[str, object], cut: bool = False) -> Script:
 @contextmanager
 def serving(*scripts: Script) -> Generator[Scripted]:
     """Answer request after request with these scripts; the last one repeats."""
-    remaining = _repeating_last(scripts)
+    remaining, ending = _repeating_last(scripts), threading.Event()
     server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
     scripted = Scripted(f"http://127.0.0.1:{server.server_port}")
 
@@ -65,6 +66,8 @@ def serving(*scripts: Script) -> Generator[Scripted]:
             self.send_header("content-length", str(len(script.body) + script.cut))
             self.end_headers()
             self.wfile.write(script.body)
+            if script.held:
+                ending.wait(10)
             self.close_connection = self.close_connection or script.cut
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # named so in the base class
@@ -76,6 +79,7 @@ def serving(*scripts: Script) -> Generator[Scripted]:
     try:
         yield scripted
     finally:
+        ending.set()
         server.shutdown()
         server.server_close()
         thread.join()

@@ -12,6 +12,7 @@ it makes none, or one that goes elsewhere, ours stands for the call.
 from __future__ import annotations
 
 import re
+import weakref
 from typing import TYPE_CHECKING, cast
 
 from spanledger import semconv
@@ -196,19 +197,25 @@ def _native_answer(
     """The SDK is about to write an answer, or an error of the provider, to its span and to end it (at once, or when the
     stream is read): what we add comes before."""
     call = current_call()
-    if call is not None and call.awaits_span:
-        span, response = argument(args, kwargs, 2, "span"), argument(args, kwargs, 4, "response")
-        guarded("complete the span of an SDK", _adopt, call, span, response)
-    return wrapped(*args, **kwargs)
+    span = cast("Span | None", argument(args, kwargs, 2, "span"))
+    if call is None or span is None or not call.awaits_span:
+        return wrapped(*args, **kwargs)
+    guarded("complete the span of an SDK", _adopt, call, span, cast("Response", argument(args, kwargs, 4, "response")))
+    answer = wrapped(*args, **kwargs)
+    guarded("watch for an answer that nobody reads", _end_with, answer, span)
+    return answer
 
 
-def _adopt(call: Call, span: object, response: object) -> None:
-    if span is None:
-        return
-    call.adopt(cast("Span", span))
-    answered = cast("Response", response)
-    if answered.is_closed or answered.status_code >= 400:
-        call.returned(observe_response, answered)
+def _adopt(call: Call, span: Span, response: Response) -> None:
+    call.adopt(span)
+    if response.is_closed or response.status_code >= 400:
+        call.returned(observe_response, response)
+
+
+def _end_with(answer: object, span: Span) -> None:
+    """The SDK ends its span when the response is closed, which one that is dropped unread never is."""
+    if span.is_recording() and not get(answer, "is_closed"):
+        weakref.finalize(answer, span.end).atexit = False
 
 
 _CHAT = (read_completion, skimming(read_completion_chunk, b'"usage"'))

@@ -1,0 +1,166 @@
+"""The Cohere SDK, real, against a scripted server: both versions of the API."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import cohere
+import pytest
+from wire_recording import Recording
+from wire_scripted import Script, answer, named_events, serving
+from wire_sdk_contract import Attributes, Case, SdkContract, counts_of, held
+
+MESSAGES: list[Any] = [{"role": "user", "content": "Where is my parcel?"}]
+USAGE = {
+    "billed_units": {"input_tokens": 12.0, "output_tokens": 36},
+    "tokens": {"input_tokens": 212.0, "output_tokens": 40.0},
+    "cached_tokens": 208.0,
+}
+COUNTED = {
+    "gen_ai.usage.input_tokens": 212,
+    "gen_ai.usage.output_tokens": 40,
+    "gen_ai.usage.cache_read.input_tokens": 208,
+    "spanledger.usage.billed_input": 12,
+    "spanledger.usage.billed_output": 36,
+}
+BAD = answer({"message": "not good"}, status=400)
+BUSY = answer({"message": "come back later"}, status=429)
+
+
+def lines(*documents: Any, cut: bool = False) -> Script:  # noqa: ANN401
+    """A stream as version 1 sends it: one JSON document a line."""
+    body = b"".join(answer(document).body + b"\n" for document in documents)
+    return Script(body, "application/stream+json", cut=cut)
+
+
+class _Cohere(SdkContract):
+    response_model = None
+
+    def usage(self) -> Attributes:
+        return COUNTED
+
+    def ask_async(self, client: Any) -> Awaitable[Any]:  # noqa: ANN401
+        return self.ask(client)
+
+    def ask_stream_async(self, client: Any) -> Any:  # noqa: ANN401
+        return self.ask_stream(client)
+
+
+class TestChat(_Cohere):
+    def client(self, url: str) -> cohere.ClientV2:
+        return cohere.ClientV2("key-of-a-test", base_url=url)
+
+    def async_client(self, url: str) -> cohere.AsyncClientV2:
+        return cohere.AsyncClientV2("key-of-a-test", base_url=url)
+
+    def ask(self, client: Any) -> Any:  # noqa: ANN401
+        return client.chat(model=self.model, messages=MESSAGES)
+
+    def ask_stream(self, client: Any) -> Any:  # noqa: ANN401
+        return client.chat_stream(model=self.model, messages=MESSAGES)
+
+    def scripts(self, case: Case) -> tuple[Script, ...]:
+        message = {"role": "assistant", "content": [{"type": "text", "text": "In Ghent."}]}
+        whole = answer({"id": "answer-1", "finish_reason": "COMPLETE", "message": message, "usage": USAGE})
+        start = {"type": "message-start", "id": "answer-1", "delta": {"message": {"role": "assistant"}}}
+        text = {"type": "content-delta", "index": 0, "delta": {"message": {"content": {"text": "In Ghent."}}}}
+        end = {"type": "message-end", "delta": {"finish_reason": "COMPLETE", "usage": USAGE}}
+        odd: tuple[Any, ...] = (
+            start,
+            {"type": "content-delta", "delta": None},
+            {"type": "content-delta", "delta": {"message": {"content": ["x"]}}},
+            {"type": "message-end", "delta": {"usage": {"tokens": None, "billed_units": {"input_tokens": "12"}}}},
+            {"type": None},
+        )
+        by_case: dict[Case, tuple[Script, ...]] = {
+            "answer": (whole,),
+            "stream": (named_events(start, text, end),),
+            "cut": (named_events(start, text, cut=True),),
+            "held": (held(named_events(start)),),
+            "error": (BAD,),
+            "busy": (BUSY, whole),
+            "odd": (named_events(*odd),),
+        }
+        return by_case[case]
+
+
+class TestChatVersion1(_Cohere):
+    def client(self, url: str) -> cohere.Client:
+        return cohere.Client("key-of-a-test", base_url=url)
+
+    def async_client(self, url: str) -> cohere.AsyncClient:
+        return cohere.AsyncClient("key-of-a-test", base_url=url)
+
+    def ask(self, client: Any) -> Any:  # noqa: ANN401
+        return client.chat(model=self.model, message="Where is my parcel?")
+
+    def ask_stream(self, client: Any) -> Any:  # noqa: ANN401
+        return client.chat_stream(model=self.model, message="Where is my parcel?")
+
+    def scripts(self, case: Case) -> tuple[Script, ...]:
+        document = {"generation_id": "answer-1", "text": "In Ghent.", "finish_reason": "COMPLETE", "meta": USAGE}
+        start = {"is_finished": False, "event_type": "stream-start", "generation_id": "answer-1"}
+        text = {"is_finished": False, "event_type": "text-generation", "text": "In Ghent."}
+        end = {"is_finished": True, "event_type": "stream-end", "finish_reason": "COMPLETE", "response": document}
+        odd: tuple[Any, ...] = (start, {"event_type": "text-generation", "text": None}, {"event_type": 7}, [])
+        by_case: dict[Case, tuple[Script, ...]] = {
+            "answer": (answer(document),),
+            "stream": (lines(start, text, end),),
+            "cut": (lines(start, text, cut=True),),
+            "held": (held(lines(start)),),
+            "error": (BAD,),
+            "busy": (BUSY, answer(document)),
+            "odd": (lines(*odd),),
+        }
+        return by_case[case]
+
+
+# Other endpoints
+
+EMBEDDINGS = {"id": "answer-1", "embeddings": {"float": [[0.25, -1e-3] * 4000]}, "texts": ["one"]}
+
+
+@pytest.mark.parametrize(
+    ("call", "document", "operation", "counted"),
+    [
+        (
+            lambda client: client.embed(model="m", texts=["one"], input_type="search_query"),
+            {**EMBEDDINGS, "meta": {"billed_units": {"input_tokens": 208.0}}},
+            "embeddings",
+            {"gen_ai.usage.input_tokens": 208, "spanledger.usage.billed_input": 208},
+        ),
+        (
+            lambda client: client.embed(model="m", images=["data:image/png;base64,aa"], input_type="image"),
+            {**EMBEDDINGS, "meta": {"billed_units": {"images": 1}}},
+            "embeddings",
+            {"spanledger.usage.image": 1},
+        ),
+        (
+            lambda client: client.rerank(model="m", query="q", documents=["one"]),
+            {"id": "answer-1", "results": [], "meta": {"billed_units": {"search_units": 1}}},
+            "rerank",
+            {"spanledger.usage.search_unit": 1},
+        ),
+    ],
+    ids=["embed", "embed-images", "rerank"],
+)
+def test_other_endpoints(
+    instrumented: Recording,
+    call: Callable[[Any], object],
+    document: object,
+    operation: str,
+    counted: dict[str, object],
+) -> None:
+    with serving(answer(document)) as server:
+        call(cohere.ClientV2("key-of-a-test", base_url=server.url))
+    assert counts_of(instrumented.only) == counted
+    assert instrumented.attributes["spanledger.usage_status"] == "metered"
+    assert instrumented.attributes["gen_ai.operation.name"] == operation
+    assert instrumented.attributes["gen_ai.provider.name"] == "cohere"
+
+
+def test_what_is_not_billed_makes_no_span(instrumented: Recording) -> None:
+    with serving(answer({"tokens": [1], "token_strings": ["a"]})) as server:
+        client = cohere.AsyncClient("key-of-a-test", base_url=server.url)
+        asyncio.run(client.tokenize(text="a", model="m", offline=False))
+    assert not instrumented.spans
