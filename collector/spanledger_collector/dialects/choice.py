@@ -10,7 +10,7 @@ from spanledger_collector.dialects.names import GENERIC, METER_FACTS, TOTAL
 from spanledger_collector.dialects.table import DIALECTS, GENERIC_DIALECT
 from spanledger_collector.model import Attributes, ReceivedSpan, Scope
 
-__all__ = ["SIGNS", "choose_dialect", "forget_scopes"]
+__all__ = ["READ_NAMES", "SIGNS", "choose_dialect", "forget_scopes"]
 
 _TELLING_FACTS: Final = (*METER_FACTS, TOTAL, "operation", "provider", "request_model", "response_model")
 _NOT_TELLING: Final = frozenset({"embedding.model_name", "reranker.model_name"})
@@ -27,6 +27,10 @@ def _signs() -> frozenset[str]:
 
 
 SIGNS: Final = _signs()
+READ_NAMES: Final = SIGNS.union(
+    *(names for dialect in DIALECTS for names in (*GENERIC.values(), *dialect.names.values()))
+)
+"""Every attribute name that some dialect reads."""
 
 _BY_MARKER: Final = tuple(dialect for dialect in DIALECTS if dialect.markers)
 

@@ -3,15 +3,13 @@
 import math
 from typing import Final
 
-from spanledger_collector.dialects.choice import choose_dialect
-from spanledger_collector.dialects.facts import hidden_response_id
+from spanledger.meters import OTHER_METER_PREFIX
+from spanledger_collector.dialects.choice import READ_NAMES, choose_dialect
+from spanledger_collector.dialects.facts import LONGEST_FACT, hidden_response_id
 from spanledger_collector.dialects.names import HIDDEN_RESPONSE_ID
 from spanledger_collector.model import AttributeValue, ReceivedSpan
 
-__all__ = ["LONGEST_KEPT", "kept_attributes"]
-
-LONGEST_KEPT: Final = 4096
-"""Texts longer than this many characters are left out whatever their name: no fact that we read is that long."""
+__all__ = ["kept_attributes"]
 
 _CONTENT: Final = frozenset(
     {
@@ -102,12 +100,20 @@ _FACTS_WITHIN: Final = frozenset({"reranker.model_name"})
 
 
 def kept_attributes(span: ReceivedSpan) -> dict[str, AttributeValue]:
-    """The span's attributes without prompts, completions, tool arguments and results, documents and overlong texts.
+    """The span's attributes without prompts, completions, tool arguments and results, documents and overlong values.
 
-    A response id that stands only in such a message is kept under `HIDDEN_RESPONSE_ID`, so that reading what was kept
-    gives the same observation as reading the span.
+    Reading what was kept gives the same observation as reading the span: a response id that stands only in a message is
+    kept under `HIDDEN_RESPONSE_ID`, and of an overlong value under a name that dialects look for it is kept that there
+    was one.
     """
-    kept = {name: _writable(value) for name, value in span.attributes.items() if not _is_content(name, value)}
+    kept: dict[str, AttributeValue] = {}
+    for name, value in span.attributes.items():
+        if name in _CONTENT or (name.startswith(_CONTENT_PREFIXES) and name not in _FACTS_WITHIN):
+            continue
+        if not _is_overlong(value):
+            kept[name] = _writable(value)
+        elif name in READ_NAMES or name.startswith(OTHER_METER_PREFIX):
+            kept[name] = [] if isinstance(value, list | dict) else ""
     dialect = choose_dialect(span)
     hidden = hidden_response_id(dialect, span.attributes) if dialect is not None else None
     if hidden is not None:
@@ -115,14 +121,12 @@ def kept_attributes(span: ReceivedSpan) -> dict[str, AttributeValue]:
     return kept
 
 
+def _is_overlong(value: AttributeValue) -> bool:
+    if isinstance(value, list | dict):
+        return len(str(value)) > LONGEST_FACT
+    return isinstance(value, str | bytes) and len(value) > LONGEST_FACT
+
+
 def _writable(value: AttributeValue) -> AttributeValue:
     """JSON has no word for NaN and infinity, which must not read as absent later."""
     return str(value) if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _is_content(name: str, value: AttributeValue) -> bool:
-    if name in _CONTENT or (name.startswith(_CONTENT_PREFIXES) and name not in _FACTS_WITHIN):
-        return True
-    if isinstance(value, list | dict):
-        return len(str(value)) > LONGEST_KEPT
-    return isinstance(value, str | bytes) and len(value) > LONGEST_KEPT

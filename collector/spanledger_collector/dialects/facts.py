@@ -12,10 +12,12 @@ from spanledger_collector.dialects.dialect import Dialect
 from spanledger_collector.dialects.names import DIMENSION_PREFIXES, GENERIC, Names
 from spanledger_collector.model import Attributes, AttributeValue
 
-__all__ = ["Facts", "hidden_response_id", "read_facts", "text_of"]
+__all__ = ["LONGEST_FACT", "Facts", "hidden_response_id", "read_facts", "text_of"]
 
 _OTHER = (OTHER_METER_PREFIX, *DIMENSION_PREFIXES)
-_LONGEST_OBJECT = 1 << 20
+_LONGEST_MESSAGE = 1 << 20
+LONGEST_FACT = 4096
+"""Characters. A longer text is no fact, whatever its name; the journal does not keep it either."""
 
 
 @dataclass(slots=True)
@@ -40,11 +42,12 @@ def read_facts(dialect: Dialect, attributes: Attributes) -> Facts:
     facts, ranks = Facts(), dict[str, int]()
     for name, value in attributes.items():
         slots = plan.get(name)
-        if slots is None:
-            if name.startswith(_OTHER):
-                facts.other[name] = value
+        if slots is None and not name.startswith(_OTHER):
             continue
-        if value is None or value == "":
+        if value is None or (isinstance(value, str) and not 0 < len(value) <= LONGEST_FACT):
+            continue
+        if slots is None:
+            facts.other[name] = value
             continue
         for fact, rank in slots:
             if rank < ranks.get(fact, 1000):
@@ -58,18 +61,18 @@ def _unquoted(value: AttributeValue) -> AttributeValue:
 
 
 def text_of(value: AttributeValue) -> str | None:
-    """A scalar as text: identifiers arrive as numbers too. `None` for the empty text and for anything else."""
+    """A scalar as text: identifiers and amounts arrive as numbers too. `None` for the empty text and anything else."""
     if isinstance(value, str):
         return value or None
     if isinstance(value, bool):
         return "true" if value else "false"
-    return str(value) if isinstance(value, int) else None
+    return str(value) if isinstance(value, int | float) else None
 
 
 def hidden_response_id(dialect: Dialect, attributes: Attributes) -> str | None:
     """The response id that stands inside a message written as JSON, for emitters that have no attribute for it."""
     for attribute, *path in dialect.hidden_ids:
-        found: object = _object(attributes.get(attribute))
+        found: object = _object(attributes.get(attribute), _LONGEST_MESSAGE)
         for step in path:
             found = _member(found, step)
         if isinstance(found, str) and found:
@@ -90,7 +93,7 @@ def _plan(dialect: Dialect) -> Mapping[str, tuple[tuple[str, int], ...]]:
 
 def _unpacked(names: tuple[str, ...], attributes: Attributes) -> Iterator[tuple[str, AttributeValue]]:
     for name in names:
-        found = _object(attributes.get(name))
+        found = _object(attributes.get(name), LONGEST_FACT)
         if isinstance(found, dict):
             yield from _flattened(name, cast("dict[str, AttributeValue]", found))
 
@@ -103,11 +106,11 @@ def _flattened(prefix: str, members: Mapping[str, AttributeValue]) -> Iterator[t
             yield f"{prefix}.{key}", value
 
 
-def _object(value: AttributeValue) -> object:
+def _object(value: AttributeValue, longest: int) -> object:
     """The object that an attribute holds: itself, as JSON, or as Python prints a dict; `None` for anything else."""
     if not isinstance(value, str):
         return value
-    if len(value) > _LONGEST_OBJECT or not value.lstrip().startswith(("{", "[")):
+    if len(value) > longest or not value.lstrip().startswith(("{", "[")):
         return None
     try:
         return cast("object", json.loads(value))
