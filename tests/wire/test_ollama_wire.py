@@ -33,8 +33,7 @@ class _Ollama(PlainContract):
         return ollama.AsyncClient(host=url)
 
     def functions(self, client: Any) -> list[Callable[..., Any]]:  # noqa: ANN401
-        kind: Any = type(client)
-        return [kind._request, self.method(client)]
+        return [client._request, self.method(client)]
 
     def ask(self, client: Any, **more: Any) -> Any:  # noqa: ANN401
         client._client.headers.update(more.pop("extra_headers", {}))
