@@ -14,6 +14,7 @@ import duckdb
 
 from spanledger_collector.journal.reading import decode_reading
 from spanledger_collector.ledger.arrow import Inserter, Int64, Target, Text, Time, UInt64
+from spanledger_collector.ledger.rows import all_of
 from spanledger_collector.ledger.sql import query
 from spanledger_collector.model import Observation
 from spanledger_collector.settle.keys import wide_key
@@ -149,7 +150,7 @@ class Neighbours:
         }
 
     def _rows(self, name: str, **parameters: object) -> list[IndexRow]:
-        return [IndexRow._make(row) for row in self._cursor.execute(query(name), parameters).fetchall()]
+        return [IndexRow._make(row) for row in self._cursor.execute(all_of(name, INDEX), parameters).fetchall()]
 
 
 def _bounds(rows: Sequence[IndexRow]) -> dict[str, int]:

@@ -21,7 +21,7 @@ from spanledger_collector.ledger.book_rows import BookRecorder
 from spanledger_collector.ledger.neighbours import INDEX, IndexRow
 from spanledger_collector.ledger.rereading import ROWS_AT_A_TIME, copy_journal, journal_rows
 from spanledger_collector.ledger.revisions import Changes, Revisions, transaction
-from spanledger_collector.ledger.rows import CallRows
+from spanledger_collector.ledger.rows import CALLS, CallRows, all_of
 from spanledger_collector.ledger.settling import Settler
 from spanledger_collector.ledger.sql import query
 from spanledger_collector.ledger.store import Ledger
@@ -153,7 +153,7 @@ def _paired(
 def _calls(cursor: duckdb.DuckDBPyConnection) -> Iterator[CallRows]:
     """All calls in the order of their ids."""
     page = {"after": "", "limit": ROWS_AT_A_TIME}
-    while found := cursor.execute(query("rebuild.calls_from"), page).fetchall():
+    while found := cursor.execute(all_of("rebuild.calls_from", CALLS), page).fetchall():
         rows = stored_calls(cursor, found)
         yield from rows.values()
         page["after"] = found[-1][0]
@@ -193,7 +193,7 @@ def _replace_index(cursor: duckdb.DuckDBPyConnection, fresh: duckdb.DuckDBPyConn
     """Take over what settling looks up, which follows from the readings. An id too many on record does no harm."""
     cursor.execute(query("rebuild.forget_index"))
     page = {"after": 0, "limit": ROWS_AT_A_TIME}
-    while found := fresh.execute(query("rebuild.index"), page).fetchall():
+    while found := fresh.execute(all_of("rebuild.index", INDEX), page).fetchall():
         index.insert(rows := [IndexRow._make(row) for row in found])
         page["after"] = rows[-1].seq
     cursor.execute(query("rebuild.add_response_keys"))

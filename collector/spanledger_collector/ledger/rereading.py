@@ -12,6 +12,7 @@ from spanledger_collector import dialects
 from spanledger_collector.journal.reading import decode_reading, encode_reading
 from spanledger_collector.journal.rows import OBSERVATIONS, SPANS, ObservationRow
 from spanledger_collector.ledger.arrow import Inserter
+from spanledger_collector.ledger.rows import all_of
 from spanledger_collector.ledger.sql import query
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.model import Attributes, Observation, ReceivedSpan, Scope
@@ -93,7 +94,7 @@ def copy_journal(source: Ledger, copy: Ledger, until: int) -> None:
 
 
 def _copy_skeletons(reading: duckdb.DuckDBPyConnection, writing: duckdb.DuckDBPyConnection) -> None:
-    answer = reading.execute(query("rebuild.skeletons"))
+    answer = reading.execute(all_of("rebuild.skeletons", SPANS))
     with closing(Inserter(writing, SPANS)) as spans:
         while rows := answer.fetchmany(ROWS_AT_A_TIME):
             spans.insert(rows)

@@ -23,6 +23,7 @@ from spanledger_collector.ledger.rows import (
     CallRow,
     CallRows,
     HistoryRow,
+    all_of,
 )
 from spanledger_collector.ledger.sql import query
 from spanledger_collector.ledger.stored_calls import started_within, stored_calls
@@ -106,7 +107,7 @@ class Revisions:
         if not known:
             return {}
         self._index.load(known)
-        found = self._cursor.execute(query("settling.calls"), started_within(known)).fetchall()
+        found = self._cursor.execute(all_of("settling.calls", CALLS), started_within(known)).fetchall()
         return stored_calls(self._cursor, found)
 
 

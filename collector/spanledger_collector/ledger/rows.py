@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, NamedTuple
 import msgspec
 
 from spanledger_collector.ledger.arrow import Int64, Target, Text, Time, UInt64
+from spanledger_collector.ledger.sql import query
 
 __all__ = [
     "CALLS",
@@ -21,6 +22,7 @@ __all__ = [
     "HistoryRow",
     "MeterRow",
     "SourceRow",
+    "all_of",
     "json_text",
     "returned",
 ]
@@ -203,6 +205,12 @@ def _said(rows: Sequence[ChargeRow] | Sequence[MeterRow] | Sequence[SourceRow]) 
 def json_text(value: object) -> str:
     """JSON with the keys in order, so that equal values are equal texts."""
     return _encoder.encode(value).decode()
+
+
+def all_of(name: str, target: Target) -> str:
+    """A named query with the columns of the table in the place that it leaves for them."""
+    columns = (f"epoch_ns({column})" if kind == "time" else column for column, kind in target.columns.items())
+    return query(name).replace("/*columns*/", ", ".join(columns))
 
 
 def returned(target: Target, values: Sequence[object]) -> Iterator[Any]:  # typed by the row that is made of it

@@ -17,9 +17,9 @@ from spanledger_collector.ledger.rows import (
     ChargeRow,
     MeterRow,
     SourceRow,
+    all_of,
     returned,
 )
-from spanledger_collector.ledger.sql import query
 
 __all__ = ["started_within", "stored_calls"]
 
@@ -57,7 +57,7 @@ def _by_call(
 ) -> defaultdict[str, tuple[_Row, ...]]:
     by_call: defaultdict[str, tuple[_Row, ...]] = defaultdict(tuple)
     name = f"settling.{target.table.removeprefix('store.')}"
-    for values in cursor.execute(query(name), parameters).fetchall():
+    for values in cursor.execute(all_of(name, target), parameters).fetchall():
         row = row_type(*returned(target, values))
         by_call[row.call_id] += (row,)
     return by_call

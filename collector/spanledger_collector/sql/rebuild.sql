@@ -1,4 +1,4 @@
--- What rebuilding asks of the ledger: the journal as it came, and the calls as they are.
+-- What rebuilding asks of the ledger: the journal as it came, and the calls as they are. /*columns*/ as in settling.sql.
 
 -- name: journal
 -- Observations in their order, each with the skeleton of its span (which may be gone: skeletons have a retention of their own).
@@ -11,19 +11,13 @@ ORDER BY o.seq;
 
 -- name: skeletons
 -- Spans of the traces with several observations: the only ones whose ancestry matters.
-SELECT trace_hi, trace_lo, span, parent, name, kind, service, scope, epoch_ns(started_at), epoch_ns(ended_at), status,
-       peer_host, payload_hash, epoch_ns(received_at)
+SELECT /*columns*/
 FROM store.spans SEMI JOIN (
     SELECT trace_hi, trace_lo FROM store.observations GROUP BY ALL HAVING count(*) > 1
 ) USING (trace_hi, trace_lo);
 
 -- name: calls_from
-SELECT call_id, trace_id, span_id, epoch_ns(started_at), epoch_ns(ended_at), service, provider, operation,
-       request_model, response_model, response_id, service_tier, error_type, usage_status, usage_evidence,
-       price_status, price_reasons, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens,
-       reasoning_tokens, total_tokens, cost_usd, cost_low_usd, cost_high_usd, reported_cost_usd,
-       user_id, org_id, session_id, workflow, feature, dimensions, dialect, sources, flags, revision,
-       price_book, epoch_ns(settled_at), conditions
+SELECT /*columns*/
 FROM calls WHERE call_id > $after ORDER BY call_id LIMIT $limit;
 
 -- name: changed_readings
@@ -37,8 +31,7 @@ UPDATE store.observations o SET dialect = b.dialect, rule = b.rule, role = b.rol
 FROM batch_store_observations b WHERE o.seq = b.seq;
 
 -- name: index
-SELECT seq, trace_hi, trace_lo, span, epoch_ns(started_at), epoch_ns(ended_at), id_key, answer_key, twin_key, dialect
-FROM store.settle_index WHERE seq > $after ORDER BY seq LIMIT $limit;
+SELECT /*columns*/ FROM store.settle_index WHERE seq > $after ORDER BY seq LIMIT $limit;
 
 -- name: forget_index
 DELETE FROM store.settle_index;

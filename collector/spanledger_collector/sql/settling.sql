@@ -1,5 +1,6 @@
 -- What settling asks of the ledger. Views named batch_... are the rows that it has loaded in its own cursor.
--- Bounds of time keep every question to a part of the ledger that does not grow with it.
+-- Bounds of time keep every question to a part of the ledger that does not grow with it. /*columns*/ stands for all columns
+-- of the table in their order, times as nanoseconds.
 
 -- name: settled
 SELECT coalesce(max(CAST(value AS BIGINT)) FILTER (key = 'settled_seq'), 0) AS seq,
@@ -23,18 +24,17 @@ WHERE o.seq BETWEEN $first AND $last;
 WITH near AS (
     SELECT * FROM store.settle_index
     WHERE started_at <= make_timestamp_ns($last) AND ended_at >= make_timestamp_ns($first)
+), found AS (
+    SELECT n.* FROM near n JOIN batch_store_settle_index b ON n.trace_hi = b.trace_hi AND n.trace_lo = b.trace_lo
+    WHERE epoch_ns(n.started_at) <= b.ended_at + $slack AND epoch_ns(n.ended_at) >= b.started_at - $slack
+    UNION
+    SELECT n.* FROM near n JOIN batch_store_settle_index b ON n.id_key = b.id_key
+    WHERE epoch_ns(n.started_at) <= b.ended_at AND epoch_ns(n.ended_at) >= b.started_at
+    UNION
+    SELECT n.* FROM near n JOIN batch_store_settle_index b ON n.twin_key = b.twin_key AND n.dialect <> b.dialect
+    WHERE epoch_ns(n.started_at) <= b.ended_at AND epoch_ns(n.ended_at) >= b.started_at
 )
-SELECT n.seq, n.trace_hi, n.trace_lo, n.span, epoch_ns(n.started_at), epoch_ns(n.ended_at), n.id_key, n.answer_key, n.twin_key, n.dialect
-FROM near n JOIN batch_store_settle_index b ON n.trace_hi = b.trace_hi AND n.trace_lo = b.trace_lo
-WHERE epoch_ns(n.started_at) <= b.ended_at + $slack AND epoch_ns(n.ended_at) >= b.started_at - $slack
-UNION
-SELECT n.seq, n.trace_hi, n.trace_lo, n.span, epoch_ns(n.started_at), epoch_ns(n.ended_at), n.id_key, n.answer_key, n.twin_key, n.dialect
-FROM near n JOIN batch_store_settle_index b ON n.id_key = b.id_key
-WHERE epoch_ns(n.started_at) <= b.ended_at AND epoch_ns(n.ended_at) >= b.started_at
-UNION
-SELECT n.seq, n.trace_hi, n.trace_lo, n.span, epoch_ns(n.started_at), epoch_ns(n.ended_at), n.id_key, n.answer_key, n.twin_key, n.dialect
-FROM near n JOIN batch_store_settle_index b ON n.twin_key = b.twin_key
-WHERE n.dialect <> b.dialect AND epoch_ns(n.started_at) <= b.ended_at AND epoch_ns(n.ended_at) >= b.started_at;
+SELECT /*columns*/ FROM found;
 
 -- name: repeated_keys
 -- Response ids of the batch that are known to have come at several times.
@@ -42,7 +42,7 @@ SELECT DISTINCT id_key FROM store.repeated_keys SEMI JOIN batch_store_settle_ind
 
 -- name: owners
 -- Of each of the ids, and of each of the counts that came with it, the earliest observation. Reads the whole index.
-SELECT seq, trace_hi, trace_lo, span, epoch_ns(started_at), epoch_ns(ended_at), id_key, answer_key, twin_key, dialect
+SELECT /*columns*/
 FROM store.settle_index SEMI JOIN (SELECT unnest(CAST($keys AS UBIGINT[])) AS id_key) USING (id_key)
 QUALIFY row_number() OVER (PARTITION BY id_key, answer_key ORDER BY started_at, trace_hi, trace_lo, span) = 1;
 
@@ -62,11 +62,11 @@ FROM store.spans WHERE received_at > make_timestamp_ns($since);
 
 -- name: linked
 -- Settled observations of traces in which spans arrived since: what lies above them may be known only now.
-SELECT i.seq, i.trace_hi, i.trace_lo, i.span, epoch_ns(i.started_at), epoch_ns(i.ended_at), i.id_key, i.answer_key, i.twin_key, i.dialect
-FROM store.settle_index i SEMI JOIN (
+SELECT /*columns*/
+FROM store.settle_index SEMI JOIN (
     SELECT trace_hi, trace_lo FROM store.spans WHERE received_at > make_timestamp_ns($since)
 ) USING (trace_hi, trace_lo)
-WHERE i.started_at <= make_timestamp_ns($last) AND i.ended_at >= make_timestamp_ns($first)
+WHERE started_at <= make_timestamp_ns($last) AND ended_at >= make_timestamp_ns($first)
 QUALIFY count(*) OVER (PARTITION BY trace_hi, trace_lo) > 1;
 
 -- name: parents
@@ -79,30 +79,25 @@ WHERE s.started_at <= make_timestamp_ns($last) AND s.ended_at >= make_timestamp_
 
 -- name: calls
 -- The calls that are counted on observations of the batch.
-SELECT c.call_id, c.trace_id, c.span_id, epoch_ns(c.started_at), epoch_ns(c.ended_at), c.service, c.provider, c.operation,
-       c.request_model, c.response_model, c.response_id, c.service_tier, c.error_type, c.usage_status, c.usage_evidence,
-       c.price_status, c.price_reasons, c.input_tokens, c.cache_read_tokens, c.cache_write_tokens, c.output_tokens,
-       c.reasoning_tokens, c.total_tokens, c.cost_usd, c.cost_low_usd, c.cost_high_usd, c.reported_cost_usd,
-       c.user_id, c.org_id, c.session_id, c.workflow, c.feature, c.dimensions, c.dialect, c.sources, c.flags, c.revision,
-       c.price_book, epoch_ns(c.settled_at), c.conditions
-FROM calls c SEMI JOIN (
+SELECT /*columns*/
+FROM calls SEMI JOIN (
     SELECT printf('%016x%016x', trace_hi, trace_lo) AS trace_id, printf('%016x', span) AS span_id
     FROM batch_store_settle_index
 ) USING (trace_id, span_id)
-WHERE c.started_at BETWEEN make_timestamp_ns($first) AND make_timestamp_ns($last);
+WHERE started_at BETWEEN make_timestamp_ns($first) AND make_timestamp_ns($last);
 
 -- name: charges
-SELECT call_id, revision, meter, quantity, unit, unit_price_usd, amount_usd, price_entry_id, epoch_ns(started_at)
+SELECT /*columns*/
 FROM charges
 WHERE started_at BETWEEN make_timestamp_ns($first) AND make_timestamp_ns($last) AND call_id IN (SELECT unnest($calls));
 
 -- name: call_meters
-SELECT call_id, revision, meter, quantity, epoch_ns(started_at)
+SELECT /*columns*/
 FROM call_meters
 WHERE started_at BETWEEN make_timestamp_ns($first) AND make_timestamp_ns($last) AND call_id IN (SELECT unnest($calls));
 
 -- name: call_sources
-SELECT call_id, revision, trace_hi, trace_lo, span, part, reason, epoch_ns(started_at)
+SELECT /*columns*/
 FROM store.call_sources
 WHERE started_at BETWEEN make_timestamp_ns($first) AND make_timestamp_ns($last) AND call_id IN (SELECT unnest($calls));
 

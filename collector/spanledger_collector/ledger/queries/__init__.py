@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from spanledger_collector.ledger.queries.adhoc import SQL
+from spanledger_collector.ledger.queries.estimate import ESTIMATE
 from spanledger_collector.ledger.queries.explain import EXPLAIN
 from spanledger_collector.ledger.queries.question import (
     Arguments,
@@ -21,6 +22,7 @@ from spanledger_collector.ledger.queries.question import (
 from spanledger_collector.ledger.queries.status import STATUS
 from spanledger_collector.ledger.queries.trace import TRACE
 from spanledger_collector.ledger.queries.usage import CALLS, STATS, UNPRICED, USAGE
+from spanledger_collector.pricing import PriceBook, shipped_book
 
 if TYPE_CHECKING:
     import duckdb
@@ -37,7 +39,7 @@ __all__ = [
     "gauges",
 ]
 
-QUESTIONS: tuple[Question, ...] = (USAGE, STATS, CALLS, EXPLAIN, TRACE, UNPRICED, STATUS, SQL)
+QUESTIONS: tuple[Question, ...] = (USAGE, STATS, CALLS, EXPLAIN, TRACE, UNPRICED, ESTIMATE, STATUS, SQL)
 QUESTION_BY_NAME: dict[str, Question] = {question.name: question for question in QUESTIONS}
 
 _SERIES_AT_MOST = 200
@@ -48,15 +50,16 @@ def answer(
     cursor: "duckdb.DuckDBPyConnection",
     arguments: Arguments,
     clock: Callable[[], datetime] = utc_now,
+    book: Callable[[], PriceBook] = shipped_book,
 ) -> Document:
-    """The document that answers a question, all of it read from one state of the ledger.
+    """The document that answers a question, all of it read from one state of the ledger; `book` has the prices.
 
     Raises the leaves of `errors.QueryError`, and `duckdb.InterruptException` when the cursor is interrupted.
     """
     check_arguments(question, arguments)
     cursor.execute("BEGIN TRANSACTION READ ONLY")
     try:
-        return question.answer(Reading(cursor, question, arguments, clock()))
+        return question.answer(Reading(cursor, question, arguments, clock(), book))
     finally:
         cursor.execute("ROLLBACK")
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from spanledger_collector.errors import BadQuery
 from spanledger_collector.ledger.sql import query as sql_text
+from spanledger_collector.pricing import PriceBook, shipped_book
 
 if TYPE_CHECKING:
     import duckdb  # so that listing the queries does not load the database
@@ -49,7 +50,8 @@ class Question:
     """A named query.
 
     `on_loopback_only`: only a server that other machines cannot reach answers it. `posted_as`: its one parameter may be
-    long, so that it can also be POSTed, as this field of a JSON object.
+    long, so that it can also be POSTed, as this field of a JSON object. `posted`: all parameters can be POSTed so,
+    each as the field of its name.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Question:
     parameters: tuple[Parameter, ...] = ()
     on_loopback_only: bool = False
     posted_as: str | None = None
+    posted: bool = False
 
     def parameter(self, name: str) -> Parameter | None:
         """The parameter of that name."""
@@ -67,12 +70,14 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """One reading of the ledger: a cursor inside a read-only transaction, what was asked, and the time of asking."""
+    """One reading of the ledger: a cursor inside a read-only transaction, what was asked, the time of asking, and the
+    price book of whoever answers."""
 
     cursor: "duckdb.DuckDBPyConnection"
     question: Question
     arguments: Arguments
     now: datetime
+    book: Callable[[], PriceBook] = shipped_book
 
     def values(self, name: str) -> tuple[str, ...]:
         """All values given for a parameter; its default when none was."""
