@@ -8,6 +8,7 @@
     │   ├── LedgerUnreadable        not a DuckDB file, not a ledger, no permission, no directory
     │   ├── SchemaTooNew            written by a newer SpanLedger
     │   └── SchemaTooOld            needs a migration, but was opened for reading only
+    ├── BadPrices                   the user's price file cannot be used (exit code 2)
     ├── CannotListen                an address of the server cannot be bound (exit code 3)
     ├── CannotReach                 no server answers, or something else does (exit code 3)
     ├── QueryError                  a question cannot be answered
@@ -38,6 +39,7 @@ from typing import ClassVar
 
 __all__ = [
     "Ambiguous",
+    "BadPrices",
     "BadQuery",
     "BadRequest",
     "CannotListen",
@@ -136,6 +138,17 @@ class SchemaTooOld(LedgerError):
         self.path = path
         self.found = found
         self.known = known
+
+
+class BadPrices(SpanLedgerError):
+    """The user's price file, or another catalogue of prices, cannot be used; `reason` says what is wrong with it."""
+
+    exit_code = 2
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"The price file {path} cannot be used: {reason}")
+        self.path = path
+        self.reason = reason
 
 
 class CannotListen(SpanLedgerError):

@@ -15,7 +15,7 @@ from spanledger_collector.journal import Journal
 from spanledger_collector.ledger.settling import Settler
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.listening import announced, http_server, listen
-from spanledger_collector.pricing import shipped_book
+from spanledger_collector.price_file import own_book, price_file_of
 from spanledger_collector.receive.grpc_server import grpc_server
 from spanledger_collector.receive.http_app import build_http_app
 from spanledger_collector.receive.receiver import Receiver
@@ -47,13 +47,20 @@ class Running:
             f"  OTLP/gRPC  {self.grpc}\n"
             f"  OTLP/HTTP  {self.http.url}\n"
             f"  web        {self.web.url}"
+            f"{self._own_prices()}"
         )
+
+    def _own_prices(self) -> str:
+        """Where prices beside the shipped ones come from."""
+        settings, book = self.state.settings, self.state.book
+        own = sum(entry.layer != "list" for entry in book.rows())
+        return f"\n  prices     {own:,} of your own, from {price_file_of(settings.db, settings.prices)}" if own else ""
 
 
 def run(settings: Settings, announce: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT, then finish what was accepted. `announce` gets the message that it is ready.
 
-    Raises LedgerError and CannotListen.
+    Raises LedgerError, BadPrices and CannotListen.
     """
     asyncio.run(_run(settings, announce))
 
@@ -103,16 +110,17 @@ async def serving(settings: Settings) -> AsyncGenerator[Running, None]:
 
 def _start_inside(settings: Settings, stack: AsyncExitStack) -> ServiceState:
     """Open the ledger and start the threads that write it."""
+    book = own_book(settings.db, settings.prices)
     ledger = Ledger.open(settings.db)
     stack.callback(_close, ledger)
     stats = Stats()
-    settler = Settler(ledger, shipped_book())
+    settler = Settler(ledger, book)
     stats.watch_pending(settler.pending)
     settling = SettleThread(settler, stats)
     stack.push_async_callback(asyncio.to_thread, settling.close, settings.drain_seconds)
     journal = Journal(ledger, stats, dialects, settling.wake)
     stack.push_async_callback(asyncio.to_thread, journal.close)
-    return ServiceState(ledger, stats, journal, settler, settings, datetime.now(UTC))
+    return ServiceState(ledger, stats, journal, settler, settings, datetime.now(UTC), book)
 
 
 def _close(ledger: Ledger) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime
 from spanledger_collector.journal import Journal
 from spanledger_collector.ledger.settling import Settler
 from spanledger_collector.ledger.store import Ledger
+from spanledger_collector.pricing import PriceBook
 from spanledger_collector.settings import Settings
 from spanledger_collector.stats import Stats
 
@@ -22,3 +23,4 @@ class ServiceState:
     settler: Settler
     settings: Settings
     started_at: datetime
+    book: PriceBook

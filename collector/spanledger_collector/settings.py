@@ -43,6 +43,8 @@ class Settings:
     """Settings of one server. Nothing is reachable from other machines unless the operator names such an address."""
 
     db: Path = Path("spanledger.duckdb")
+    prices: Path | None = None
+    """The user's own prices; without it the file beside the ledger, if there is one (`price_file`)."""
     grpc: Address = _GRPC
     http: Address = _HTTP
     web: Address = _WEB

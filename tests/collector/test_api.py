@@ -19,6 +19,8 @@ from spanledger_collector.ledger.queries import QUESTIONS
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.serve.readers import AT_ONCE, Readers
 
+ASKED = {"/v1/sql": "?q=SELECT+1", "/v1/estimate": "?provider=openai&model=gpt-4o&input_tokens=1"}
+"""What paths must be asked with."""
 SLOW = "SELECT count(*) FROM range(1000000000000) a, range(1000) b"
 
 
@@ -99,7 +101,7 @@ def test_every_described_path_answers(web: WebPort) -> None:
     for path in web.get("/openapi.json").json["paths"]:
         for name, value in values.items():
             path = path.replace(name, value)  # noqa: PLW2901 - the path with its parameters filled in
-        assert web.get(f"{path}?q=SELECT+1" if path == "/v1/sql" else path).status == 200
+        assert web.get(path + ASKED.get(path, "")).status == 200
 
 
 def test_the_front_page_links_what_is_here(web: WebPort) -> None:

@@ -40,6 +40,7 @@ def ask(cursor: duckdb.DuckDBPyConnection) -> Ask:
 
 def test_every_answer_can_be_written_as_json(ask: Ask) -> None:
     arguments = {"trace": {"trace_id": TRACE_A}, "explain": {"id": ANSWERED}, "sql": {"q": "FROM calls"}}
+    arguments["estimate"] = {"provider": "openai", "model": "gpt-4o", "input_tokens": "1"}
     for question in QUESTIONS:
         document = ask(question.name, **arguments.get(question.name, {}))
         assert json.loads(json.dumps(document)) == document

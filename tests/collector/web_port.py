@@ -13,6 +13,7 @@ from background import in_background
 
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.listening import http_server, listen
+from spanledger_collector.pricing import PriceBook, shipped_book
 from spanledger_collector.serve.app import build_app
 from spanledger_collector.serve.readers import Readers
 from spanledger_collector.settings import Address, Settings
@@ -29,6 +30,7 @@ class ServedLedger:
     settings: Settings
     stats: Stats = field(default_factory=Stats)
     started_at: datetime = datetime(2026, 11, 1, tzinfo=UTC)
+    book: PriceBook = field(default_factory=shipped_book)
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,7 @@ COMMANDS: dict[str, Command] = {
     "calls": Command(f"{_CLI}.calls:calls", "Calls, newest first."),
     "trace": Command(f"{_CLI}.trace:trace", "One trace as a tree, with what it cost."),
     "explain": Command(f"{_CLI}.explain:explain", "One call, walked back to unit prices."),
+    "estimate": Command(f"{_CLI}.estimate:estimate", "What a call will cost, before it is made."),
     "unpriced": Command(f"{_CLI}.unpriced:unpriced", "Calls without a price, and why."),
     "sql": Command(f"{_CLI}.sql:sql", "The answer to one reading SQL statement."),
     "status": Command(f"{_CLI}.status:status", "What has arrived and what the ledger holds."),

@@ -37,6 +37,12 @@ _DEFAULTS = Settings()
     help="The ledger file; made if it does not exist.",
 )
 @click.option(
+    "--prices",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="SPANLEDGER_PRICES",
+    help="The file with your own prices, read once at the start.  [default: <db>.prices.toml, if it exists]",
+)
+@click.option(
     "--grpc", type=_ADDRESS, default=str(_DEFAULTS.grpc), envvar="SPANLEDGER_GRPC", help="Where OTLP over gRPC arrives."
 )
 @click.option(
@@ -52,7 +58,7 @@ _DEFAULTS = Settings()
     envvar="SPANLEDGER_MAX_REQUEST_BYTES",
     help="The largest OTLP request, after decompression.",
 )
-def serve(db: Path, grpc: Address, http: Address, web: Address, max_request_bytes: int) -> None:
+def serve(*, db: Path, prices: Path | None, grpc: Address, http: Address, web: Address, max_request_bytes: int) -> None:
     """Receive OpenTelemetry data, and keep the ledger of what model calls cost.
 
     Listens on this machine only, unless an address says otherwise. SIGTERM or Ctrl-C end it after it has finished what
@@ -61,5 +67,5 @@ def serve(db: Path, grpc: Address, http: Address, web: Address, max_request_byte
     from spanledger_collector import service  # noqa: PLC0415 - DuckDB, gRPC and the web servers take a second to load
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    settings = Settings(db=db, grpc=grpc, http=http, web=web, max_request_bytes=max_request_bytes)
+    settings = Settings(db=db, prices=prices, grpc=grpc, http=http, web=web, max_request_bytes=max_request_bytes)
     service.run(settings, click.echo)

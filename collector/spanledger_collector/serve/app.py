@@ -24,6 +24,7 @@ from spanledger._version import __version__
 from spanledger_collector.errors import NotAllowed, SpanLedgerError
 from spanledger_collector.ledger.queries import QUESTIONS, STATUS, Arguments, Document, Question, answer
 from spanledger_collector.ledger.store import Ledger
+from spanledger_collector.pricing import PriceBook
 from spanledger_collector.serve.guard import Guard, is_loopback
 from spanledger_collector.serve.metrics import LedgerGauges
 from spanledger_collector.serve.openapi import openapi
@@ -48,6 +49,8 @@ class Served(Protocol):
     def settings(self) -> Settings: ...
     @property
     def started_at(self) -> datetime: ...
+    @property
+    def book(self) -> PriceBook: ...
 
 
 def build_app(state: Served, readers: Readers) -> Starlette:
@@ -64,7 +67,7 @@ def build_app(state: Served, readers: Readers) -> Starlette:
 
 
 def _methods(question: Question) -> list[str]:
-    return ["GET", "POST"] if question.posted_as else ["GET"]
+    return ["GET", "POST"] if question.posted_as or question.posted else ["GET"]
 
 
 class _Web:
@@ -101,7 +104,7 @@ class _Web:
         return endpoint
 
     def _document(self, question: Question, arguments: Arguments, cursor: duckdb.DuckDBPyConnection) -> bytes:
-        document = answer(question, cursor, arguments)
+        document = answer(question, cursor, arguments, book=lambda: self._state.book)
         if question is STATUS:
             document |= self._serving()
         return json.dumps(document, ensure_ascii=False).encode()

@@ -48,12 +48,12 @@ def _operations(question: Question) -> Document:
     }
     described = {"operationId": question.name, "summary": question.help, "responses": answers}
     operations = {"get": {**described, "parameters": [_parameter(parameter) for parameter in question.parameters]}}
-    if question.posted_as:
-        body = {
-            "type": "object",
-            "properties": {question.posted_as: {"type": "string"}},
-            "required": [question.posted_as],
-        }
+    if question.posted_as or question.posted:
+        names = [question.posted_as] if question.posted_as else [parameter.name for parameter in question.parameters]
+        schema: Document = {"type": "string"} if question.posted_as else {}
+        body: Document = {"type": "object", "properties": dict.fromkeys(names, schema)}
+        if question.posted_as:
+            body["required"] = names
         request = {"required": True, "content": {"application/json": {"schema": body}}}
         operations["post"] = {**described, "operationId": f"{question.name}Posted", "requestBody": request}
     return operations

@@ -24,10 +24,23 @@ async def read_arguments(request: Request, question: Question) -> Arguments:
     arguments |= {name: [str(value)] for name, value in request.path_params.items()}
     if request.method == "POST" and question.posted_as:
         arguments[question.parameters[0].name] = [await _posted(request, question.posted_as)]
+    if request.method == "POST" and question.posted:
+        arguments |= {name: [_as_text(value)] for name, value in (await _body(request)).items() if value is not None}
     return arguments
 
 
+def _as_text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 async def _posted(request: Request, field: str) -> str:
+    text = (await _body(request)).get(field)
+    if not isinstance(text, str):
+        raise BadQuery(f'The body must be like {{"{field}": "..."}}.')
+    return text
+
+
+async def _body(request: Request) -> dict[str, object]:
     # A browser sends this media type to another site only after asking, which is refused: no page can post here unseen.
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Send application/json")
@@ -40,7 +53,6 @@ async def _posted(request: Request, field: str) -> str:
         document = json.loads(bytes(body))
     except ValueError as error:
         raise BadQuery(f"The body is no JSON: {error}.") from error
-    text = cast("dict[str, object]", document).get(field) if isinstance(document, dict) else None
-    if not isinstance(text, str):
-        raise BadQuery(f'The body must be like {{"{field}": "..."}}.')
-    return text
+    if not isinstance(document, dict):
+        raise BadQuery("The body must be a JSON object.")
+    return cast("dict[str, object]", document)
