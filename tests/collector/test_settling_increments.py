@@ -11,7 +11,7 @@ from tests.observed import observations_of, parents_of, worlds
 from spanledger_collector.model import ReceivedSpan
 from spanledger_collector.settle import settle
 
-_settings = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=40)
+_settings = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=25)
 
 
 @pytest.fixture(scope="module")

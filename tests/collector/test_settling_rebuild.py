@@ -32,7 +32,7 @@ def bench(db: Path) -> Generator[SettlingBench]:
         yield bench
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=12)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=8)
 @given(spans=worlds())
 def test_the_ledger_equals_a_rebuild(shared: SettlingBench, spans: list[ReceivedSpan]) -> None:
     shared.run([[span] for span in spans])
