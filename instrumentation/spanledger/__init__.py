@@ -1,6 +1,10 @@
-"""What an application imports: attribution of LLM calls. Everything else works through `opentelemetry-instrument`."""
+"""What an application imports: attribution of LLM calls, and metering of other operations.
+
+Everything else works through `opentelemetry-instrument`.
+"""
 
 from spanledger._version import __version__
 from spanledger.attribution import attribution
+from spanledger.recording import record
 
-__all__ = ["__version__", "attribution"]
+__all__ = ["__version__", "attribution", "record"]

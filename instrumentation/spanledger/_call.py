@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from spanledger._reading import Ending, Reader, Request
     from spanledger._settings import Settings
 
-__all__ = ["Call", "configure", "current_call", "open_call", "run", "run_async"]
+__all__ = ["Call", "configure", "current_call", "open_call", "reporting", "run", "run_async", "suppressed"]
 
 R = TypeVar("R")
 
@@ -69,12 +69,22 @@ def configure(settings: Settings | None, tracer_provider: TracerProvider | None 
     _runtime = _Runtime(tracer, settings)
 
 
+def suppressed() -> bool:
+    """Whether the application asked for no instrumentation in this context."""
+    return any(context.get_value(key) for key in _SUPPRESSING_KEYS)
+
+
+def reporting() -> tuple[Tracer, Settings] | None:
+    """Where spans go and by which settings; `None` while no SDK is instrumented."""
+    return (_runtime.tracer, _runtime.settings) if _runtime is not None else None
+
+
 def open_call(request: Request, read_response: Reader, read_chunk: Reader, *, adopts: bool = False) -> Call | None:
     """The call to observe, or `None` when nothing should be: switched off or suppressed.
 
     With `adopts` no span is started yet: the SDK is about to start one, which `Call.adopt` takes.
     """
-    if _runtime is None or any(context.get_value(key) for key in _SUPPRESSING_KEYS):
+    if _runtime is None or suppressed():
         return None
     call = Call(_runtime, request, read_response, read_chunk)
     if adopts:

@@ -43,6 +43,10 @@ COMPACTION_OUTPUT: Final = "anthropic.usage.compaction.output_tokens"
 USAGE_STATUS: Final = "spanledger.usage_status"
 USAGE_EVIDENCE: Final = "spanledger.usage_evidence"
 
+RECORD: Final = "record"
+"""The operation of a span that `spanledger.record` makes: metered, and no call of a model."""
+RECORD_UNIT: Final = "spanledger.record.unit"
+
 ORG: Final = "spanledger.org"
 FEATURE: Final = "spanledger.feature"
 DIMENSION_PREFIX: Final = "spanledger.dim."

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from spanledger import semconv
 from spanledger_collector.model import Role
 
 __all__ = ["KIND_CLIENT", "OPERATIONS", "SPELLINGS", "role_of_operation"]
@@ -20,6 +21,7 @@ OPERATIONS: Final[Mapping[str, Role]] = {
     "ocr": "candidate",
     "image_generation": "candidate",
     "realtime_inference": "candidate",
+    semconv.RECORD: "candidate",
     "invoke_agent": "aggregate",
     "invoke_workflow": "aggregate",
     "plan": "aggregate",

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from spanledger import semconv
 from spanledger_collector.model import Observation
 from spanledger_collector.settle.keys import Totals, response_key, totals_of
 
@@ -56,8 +57,9 @@ def make_nodes(observations: Iterable[Observation], parents: Mapping[Identity, b
     ordered = sorted(nodes.values(), key=lambda node: node.order)
     for node in ordered:
         node.above.extend(_ancestors(node, nodes, parents))
-        for ancestor in node.above:
-            ancestor.below.append(node)
+        if node.observation.operation != semconv.RECORD:  # that tells of nothing but itself, wherever it was made
+            for ancestor in node.above:
+                ancestor.below.append(node)
     return ordered
 
 
