@@ -15,7 +15,7 @@ import pytest
 import wire_bedrock
 from opentelemetry import baggage, context
 from opentelemetry.instrumentation.utils import suppress_instrumentation
-from wire_bedrock import MODEL, Document, Reply, answering, document, parts, stream
+from wire_bedrock import MODEL, Document, Reply, answering, document, knows, parts, stream
 from wire_contract import without_instrumentation
 from wire_recording import Recording
 
@@ -351,13 +351,18 @@ def test_nothing_is_kept_alive(instrumented: Recording) -> None:
     assert len(instrumented.spans) == 2
 
 
-def test_other_services_and_free_operations_are_not_observed(instrumented: Recording) -> None:
-    with answering(document({"inputTokens": 7})) as server:
-        counted = wire_bedrock.client(server.url).count_tokens(
-            modelId=MODEL, input={"converse": {"messages": MESSAGES}}
-        )
-        wire_bedrock.client(server.url, "dynamodb").list_tables()
-    assert counted["inputTokens"] == 7
+def test_other_services_are_not_observed(instrumented: Recording) -> None:
+    with answering(document({"TableNames": ["parcels"]})) as server:
+        assert wire_bedrock.client(server.url, "dynamodb").list_tables()["TableNames"] == ["parcels"]
+    assert not instrumented.spans
+
+
+@pytest.mark.skipif(not knows("ApplyGuardrailResponse", "usage"), reason="this version has no guardrails to apply")
+def test_operations_that_call_no_model_are_not_observed(instrumented: Recording) -> None:
+    with answering(document({"action": "NONE", "usage": {"topicPolicyUnits": 1}})) as server:
+        guardrail = {"guardrailIdentifier": "g", "guardrailVersion": "1", "source": "INPUT"}
+        wire_bedrock.client(server.url).apply_guardrail(**guardrail, content=[{"text": {"text": "Hello"}}])
+        assert server.paths
     assert not instrumented.spans
 
 

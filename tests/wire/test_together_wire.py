@@ -12,8 +12,16 @@ MESSAGES = [{"role": "user", "content": "Where is my parcel?"}]
 LONG = " ".join(["policy"] * 1500)
 
 
+VERSION_IN_URL = together.__version__.startswith("2.")
+"""Whether `/v1` is part of the base URL, as before version 3, or of each path."""
+
+
+def base_of(url: str) -> str:
+    return f"{url}/v1" if VERSION_IN_URL else url
+
+
 def client_of(url: str) -> together.Together:
-    return together.Together(base_url=url, api_key="key-of-a-test", max_retries=2)
+    return together.Together(base_url=base_of(url), api_key="key-of-a-test")
 
 
 class _Together(TransparencyContract):
@@ -21,7 +29,7 @@ class _Together(TransparencyContract):
         return client_of(url)
 
     def async_client(self, url: str) -> together.AsyncTogether:
-        return together.AsyncTogether(base_url=url, api_key="key-of-a-test")
+        return together.AsyncTogether(base_url=base_of(url), api_key="key-of-a-test")
 
 
 class TestChatCompletions(_Together):

@@ -148,6 +148,12 @@ def async_client(url: str, attempts: int = 1) -> Any:  # noqa: ANN401
     return aiobotocore_session.get_session().create_client("bedrock-runtime", endpoint_url=url, **settings(attempts))
 
 
+def knows(shape: str, member: str) -> bool:
+    """Whether this version of botocore has the member: what it does not know, it drops."""
+    model = client("http://127.0.0.1:1").meta.service_model
+    return shape in model.shape_names and member in model.shape_for(shape).members
+
+
 def ask(url: str, method: str, *, attempts: int = 1, **params: object) -> object:
     """What boto3 gives, read to the end: the events of a stream, the document in a body, or the answer."""
     answer = getattr(client(url, attempts=attempts), method)(**params)

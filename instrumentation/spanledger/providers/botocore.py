@@ -47,6 +47,9 @@ _HEADERS: Final = {
     "x-amzn-bedrock-cache-write-input-token-count": "cache_write",
 }
 
+_TIER: Final = "x-amzn-bedrock-service-tier"
+_LATENCY: Final = "x-amzn-bedrock-performanceconfig-latency"
+
 _METER_BY_TTL: Final = {"5m": "cache_write_5m", "1h": "cache_write_1h"}
 
 _INCLUSIVE: Final = {
@@ -102,8 +105,9 @@ def read_nothing(_answer: object, _reading: Reading) -> None:
 
 def read_headers(answer: object, reading: Reading) -> None:
     """The head of an answer of InvokeModel: its counts stand unless the body has them too."""
-    _read_disjoint(get(get(answer, "ResponseMetadata"), "HTTPHeaders"), _HEADERS, reading)
-    _read_conditions(answer, reading)
+    headers = get(get(answer, "ResponseMetadata"), "HTTPHeaders")
+    _read_disjoint(headers, _HEADERS, reading)
+    _put_conditions(get(headers, _TIER), get(headers, _LATENCY), reading)
 
 
 def read_body(body: object, reading: Reading) -> None:
@@ -179,13 +183,15 @@ def _read_reason(answer: object, reading: Reading) -> None:
 
 def _read_conditions(answer: object, reading: Reading) -> None:
     """What a price depends on: the tier and the latency that were served, and the model that a prompt router chose."""
-    tier = get(answer, "serviceTier")
-    latency = get(answer, "performanceConfigLatency") or get(get(answer, "performanceConfig"), "latency")
-    for attribute, value in ((semconv.SERVICE_TIER, get(tier, "type") or tier), (semconv.SPEED, latency)):
-        if isinstance(value, str):
-            reading.attributes[attribute] = value
+    _put_conditions(get(get(answer, "serviceTier"), "type"), get(get(answer, "performanceConfig"), "latency"), reading)
     if isinstance(model := get(get(get(answer, "trace"), "promptRouter"), "invokedModelId"), str):
         reading.response_model = model
+
+
+def _put_conditions(tier: object, latency: object, reading: Reading) -> None:
+    for attribute, value in ((semconv.SERVICE_TIER, tier), (semconv.SPEED, latency)):
+        if isinstance(value, str):
+            reading.attributes[attribute] = value
 
 
 def _items(value: object) -> Iterable[object]:
