@@ -1,14 +1,14 @@
 """The Cohere SDK, real, against a scripted server: both versions of the API."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Any
 
 import cohere
 import pytest
 from wire_recording import Recording
 from wire_scripted import Script, answer, named_events, serving
-from wire_sdk_contract import Attributes, Case, SdkContract, counts_of, held
+from wire_sdk_contract import Attributes, Case, OtherEndpoint, SdkContract, held
 
 MESSAGES: list[Any] = [{"role": "user", "content": "Where is my parcel?"}]
 USAGE = {
@@ -33,6 +33,10 @@ def lines(*documents: Any, cut: bool = False) -> Script:  # noqa: ANN401
     return Script(body, "application/stream+json", cut=cut)
 
 
+def client_of(url: str) -> cohere.ClientV2:
+    return cohere.ClientV2("key-of-a-test", base_url=url)
+
+
 class _Cohere(SdkContract):
     response_model = None
 
@@ -48,7 +52,7 @@ class _Cohere(SdkContract):
 
 class TestChat(_Cohere):
     def client(self, url: str) -> cohere.ClientV2:
-        return cohere.ClientV2("key-of-a-test", base_url=url)
+        return client_of(url)
 
     def async_client(self, url: str) -> cohere.AsyncClientV2:
         return cohere.AsyncClientV2("key-of-a-test", base_url=url)
@@ -120,43 +124,34 @@ class TestChatVersion1(_Cohere):
 EMBEDDINGS = {"id": "answer-1", "embeddings": {"float": [[0.25, -1e-3] * 4000]}, "texts": ["one"]}
 
 
-@pytest.mark.parametrize(
-    ("call", "document", "operation", "counted"),
-    [
-        (
-            lambda client: client.embed(model="m", texts=["one"], input_type="search_query"),
-            {**EMBEDDINGS, "meta": {"billed_units": {"input_tokens": 208.0}}},
-            "embeddings",
-            {"gen_ai.usage.input_tokens": 208, "spanledger.usage.billed_input": 208},
-        ),
-        (
-            lambda client: client.embed(model="m", images=["data:image/png;base64,aa"], input_type="image"),
-            {**EMBEDDINGS, "meta": {"billed_units": {"images": 1}}},
-            "embeddings",
-            {"spanledger.usage.image": 1},
-        ),
-        (
-            lambda client: client.rerank(model="m", query="q", documents=["one"]),
-            {"id": "answer-1", "results": [], "meta": {"billed_units": {"search_units": 1}}},
-            "rerank",
-            {"spanledger.usage.search_unit": 1},
-        ),
-    ],
-    ids=["embed", "embed-images", "rerank"],
-)
-def test_other_endpoints(
-    instrumented: Recording,
-    call: Callable[[Any], object],
-    document: object,
-    operation: str,
-    counted: dict[str, object],
-) -> None:
-    with serving(answer(document)) as server:
-        call(cohere.ClientV2("key-of-a-test", base_url=server.url))
-    assert counts_of(instrumented.only) == counted
-    assert instrumented.attributes["spanledger.usage_status"] == "metered"
-    assert instrumented.attributes["gen_ai.operation.name"] == operation
-    assert instrumented.attributes["gen_ai.provider.name"] == "cohere"
+OTHERS = [
+    OtherEndpoint(
+        "embed",
+        lambda client: client.embed(model="m", texts=["one"], input_type="search_query"),
+        {**EMBEDDINGS, "meta": {"billed_units": {"input_tokens": 208.0}}},
+        "embeddings",
+        {"gen_ai.usage.input_tokens": 208, "spanledger.usage.billed_input": 208},
+    ),
+    OtherEndpoint(
+        "embed-images",
+        lambda client: client.embed(model="m", images=["data:image/png;base64,aa"], input_type="image"),
+        {**EMBEDDINGS, "meta": {"billed_units": {"images": 1}}},
+        "embeddings",
+        {"spanledger.usage.image": 1},
+    ),
+    OtherEndpoint(
+        "rerank",
+        lambda client: client.rerank(model="m", query="q", documents=["one"]),
+        {"id": "answer-1", "results": [], "meta": {"billed_units": {"search_units": 1}}},
+        "rerank",
+        {"spanledger.usage.search_unit": 1},
+    ),
+]
+
+
+@pytest.mark.parametrize("endpoint", OTHERS, ids=lambda endpoint: endpoint.name)
+def test_other_endpoints(instrumented: Recording, endpoint: OtherEndpoint) -> None:
+    endpoint.check(instrumented, client_of, "cohere")
 
 
 def test_what_is_not_billed_makes_no_span(instrumented: Recording) -> None:

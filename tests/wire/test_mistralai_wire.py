@@ -1,6 +1,6 @@
 """The Mistral SDK, real, against a scripted server: without spans of its own, and with them, which are adopted."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Any
 
 import pytest
@@ -10,7 +10,7 @@ from mistralai.extra.observability import configure_telemetry
 from opentelemetry.sdk.trace import TracerProvider
 from wire_recording import Recording
 from wire_scripted import Script, answer, chat_events, named_events, serving
-from wire_sdk_contract import Attributes, Case, SdkContract, counts_of, held
+from wire_sdk_contract import Attributes, Case, OtherEndpoint, SdkContract, counts_of, held
 
 import spanledger
 
@@ -213,59 +213,50 @@ HEAD = {"id": "answer-1", "model": MODEL}
 DOCUMENT: Any = {"type": "document_url", "document_url": "https://example.org/a.pdf"}
 
 
-@pytest.mark.parametrize(
-    ("call", "document", "operation", "counted"),
-    [
-        (
-            lambda client: client.fim.complete(model="m", prompt="def f("),
-            {**HEAD, "object": "x", "created": 1, "choices": [], "usage": USAGE},
-            "text_completion",
-            COUNTED,
-        ),
-        (
-            lambda client: client.agents.complete(agent_id="agent-1", messages=MESSAGES),
-            {**HEAD, "object": "x", "created": 1, "choices": [], "usage": USAGE},
-            "invoke_agent",
-            COUNTED,
-        ),
-        (
-            lambda client: client.embeddings.create(model="m", inputs=["one"]),
-            {
-                **HEAD,
-                "object": "list",
-                "data": [{"object": "embedding", "index": 0, "embedding": [0.25, -1e-3] * 4000}],
-                "usage": {"prompt_tokens": 10, "total_tokens": 10, "completion_tokens": 0},
-            },
-            "embeddings",
-            {"gen_ai.usage.input_tokens": 10},
-        ),
-        (
-            lambda client: client.ocr.process(model="m", document=DOCUMENT),
-            {"model": MODEL, "pages": [], "usage_info": {"pages_processed": 7, "doc_size_bytes": 99}},
-            "ocr",
-            {"spanledger.usage.page": 7},
-        ),
-        (
-            lambda client: client.audio.transcriptions.complete(
-                model="m", file={"file_name": "a.mp3", "content": b"abc"}
-            ),
-            {**HEAD, "text": "x", "language": None, "segments": [], "usage": {**USAGE, "prompt_audio_seconds": 203}},
-            "transcription",
-            {**COUNTED, "spanledger.usage.second": 203},
-        ),
-    ],
-    ids=["fim", "agents", "embeddings", "ocr", "transcription"],
-)
-def test_other_endpoints(
-    instrumented: Recording,
-    call: Callable[[Any], object],
-    document: object,
-    operation: str,
-    counted: dict[str, object],
-) -> None:
-    with serving(answer(document)) as server:
-        call(client_of(server.url))
-    assert counts_of(instrumented.only) == counted
-    assert instrumented.attributes["spanledger.usage_status"] == "metered"
-    assert instrumented.attributes["gen_ai.operation.name"] == operation
-    assert instrumented.attributes["gen_ai.provider.name"] == "mistral_ai"
+OTHERS = [
+    OtherEndpoint(
+        "fim",
+        lambda client: client.fim.complete(model="m", prompt="def f("),
+        {**HEAD, "object": "x", "created": 1, "choices": [], "usage": USAGE},
+        "text_completion",
+        COUNTED,
+    ),
+    OtherEndpoint(
+        "agents",
+        lambda client: client.agents.complete(agent_id="agent-1", messages=MESSAGES),
+        {**HEAD, "object": "x", "created": 1, "choices": [], "usage": USAGE},
+        "invoke_agent",
+        COUNTED,
+    ),
+    OtherEndpoint(
+        "embeddings",
+        lambda client: client.embeddings.create(model="m", inputs=["one"]),
+        {
+            **HEAD,
+            "object": "list",
+            "data": [{"object": "embedding", "index": 0, "embedding": [0.25, -1e-3] * 4000}],
+            "usage": {"prompt_tokens": 10, "total_tokens": 10, "completion_tokens": 0},
+        },
+        "embeddings",
+        {"gen_ai.usage.input_tokens": 10},
+    ),
+    OtherEndpoint(
+        "ocr",
+        lambda client: client.ocr.process(model="m", document=DOCUMENT),
+        {"model": MODEL, "pages": [], "usage_info": {"pages_processed": 7, "doc_size_bytes": 99}},
+        "ocr",
+        {"spanledger.usage.page": 7},
+    ),
+    OtherEndpoint(
+        "transcription",
+        lambda client: client.audio.transcriptions.complete(model="m", file={"file_name": "a.mp3", "content": b"abc"}),
+        {**HEAD, "text": "x", "language": None, "segments": [], "usage": {**USAGE, "prompt_audio_seconds": 203}},
+        "transcription",
+        {**COUNTED, "spanledger.usage.second": 203},
+    ),
+]
+
+
+@pytest.mark.parametrize("endpoint", OTHERS, ids=lambda endpoint: endpoint.name)
+def test_other_endpoints(instrumented: Recording, endpoint: OtherEndpoint) -> None:
+    endpoint.check(instrumented, client_of, "mistral_ai")
