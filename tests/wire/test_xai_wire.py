@@ -84,7 +84,7 @@ class TestAdoptedSpan(SdkContract):
 
     def view(self, item: object) -> object:
         parts = cast("tuple[Any, ...]", item if isinstance(item, tuple) else (item,))
-        return [(type(part), part.proto.SerializeToString(deterministic=True)) for part in parts]
+        return [(type(part).__name__, part.proto.SerializeToString(deterministic=True)) for part in parts]
 
     def check_server(self, attributes: Attributes) -> None:
         assert attributes["server.address"] == "api.x.ai"  # as the SDK says, wherever it sends
