@@ -20,6 +20,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanKind, Status, StatusCode
 
 from spanledger import semconv
 from spanledger._guard import guarded
+from spanledger._metrics import Metrics
 from spanledger._others import anothers_call
 from spanledger._reading import Reading, end_attributes, ending_of
 from spanledger._version import __version__
@@ -30,7 +31,9 @@ if TYPE_CHECKING:
     from contextvars import Token
 
     from opentelemetry.context import Context
+    from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import Span, Tracer, TracerProvider
+    from opentelemetry.util.types import AttributeValue
 
     from spanledger._reading import Ending, Reader, Request
     from spanledger._settings import Settings
@@ -54,19 +57,24 @@ class _Runtime:
 
     tracer: Tracer
     settings: Settings
+    metrics: Metrics
 
 
 _runtime: _Runtime | None = None
 
 
-def configure(settings: Settings | None, tracer_provider: TracerProvider | None = None) -> None:
-    """Use these settings and this tracer provider (default: the global one) from now on; `None` opens no more calls."""
+def configure(
+    settings: Settings | None,
+    tracer_provider: TracerProvider | None = None,
+    meter_provider: MeterProvider | None = None,
+) -> None:
+    """Use these settings and providers (default: the global ones) from now on; `None` opens no more calls."""
     global _runtime  # noqa: PLW0603  # patches are process-wide, and so is what they report to
     if settings is None:
         _runtime = None
         return
     tracer = trace.get_tracer(semconv.SCOPE_NAME, __version__, tracer_provider)
-    _runtime = _Runtime(tracer, settings)
+    _runtime = _Runtime(tracer, settings, Metrics(meter_provider))
 
 
 def suppressed() -> bool:
@@ -136,11 +144,13 @@ class Call:
         "_context",
         "_finished",
         "_last_ns",
+        "_measured",
         "_owned",
         "_read_chunk",
         "_read_response",
         "_returned",
         "_runtime",
+        "_started_ns",
         "_token",
         "advancing",
         "awaits_span",
@@ -162,7 +172,9 @@ class Call:
         self._owned = False
         self._returned = False
         self._finished = Lock()
+        self._started_ns = time.time_ns()
         self._last_ns = 0
+        self._measured = False
         self._adopted_end_ns: int | None = None
         self._context: Context | None = None
         self._token: Token[Context] | None = None
@@ -187,7 +199,7 @@ class Call:
         """
         observed, span = anothers_call()
         if span is not None:
-            self.adopt(span)
+            self.adopt(span, measures=True)
         if observed:
             self.awaits_span = False
             return
@@ -195,16 +207,20 @@ class Call:
         self.span = self._runtime.tracer.start_span(
             self.request.span_name(), kind=SpanKind.CLIENT, attributes=attributes
         )
-        self._owned = True
+        self._owned = self._measured = True
         if self.awaits_span:  # the SDK is at work already, and made no span after all
             self.awaits_span = False
             context.attach(trace.set_span_in_context(self.span))
 
-    def adopt(self, span: Span) -> None:
-        """Let `span`, which somebody else started and will end, stand for this call; before, it gets what we know."""
+    def adopt(self, span: Span, *, measures: bool = False) -> None:
+        """Let `span`, which somebody else started and will end, stand for this call; before, it gets what we know.
+
+        Who `measures` records metrics of the call too, as other instrumentations do and SDKs do not: then we do not.
+        """
         self.awaits_span = False
+        self._measured = not measures
         self.span = span
-        span.set_attributes(self.attribution())
+        span.set_attributes({**self.request.attributes, **self.attribution()})
         if span.is_recording():
             vars(span)["end"] = self._end_after_us(span)
 
@@ -241,11 +257,13 @@ class Call:
             self._token = None
 
     def returned(self, observe: Callable[[Call, R], None], result: R) -> None:
-        """The SDK returned `result`, or is about to. Without a recording span there is nothing to observe."""
+        """The SDK returned `result`, or is about to. Without a recording span, and without metrics to record, there is
+        nothing to observe."""
         if self._returned:
             return
         self._returned = True
-        if not self.recording or not guarded("observe what an SDK returned", _observed, observe, self, result):
+        wanted = self.recording or (self._measured and self._runtime.metrics.wanted)
+        if not wanted or not guarded("observe what an SDK returned", _observed, observe, self, result):
             self.finish("read")
 
     def response(self, answer: object) -> None:
@@ -266,9 +284,18 @@ class Call:
             guarded("end a span", self._finish, how, error)
 
     def _finish(self, how: Ending, error: BaseException | None) -> None:
+        attributes = end_attributes(self.request, self.reading, how, error)
+        self._end_span(attributes, how)
+        metrics = self._runtime.metrics
+        if self._measured and metrics.wanted:
+            ended_ns = (self._last_ns if how == "abandoned" else self._adopted_end_ns) or time.time_ns()
+            said = {**self.request.span_attributes(), **attributes}
+            guarded("record metrics", metrics.record, self.span, said, max(0, ended_ns - self._started_ns) / 1e9)
+
+    def _end_span(self, attributes: Mapping[str, AttributeValue], how: Ending) -> None:
         span = self.span
         if span.is_recording():
-            span.set_attributes(end_attributes(self.request, self.reading, how, error))
+            span.set_attributes(attributes)
             if self.retries:
                 span.set_attribute(semconv.HTTP_RESEND_COUNT, self.retries)
             if how == "failed" or self.reading.error_type:

@@ -7,7 +7,6 @@ otherwise the layer's own span is started at its end, with the time of its begin
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from opentelemetry import context
@@ -68,7 +67,7 @@ def note_call_below(
 class Layer(Call):
     """A call of a framework. It has a span only when no call `below` it stands for what was answered."""
 
-    __slots__ = ("_describe", "_layer_token", "_started_ns", "answered", "below")
+    __slots__ = ("_describe", "_layer_token", "answered", "below")
 
     def __init__(self, call: Call, describe: Describe) -> None:
         """A layer in place of `call`, which has no span yet."""
@@ -76,7 +75,6 @@ class Layer(Call):
         self.answered = False
         self.below: list[Call] = []
         self._describe = describe
-        self._started_ns = time.time_ns()
         self._layer_token: Token[Context] | None = None
 
     def enter(self) -> None:
@@ -94,7 +92,7 @@ class Layer(Call):
         that of another instrumentation, as any call does."""
         observed, span = anothers_call()
         if span is not None:
-            self.adopt(span)
+            self.adopt(span, measures=True)
         if observed:
             return
         self.span = self._runtime.tracer.start_span(
@@ -104,7 +102,7 @@ class Layer(Call):
             attributes={**self.request.span_attributes(), **self.attribution()},
             start_time=self._started_ns,
         )
-        self._owned = True
+        self._owned = self._measured = True
 
     def returned(self, observe: Callable[[Call, R], None], result: R) -> None:
         self.answered = True

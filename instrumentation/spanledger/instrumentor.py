@@ -19,6 +19,7 @@ from spanledger.providers import PROVIDERS, Provider
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
+    from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import TracerProvider
 
     from spanledger._patching import Sdk
@@ -30,8 +31,8 @@ __all__ = ["SpanLedgerInstrumentor"]
 class SpanLedgerInstrumentor(BaseInstrumentor):
     """Makes one span for each model call of every SDK in `spanledger.providers`, with its usage and who spent it.
 
-    `instrument(tracer_provider=...)` uses another provider than the global one. SDKs are patched when the application
-    imports them; `uninstrument()` restores them, for clients that exist already too.
+    `instrument(tracer_provider=..., meter_provider=...)` uses other providers than the global ones. SDKs are patched
+    when the application imports them; `uninstrument()` restores them, for clients that exist already too.
     """
 
     def instrumentation_dependencies(self) -> Collection[str]:
@@ -39,7 +40,9 @@ class SpanLedgerInstrumentor(BaseInstrumentor):
         return ()
 
     def _instrument(self, **kwargs: object) -> None:
-        guarded("switch on", _switch_on, cast("TracerProvider | None", kwargs.get("tracer_provider")))
+        tracer_provider = cast("TracerProvider | None", kwargs.get("tracer_provider"))
+        meter_provider = cast("MeterProvider | None", kwargs.get("meter_provider"))
+        guarded("switch on", _switch_on, tracer_provider, meter_provider)
 
     def _uninstrument(self, **kwargs: object) -> None:  # noqa: ARG002  # the signature is the base class's
         guarded("switch off", _switch_off)
@@ -51,6 +54,7 @@ class _Switch:
 
     settings: Settings
     tracer_provider: TracerProvider | None
+    meter_provider: MeterProvider | None
     loaded: list[Sdk] = field(default_factory=list["Sdk"])
 
 
@@ -58,12 +62,12 @@ _switch: _Switch | None = None
 _hooked: set[Provider] = set()
 
 
-def _switch_on(tracer_provider: TracerProvider | None) -> None:
+def _switch_on(tracer_provider: TracerProvider | None, meter_provider: MeterProvider | None) -> None:
     global _switch  # noqa: PLW0603  # one process, one switch: import hooks look at it
     settings = _settings.load()
     if not settings.enabled:
         return
-    _switch = _Switch(settings, tracer_provider)
+    _switch = _Switch(settings, tracer_provider, meter_provider)
     for provider in PROVIDERS:
         if provider in _hooked:
             if provider.package in sys.modules:
@@ -87,7 +91,7 @@ def _patch(provider: Provider) -> None:
     sdk = provider.load()
     if sdk.distribution not in _switch.settings.disabled_sdks:
         if not _switch.loaded:
-            _call.configure(_switch.settings, _switch.tracer_provider)
+            _call.configure(_switch.settings, _switch.tracer_provider, _switch.meter_provider)
         _switch.loaded.append(sdk)
         _patching.apply(sdk.points)
 

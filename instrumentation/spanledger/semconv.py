@@ -22,6 +22,8 @@ SERVER_ADDRESS: Final = "server.address"
 SERVER_PORT: Final = "server.port"
 ERROR_TYPE: Final = "error.type"
 HTTP_RESEND_COUNT: Final = "http.request.resend_count"
+TOKEN_TYPE: Final = "gen_ai.token.type"  # noqa: S105  # not that kind of token
+"""`input` or `output`; of metrics, never of spans."""
 USER_ID: Final = "user.id"
 SESSION_ID: Final = "session.id"
 
