@@ -62,7 +62,7 @@ class Reading:
     """What a response, or the chunks of a stream so far, said. `complete`: the message that ends a stream was seen.
 
     `evidence` is what is odd about usage that counts. `raw` is room for a provider's own counts, where usage arrives in
-    pieces.
+    pieces. `needs` names the meters that make this answer metered, where these are others than the request says.
     """
 
     response_id: str | None = None
@@ -76,6 +76,7 @@ class Reading:
     chunks: int = 0
     characters: int = 0
     raw: dict[str, int] = field(default_factory=dict[str, int])
+    needs: tuple[str, ...] | None = None
 
 
 class Reader(Protocol):
@@ -103,11 +104,12 @@ def end_attributes(
 
 
 def _usage_status(request: Request, reading: Reading, how: Ending) -> tuple[str, str | None]:
-    missing = [meter for meter in request.needs if meter not in reading.usage]
+    missing = [meter for meter in reading.needs or request.needs if meter not in reading.usage]
     if not missing and (how == "read" or reading.complete or not request.stream):
         return "metered", reading.evidence
     if not request.stream or (how == "failed" and not reading.chunks):
-        return "unmetered", "response without usage" if how == "read" else f"call {how}"
+        why = f"; {reading.evidence}" if reading.evidence else ""
+        return "unmetered", f"response without usage{why}" if how == "read" else f"call {how}"
     seen = f"stream {how}; chunks={reading.chunks} characters={reading.characters}"
     # Usage that was still growing when the stream broke off is a lower bound.
     return ("unmetered" if missing else "estimated"), seen

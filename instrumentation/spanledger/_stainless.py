@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from spanledger._bodies import observe_body
 from spanledger._call import Call, current_call, open_call, run, run_async
+from spanledger._fetched import Find, open_fetch
 from spanledger._guard import guarded
 from spanledger._patching import PatchPoint
 from spanledger._reading import Request
@@ -20,12 +21,14 @@ from spanledger._streams import observe_items
 from spanledger.hosts import provider_of_host
 
 if TYPE_CHECKING:
+    import re
+
     from opentelemetry.util.types import AttributeValue
 
     from spanledger._reading import Reader
     from spanledger._streams import HttpResponse
 
-__all__ = ["Client", "Endpoint", "Options", "StainlessSdk", "observe_result", "request_points"]
+__all__ = ["Client", "Endpoint", "Fetching", "Options", "Platform", "StainlessSdk", "observe_result", "request_points"]
 
 Body = Mapping[str, object]
 
@@ -75,12 +78,32 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Fetching:
+    """One kind of request for the answers of earlier calls, known by its method and its path (a regular expression)."""
+
+    method: str
+    path: re.Pattern[str]
+    find: Find
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """Where a client's calls run: who bills when the host does not say, and what else a price depends on."""
+
+    provider: str
+    attributes: Mapping[str, AttributeValue]
+
+
+@dataclass(frozen=True, slots=True)
 class StainlessSdk:
-    """What differs between these SDKs. `provider` bills when the host does not say who does."""
+    """What differs between these SDKs. `provider` bills when neither the host nor the `platform` of a client says who
+    does."""
 
     provider: str
     endpoints: tuple[Endpoint, ...]
+    fetchings: tuple[Fetching, ...] = ()
     traces_natively: Callable[[Client, Options], bool] = lambda _client, _options: False
+    platform: Callable[[Client], Platform | None] = lambda _client: None
 
 
 def request_points(package: str, sdk: StainlessSdk) -> tuple[PatchPoint, ...]:
@@ -131,19 +154,28 @@ def _retry(wrapped: Wrapped, _client: Client, args: Args, kwargs: Kwargs) -> obj
 
 def _open(sdk: StainlessSdk, client: Client, args: Args, kwargs: Kwargs) -> Call | None:
     options = _options(args, kwargs)
-    if options.method.lower() != "post":
-        return None
-    path = options.url.partition("?")[0]
-    for endpoint in sdk.endpoints:
-        if path.endswith(endpoint.suffix):
-            request = _request(sdk, endpoint, client, options, stream=bool(kwargs.get("stream")))
-            adopts = sdk.traces_natively(client, options)
-            call = open_call(request, endpoint.read_response, endpoint.read_chunk, adopts=adopts)
-            # Only a stream that is observed can have a chunk hidden, and only a span that records is observed.
-            if call is not None and call.recording and endpoint.usage_chunk is not None:
-                call.hides = endpoint.usage_chunk if may_ask(request, options, call.settings) else None
-            return call
+    method, path = options.method.lower(), options.url.partition("?")[0]
+    stream = bool(kwargs.get("stream"))
+    if method == "post":
+        for endpoint in sdk.endpoints:
+            if path.endswith(endpoint.suffix):
+                return _open_endpoint(sdk, endpoint, client, options, stream=stream)
+    for fetching in sdk.fetchings:
+        if method == fetching.method and fetching.path.search(path):
+            return open_fetch(_request(sdk, client, {}, stream=stream), fetching.find)
     return None
+
+
+def _open_endpoint(
+    sdk: StainlessSdk, endpoint: Endpoint, client: Client, options: Options, *, stream: bool
+) -> Call | None:
+    request = _request(sdk, client, _body(options), stream=stream, endpoint=endpoint)
+    adopts = sdk.traces_natively(client, options)
+    call = open_call(request, endpoint.read_response, endpoint.read_chunk, adopts=adopts)
+    # Only a stream that is observed can have a chunk hidden, and only a span that records is observed.
+    if call is not None and call.recording and endpoint.usage_chunk is not None:
+        call.hides = endpoint.usage_chunk if may_ask(request, options, call.settings) else None
+    return call
 
 
 def _options(args: Args, kwargs: Kwargs) -> Options:
@@ -163,33 +195,44 @@ def _asking(call: Call, args: Args, kwargs: Kwargs) -> tuple[Args, Kwargs]:
     return args, {**kwargs, "options": options}
 
 
-def _request(sdk: StainlessSdk, endpoint: Endpoint, client: Client, options: Options, *, stream: bool) -> Request:
+def _body(options: Options) -> Body:
     body: Body = cast("Body", options.json_data) if isinstance(options.json_data, Mapping) else {}
-    if isinstance(options.extra_json, Mapping):
-        body = {**body, **cast("Body", options.extra_json)}
+    return {**body, **cast("Body", options.extra_json)} if isinstance(options.extra_json, Mapping) else body
+
+
+def _request(
+    sdk: StainlessSdk, client: Client, body: Body, *, stream: bool, endpoint: Endpoint | None = None
+) -> Request:
+    """What is known before a request; without an endpoint it is one that fetches, whose operation its answer tells."""
     model = body.get("model")
-    url = client.base_url
+    url, platform = client.base_url, sdk.platform(client)
+    attributes: dict[str, AttributeValue] = dict(platform.attributes) if platform is not None else {}
+    if endpoint is not None and endpoint.read_request is not None:
+        attributes.update(endpoint.read_request(body))
     return Request(
-        operation=endpoint.operation,
-        provider=provider_of_host(url.host, sdk.provider),
+        operation=endpoint.operation if endpoint is not None else "fetch_response",
+        provider=provider_of_host(url.host, platform.provider if platform is not None else sdk.provider),
         model=model if isinstance(model, str) else None,
         server_address=url.host or None,
         server_port=url.port or (80 if url.scheme == "http" else 443),
         stream=stream or body.get("stream") is True,
-        needs=endpoint.needs,
-        attributes=endpoint.read_request(body) if endpoint.read_request is not None else {},
+        needs=endpoint.needs if endpoint is not None else (),
+        attributes=attributes,
     )
 
 
 def observe_result(call: Call, result: object) -> None:
-    """What `request` returned: a raw response, a stream, bytes, or a parsed answer, which ends the call."""
+    """What `request` returned: a stream of events or of JSON lines, a raw response, bytes, or a parsed answer, which
+    ends the call."""
     fields = getattr(result, "__dict__", {})
-    if "http_response" in fields:
+    if "_raw_iterator" in fields:
+        observe_items(result, call)
+    elif "http_response" in fields:
         observe_body(cast("HttpResponse", fields["http_response"]), call)
     elif call.request.stream and hasattr(result, "_iterator"):
         observe_items(result, call)
     elif hasattr(type(result), "iter_bytes"):
-        observe_body(cast("HttpResponse", result), call)
+        observe_body(cast("HttpResponse", fields.get("response", result)), call)
     else:
         call.response(result)
         call.finish("read")

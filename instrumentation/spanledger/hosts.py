@@ -17,7 +17,7 @@ PROVIDER_BY_HOST: tuple[tuple[str, str], ...] = (
     ("openai.com", "openai"),
     ("anthropic.com", "anthropic"),
     ("generativelanguage.googleapis.com", "gcp.gemini"),
-    ("aiplatform.googleapis.com", "gcp.vertex_ai"),
+    ("googleapis.com", "gcp.vertex_ai"),  # `REGION-aiplatform`, `aiplatform.REGION.rep`, `aiplatform`
     ("amazonaws.com", "aws.bedrock"),
     ("groq.com", "groq"),
     ("openrouter.ai", "openrouter"),

@@ -6,18 +6,20 @@ Usage is a mapping from meter name to count, *inclusive* as the conventions defi
 
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
+from math import inf
 from typing import cast
 
 from spanledger.meters import METER_BY_NAME, OTHER_METER_PREFIX
 
-__all__ = ["Usage", "count", "decimal_text", "get", "put", "usage_attributes"]
+__all__ = ["Usage", "count", "decimal_text", "get", "put", "put_seconds", "usage_attributes"]
 
-Usage = dict[str, int]
+Usage = dict[str, int | float]
+"""Counts by meter; only seconds may be fractions."""
 
 _NO_FIELDS: dict[str, object] = {}
 
 
-def usage_attributes(usage: Mapping[str, int]) -> dict[str, int]:
+def usage_attributes(usage: Mapping[str, int | float]) -> dict[str, int | float]:
     """The span attributes for `usage`: those of the table of meters, and `spanledger.usage.<meter>` for any other."""
     return {
         meter.attribute if (meter := METER_BY_NAME.get(name)) else OTHER_METER_PREFIX + name: quantity
@@ -53,10 +55,18 @@ def count(value: object) -> int | None:
     return None
 
 
-def put(usage: Usage, meter: str, value: object) -> None:
+def put(usage: Usage | dict[str, int], meter: str, value: object) -> None:
     """Set `meter` when `value` is a count; the last value given wins."""
     if (quantity := count(value)) is not None:
         usage[meter] = quantity
+
+
+def put_seconds(usage: Usage, value: object) -> None:
+    """Set the meter `second` when `value` is a finite number, which may be a fraction, of zero or more."""
+    if (quantity := count(value)) is not None:
+        usage["second"] = quantity
+    elif isinstance(value, float) and 0 <= value < inf:
+        usage["second"] = value
 
 
 def decimal_text(value: object) -> str | None:

@@ -1,4 +1,4 @@
-"""Anthropic: messages, stable and beta, on its own API, Bedrock, Vertex and Foundry.
+"""Anthropic: messages, stable and beta, on its own API, Bedrock, Vertex and Foundry; results of message batches.
 
 Usage is disjoint on the wire: `input_tokens` leaves out what was read from and written to the cache. In a stream,
 `message_start` has the input side and placeholders for the output; each `message_delta` is cumulative and wins for
@@ -10,22 +10,32 @@ From version 2 the SDK makes a span for each call by itself. That span is adopte
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, cast
 
 from spanledger import semconv
 from spanledger._call import current_call
+from spanledger._fetched import Found
 from spanledger._guard import guarded
 from spanledger._patching import PatchPoint, Sdk
-from spanledger._reading import ending_of
-from spanledger._stainless import Client, Endpoint, Options, StainlessSdk, observe_result, request_points
+from spanledger._reading import Reading, ending_of
+from spanledger._stainless import (
+    Client,
+    Endpoint,
+    Fetching,
+    Options,
+    Platform,
+    StainlessSdk,
+    observe_result,
+    request_points,
+)
 from spanledger.usage import count, get, put
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from opentelemetry.trace import Span
-
-    from spanledger._reading import Reading
 
 __all__ = ["SDK"]
 
@@ -135,6 +145,41 @@ def _read_iterations(iterations: object, reading: Reading) -> None:
         reading.evidence = "billed beside this usage: " + ", ".join(parts)
 
 
+def find_result(line: object) -> Found | None:
+    """One result of a message batch: a message is a call, what failed or expired is not billed."""
+    result = get(line, "result")
+    message = get(result, "message")
+    if get(result, "type") != "succeeded" or message is None:
+        return None
+    reading = Reading(attributes={semconv.PROCESSING: "batch"})
+    read_message(message, reading)
+    return Found("chat", reading)
+
+
+_PLATFORMS = (
+    ("BaseBedrockClient", "aws.bedrock", "aws_region"),
+    ("BaseMantleClient", "aws.bedrock", "aws_region"),
+    ("BaseVertexClient", "gcp.vertex_ai", "region"),
+)
+"""Class of a client, who bills what it calls, and which of its attributes is the region."""
+
+
+def _platform(client: Client) -> Platform | None:
+    """The cloud that a client is for, also where its base URL does not tell (a proxy, a private endpoint)."""
+    known = _platform_of(type(client))
+    if known is None:
+        return None
+    provider, attribute = known
+    region = getattr(client, attribute, None)
+    return Platform(provider, {semconv.REGION: region} if isinstance(region, str) else {})
+
+
+@lru_cache(maxsize=64)
+def _platform_of(kind: type) -> tuple[str, str] | None:
+    names = {base.__name__ for base in kind.__mro__}
+    return next(((provider, attribute) for name, provider, attribute in _PLATFORMS if name in names), None)
+
+
 def _traces_natively(client: Client, _options: Options) -> bool:
     """Whether this client is about to start a span of its own; `start_api_call_span` then tells us."""
     return getattr(client, "_tracer", None) is not None
@@ -177,7 +222,9 @@ def _complete(span: object, result: object) -> None:
 _ANTHROPIC = StainlessSdk(
     provider="anthropic",
     endpoints=(Endpoint("/v1/messages", "chat", read_message, read_event),),
+    fetchings=(Fetching("get", re.compile(r"/v1/messages/batches/[^/]+/results$"), find_result),),
     traces_natively=_traces_natively,
+    platform=_platform,
 )
 
 SDK = Sdk(

@@ -1,0 +1,126 @@
+"""Calls that are made now and answered later: batches, background responses. What fetches the answer is no call itself.
+
+A fetch is observed like a call, but has no span. Each finished call that its answer tells of gets one, unless this
+process counted that call before: polling an answer again, or listing it again, adds nothing. What other processes count
+has the same response id, by which a ledger merges it (docs/decisions/0004-background-responses.md).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from opentelemetry.trace import SpanKind, Status, StatusCode
+
+from spanledger import semconv
+from spanledger._call import Call, open_call
+from spanledger._guard import guarded
+from spanledger._reading import Reading, end_attributes
+
+if TYPE_CHECKING:
+    from spanledger._reading import Ending, Request
+
+__all__ = ["Find", "Found", "count_once", "open_fetch"]
+
+_REMEMBERED = 65_536
+"""Response ids that are kept, some 10 MB at most; the oldest are forgotten first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A finished call: `reading` has its usage and its response id. `started_ns`: when the provider began with it."""
+
+    operation: str
+    reading: Reading
+    started_ns: int | None = None
+    needs: tuple[str, ...] = ("input", "output")
+
+
+Find = Callable[[object], Found | None]
+"""The call that a fetched answer, an event of it or a line of it tells of; `None` for one without a finished call."""
+
+
+class _Counted:
+    """Response ids whose usage is on a span of this process."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._ids: dict[str, None] = {}
+        self._lock = Lock()
+
+    def add(self, response_id: str) -> bool:
+        """Whether the id is new."""
+        with self._lock:
+            if response_id in self._ids:
+                return False
+            self._ids[response_id] = None
+            if len(self._ids) > self._size:
+                del self._ids[next(iter(self._ids))]
+            return True
+
+
+_counted = _Counted(_REMEMBERED)
+
+
+def count_once(response_id: str) -> bool:
+    """Whether the usage of this response is counted here for the first time; it is remembered."""
+    return _counted.add(response_id)
+
+
+def open_fetch(request: Request, find: Find) -> Fetch | None:
+    """The fetch to observe, or `None` when nothing should be (see `open_call`). `request`: what its calls share."""
+    call = open_call(request, _read_nothing, _read_nothing, adopts=True)
+    return Fetch(call, find) if call is not None else None
+
+
+def _read_nothing(_answer: object, _reading: Reading) -> None:
+    """A fetch has nothing to say of itself."""
+
+
+class Fetch(Call):
+    """A request for the answers of earlier calls. Its own span is never started; `_find` says what it brought."""
+
+    __slots__ = ("_find", "_started_ns")
+
+    def __init__(self, call: Call, find: Find) -> None:
+        """A fetch in place of `call`, which has no span yet."""
+        super().__init__(call._runtime, call.request, call._read_response, call._read_chunk)  # noqa: SLF001  # one of us
+        self._find = find
+        self._started_ns = time.time_ns()
+
+    @property
+    def recording(self) -> bool:
+        """An answer is to be looked at, whatever becomes of it."""
+        return True
+
+    def response(self, answer: object) -> None:
+        guarded("count a fetched call", self._count, answer)
+
+    def chunk(self, chunk: object) -> bool:
+        guarded("count a fetched call", self._count, chunk)
+        return False
+
+    def _count(self, answer: object) -> None:
+        found = self._find(answer)
+        if found is None or found.reading.response_id is None or not count_once(found.reading.response_id):
+            return
+        request = replace(self.request, operation=found.operation, needs=found.needs, stream=False)
+        span = self._runtime.tracer.start_span(
+            request.span_name(),
+            context=self._context,
+            kind=SpanKind.CLIENT,
+            attributes={**request.span_attributes(), **self.attribution()},
+            start_time=min(found.started_ns or self._started_ns, self._started_ns),
+        )
+        span.set_attributes(end_attributes(request, found.reading, "read", None))
+        if self.retries:
+            span.set_attribute(semconv.HTTP_RESEND_COUNT, self.retries)
+        if found.reading.error_type:
+            span.set_status(Status(StatusCode.ERROR))
+        span.end()
+
+    def _finish(self, how: Ending, error: BaseException | None) -> None:
+        """Whatever it brought has its span already."""

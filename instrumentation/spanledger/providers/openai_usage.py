@@ -1,0 +1,99 @@
+"""Usage, identity and price as OpenAI writes them, and what other hosts of the same wire format do differently.
+
+Usage is inclusive on the wire: `prompt_tokens` contains cached tokens, `completion_tokens` contains reasoning.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from spanledger import semconv
+from spanledger.usage import count, decimal_text, get, put
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from spanledger._reading import Reading
+
+__all__ = ["first", "items", "read_identity", "read_reported_cost", "read_usage"]
+
+_INPUT_DETAILS = ("prompt_tokens_details", "input_tokens_details", "prompt_token_details", "input_token_details")
+_OUTPUT_DETAILS = ("completion_tokens_details", "output_tokens_details", "completion_token_details")
+
+_METER_BY_INPUT_DETAIL = {
+    "cached_tokens": "cache_read",
+    "cache_write_tokens": "cache_write",
+    "audio_tokens": "input_audio",
+    "image_tokens": "input_image",
+}
+_METER_BY_OUTPUT_DETAIL = {
+    "reasoning_tokens": "reasoning",
+    "audio_tokens": "output_audio",
+    "image_tokens": "output_image",
+}
+
+
+def read_identity(answer: object, reading: Reading) -> None:
+    if isinstance(response_id := get(answer, "id"), str) and response_id:
+        reading.response_id = response_id
+    if isinstance(model := get(answer, "model"), str) and model:
+        reading.response_model = model
+    if isinstance(tier := get(answer, "service_tier"), str):
+        reading.attributes[semconv.OPENAI_SERVICE_TIER] = tier
+
+
+def read_usage(usage: object, reading: Reading) -> None:
+    if usage is None:
+        return
+    _read_details(usage, _INPUT_DETAILS, _METER_BY_INPUT_DETAIL, reading)
+    _read_details(usage, _OUTPUT_DETAILS, _METER_BY_OUTPUT_DETAIL, reading)
+    if "cache_read" not in reading.usage:
+        # DeepSeek and Together name it outside the details.
+        put(reading.usage, "cache_read", get(usage, "prompt_cache_hit_tokens") or get(usage, "cached_tokens"))
+    _read_token_counts(usage, reading)
+    read_reported_cost(usage, reading)
+
+
+def read_reported_cost(usage: object, reading: Reading) -> None:
+    if (cost := decimal_text(get(usage, "cost"))) is not None:
+        reading.attributes[semconv.REPORTED_COST_USD] = cost
+
+
+def _read_details(usage: object, names: tuple[str, ...], meters: Mapping[str, str], reading: Reading) -> None:
+    for name in names:
+        if (details := get(usage, name)) is not None:
+            for field, meter in meters.items():
+                put(reading.usage, meter, get(details, field))
+            return
+
+
+def _read_token_counts(usage: object, reading: Reading) -> None:
+    """Input and output. Some hosts leave reasoning out of the output but not out of the total (xAI, Gemini): what the
+    total has beyond the two is output, and when no reasoning is given, it is the reasoning. An output of nothing is
+    left out by some, and is what the total does not have beyond the input."""
+    given_input = first(usage, "prompt_tokens", "input_tokens")
+    given_output = first(usage, "completion_tokens", "output_tokens")
+    total = count(get(usage, "total_tokens"))
+    if given_output is None and given_input is not None and given_input == total:
+        given_output = 0
+    put(reading.usage, "input", given_input)
+    put(reading.usage, "output", given_output)
+    if given_input is None or given_output is None or total is None:
+        return
+    hidden = total - given_input - given_output
+    if hidden > 0 and reading.usage.get("reasoning") in (None, hidden):
+        if "reasoning" not in reading.usage:
+            reading.evidence = f"{hidden} tokens are in the total only; taken for reasoning"
+        reading.usage["output"] = given_output + hidden
+        reading.usage["reasoning"] = hidden
+
+
+def first(usage: object, *names: str) -> int | None:
+    for name in names:
+        if (value := count(get(usage, name))) is not None:
+            return value
+    return None
+
+
+def items(value: object) -> Iterable[object]:
+    return cast("list[object]", value) if isinstance(value, list | tuple) else ()
