@@ -4,7 +4,7 @@ Everything else works through `opentelemetry-instrument`.
 """
 
 from spanledger._version import __version__
-from spanledger.attribution import attribution
+from spanledger.attribution import attribution, in_this_context
 from spanledger.recording import record
 
-__all__ = ["__version__", "attribution", "record"]
+__all__ = ["__version__", "attribution", "in_this_context", "record"]

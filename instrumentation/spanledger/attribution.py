@@ -4,6 +4,7 @@
         client.chat.completions.create(...)
 
 It is not sent anywhere by itself: only with `propagate=True` does it also go into baggage, for other services.
+A thread starts without it; `in_this_context` gives it to the function that the thread runs.
 Baggage that arrives from elsewhere counts as attribution too, for the keys that the settings allow.
 """
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.context import Context
 
-__all__ = ["attribution", "attribution_attributes", "without_attribution_baggage"]
+__all__ = ["attribution", "attribution_attributes", "in_this_context", "without_attribution_baggage"]
 
 _ATTRIBUTES = context.create_key("spanledger-attribution")
 _SCOPE = context.create_key("spanledger-attribution-scope")
@@ -110,6 +111,28 @@ class attribution:  # noqa: N801  # used like a function: `with attribution(...)
                 return function(*args, **kwargs)
 
         return attributed
+
+
+def in_this_context(function: Callable[P, R]) -> Callable[P, R]:
+    """`function`, which will run in the OpenTelemetry context of now: attribution, the current span, baggage.
+
+        executor.submit(spanledger.in_this_context(ask), question)
+        list(executor.map(spanledger.in_this_context(ask), questions))
+
+    For threads only: tasks, and `asyncio.to_thread`, have the context already. Where all threads of a process should
+    have it, the package `opentelemetry-instrumentation-threading` does the same for every thread and pool.
+    """
+    captured = context.get_current()
+
+    @wraps(function)
+    def within(*args: P.args, **kwargs: P.kwargs) -> R:
+        token = context.attach(captured)
+        try:
+            return function(*args, **kwargs)
+        finally:
+            context.detach(token)
+
+    return within
 
 
 def attribution_attributes(

@@ -2,9 +2,10 @@
 
 import asyncio
 import inspect
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from opentelemetry import baggage, context
+from opentelemetry import baggage, context, trace
 
 import spanledger
 from spanledger.attribution import attribution_attributes, without_attribution_baggage
@@ -99,6 +100,47 @@ def test_tasks_inherit_it() -> None:
         return await task
 
     assert asyncio.run(parent()) == {"user.id": "u"}
+
+
+def test_threads_have_it_when_told() -> None:
+    def spender(number: int = 0) -> tuple[int, object]:
+        return number, attribution_attributes().get("user.id")
+
+    with ThreadPoolExecutor(4) as executor:
+        with spanledger.attribution(user="u"):
+            bare, carried = spender, spanledger.in_this_context(spender)
+        assert executor.submit(bare).result() == (0, None)
+        assert list(executor.map(carried, range(20))) == [(number, "u") for number in range(20)]
+        assert executor.submit(bare).result() == (0, None)
+    assert attribution_attributes() == {}
+
+
+def test_a_function_with_context_nests_raises_and_looks_as_before() -> None:
+    def fail(reason: str) -> None:
+        """Why."""
+        with spanledger.attribution(feature="inner"):
+            found.append(dict(attribution_attributes()))
+        found.append(dict(attribution_attributes()))
+        raise ValueError(reason)
+
+    found: list[dict[str, str]] = []
+    with spanledger.attribution(user="outer"):
+        carried = spanledger.in_this_context(fail)
+    with ThreadPoolExecutor(1) as executor, pytest.raises(ValueError, match="no"):
+        executor.submit(carried, reason="no").result()
+    assert found == [{"user.id": "outer", "spanledger.feature": "inner"}, {"user.id": "outer"}]
+    assert (carried.__name__, carried.__doc__) == ("fail", "Why.")
+
+
+def test_the_span_goes_along_to_a_thread() -> None:
+    span = trace.NonRecordingSpan(trace.SpanContext(1, 2, is_remote=False))
+    with trace.use_span(span), ThreadPoolExecutor(1) as executor:
+        assert executor.submit(spanledger.in_this_context(trace.get_current_span)).result() is span
+
+
+async def test_asyncio_brings_it_to_its_own_threads() -> None:
+    with spanledger.attribution(user="u"):
+        assert dict(await asyncio.to_thread(attribution_attributes)) == {"user.id": "u"}
 
 
 def test_it_stays_out_of_baggage_unless_told() -> None:
