@@ -37,6 +37,7 @@ COMMANDS: dict[str, Command] = {
     "explain": Command(f"{_CLI}.explain:explain", "One call, walked back to unit prices."),
     "estimate": Command(f"{_CLI}.estimate:estimate", "What a call will cost, before it is made."),
     "unpriced": Command(f"{_CLI}.unpriced:unpriced", "Calls without a price, and why."),
+    "prices": Command(f"{_CLI}.prices:prices", "See, compare and set prices."),
     "sql": Command(f"{_CLI}.sql:sql", "The answer to one reading SQL statement."),
     "status": Command(f"{_CLI}.status:status", "What has arrived and what the ledger holds."),
     "rebuild": Command(f"{_CLI}.rebuild:rebuild", "Make the ledger again from its journal."),

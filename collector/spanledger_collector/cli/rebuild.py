@@ -9,7 +9,7 @@ import click
 from spanledger_collector.cli.command import format_option
 from spanledger_collector.cli.notes import plural
 from spanledger_collector.cli.output import Column, Format, Table, emit
-from spanledger_collector.cli.source import DEFAULT_DB
+from spanledger_collector.cli.price_options import book_of, price_file_options
 from spanledger_collector.errors import LedgerMissing, LedgerUnreadable
 from spanledger_collector.ledger.queries import Document
 
@@ -21,19 +21,10 @@ __all__ = ["rebuild"]
 _COLUMNS = (Column("call_id", title="call"), Column("kind", title="difference"), Column("columns"))
 
 
-@click.command(params=[format_option()])
-@click.option(
-    "--db",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=DEFAULT_DB,
-    show_default=True,
-    envvar="SPANLEDGER_DB",
-    show_envvar=True,
-    help="The ledger file. No server may own it meanwhile.",
-)
+@click.command(params=[*price_file_options(), format_option()])
 @click.option("--dry-run", is_flag=True, help="Only say what differs; exit code 1 if anything does.")
 @click.pass_context
-def rebuild(context: click.Context, *, db: Path, dry_run: bool, how: Format) -> None:
+def rebuild(context: click.Context, *, db: Path, prices: Path | None, dry_run: bool, how: Format) -> None:
     """Make the ledger again from its journal.
 
     Everything that was received is read, settled and priced anew with this version's dialects, rules and price book,
@@ -44,13 +35,13 @@ def rebuild(context: click.Context, *, db: Path, dry_run: bool, how: Format) -> 
 
     from spanledger_collector.ledger.rebuild import rebuild as rebuild_ledger  # noqa: PLC0415
     from spanledger_collector.ledger.store import Ledger  # noqa: PLC0415
-    from spanledger_collector.pricing import shipped_book  # noqa: PLC0415
 
     if not db.exists():
         raise LedgerMissing(db)
+    book = book_of(db, prices)
     with Ledger.open(db) as ledger:
         try:
-            found = rebuild_ledger(ledger, shipped_book(), apply=not dry_run)
+            found = rebuild_ledger(ledger, book, apply=not dry_run)
         except duckdb.Error as error:
             raise LedgerUnreadable(db, f"rebuilding failed, and the ledger is as it was. {error}") from error
     emit(_table(found), how)

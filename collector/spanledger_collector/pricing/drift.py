@@ -53,8 +53,8 @@ def _compare(
 
 
 def _in_force(entries: tuple[PriceEntry, ...], at_ns: int) -> dict[tuple[str, str], Decimal]:
-    """USD for one unit by meter and conditions."""
-    active = [entry for entry in entries if entry.active(at_ns)]
+    """USD for one unit by meter and conditions, of the strongest layer that has it: `entries` begin with that."""
+    active = [entry for entry in reversed(entries) if entry.active(at_ns)]
     return {(entry.meter, _conditions(entry)): EXACT.divide(entry.price, entry.per) for entry in active}
 
 

@@ -15,7 +15,7 @@ from typing import Final
 from spanledger_collector.pricing.book import EVERY_MODEL, PriceBook
 from spanledger_collector.pricing.providers import ASSUMED_SYNONYMS, PROVIDER_BY_NAME, Provider
 
-__all__ = ["Resolved", "Unresolved", "resolve"]
+__all__ = ["Resolved", "Unresolved", "listed_name", "resolve"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +135,14 @@ def _named(
         return Resolved(provider, model, read.region, instants, flags)
     reason = read.unmapped or ("unmapped_deployment" if own_map_only else "unknown_model")
     return _every_model(provider, book, flags) or Unresolved(f"{reason}:{name}", instants)
+
+
+def listed_name(provider_name: str, name: str, book: PriceBook, at_ns: int) -> tuple[str, str]:
+    """Provider and model under which a price for what is called so must stand in a book."""
+    spelled = provider_name.strip().lower()
+    provider = PROVIDER_BY_NAME.get(spelled) or Provider(spelled, "")
+    read = _FORMS.get(provider.name, _plain)(_without_own_prefix(provider, name, book, at_ns))
+    return provider.name, book.model_named(provider.name, read.name, at_ns) or read.name.lower()
 
 
 def _without_own_prefix(provider: Provider, name: str, book: PriceBook, at_ns: int) -> str:

@@ -21,13 +21,14 @@ from spanledger_collector.pricing.importers.draft import Draft
 from spanledger_collector.pricing.importers.report import Report
 from spanledger_collector.pricing.plans import ANY_METER
 
-__all__ = ["STEPS", "free_rows", "lay_over", "name_rows", "price_rows"]
+__all__ = ["KINDS", "STEPS", "UNITS", "free_rows", "lay_over", "name_rows", "price_rows"]
 
 _Item = dict[str, Any]
 """A table of the TOML file; its keys are checked by the step that reads it."""
 
-_PER: Final[dict[str, int]] = {"mtok": 1_000_000, "thousand": 1000, "hour": 3600, "each": 1}
-_UNITS: Final[dict[str, str]] = {
+KINDS: Final[dict[str, int]] = {"mtok": 1_000_000, "thousand": 1000, "hour": 3600, "each": 1}
+"""How prices are written: for how many units."""
+UNITS: Final[dict[str, str]] = {
     "web_search": "search", "web_search_preview": "search", "x_search": "search", "file_search": "search",
     "collections_search": "search", "attachment_search": "search", "rerank_search": "search", "web_fetch": "fetch",
     "code_execution": "execution", "image": "image", "request": "request", "second": "second", "page": "page",
@@ -105,10 +106,13 @@ def _models(draft: Draft, item: _Item) -> list[str]:
 
 def price_rows(item: _Item, model: str) -> Iterator[Row]:
     """The rows of a `[[price]]` table for one model."""
-    for kind, per in _PER.items():
+    for kind, per in KINDS.items():
         for meter, price in item.get(kind, {}).items():
             yield _blank(item, model)._replace(
-                meter=meter, unit=_UNITS.get(meter, "token"), per=str(per), price=decimal_text(_amount(price))
+                meter=meter,
+                unit=item.get("unit") or UNITS.get(meter, "token"),
+                per=str(per),
+                price=decimal_text(_amount(price)),
             )
 
 

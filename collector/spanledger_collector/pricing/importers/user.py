@@ -54,7 +54,8 @@ def with_user_prices(book: PriceBook, text: str, form: str) -> PriceBook:
     for row in rows:
         PriceEntry.from_row(row)
     extended = book.with_layer(f"{book.name}+own", rows, names)
-    problems = [problem for problem in extended.verify() if problem not in book.verify()]
+    before = set(book.verify())
+    problems = [problem for problem in extended.verify() if problem not in before]
     if problems:
         raise ValueError("\n".join(problems))
     return extended
@@ -77,9 +78,9 @@ def _toml(text: str) -> tuple[list[Row], list[NameRow]]:
             _require(table, number, item)
             full: dict[str, Any] = {"layer": "organisation", **item}
             if table == "names":
-                names.extend(name_rows(full))
+                names.extend(row._replace(model=row.model.lower()) for row in name_rows(full))
             else:
-                rows.extend(row for model in item["models"] for row in _TABLES[table](full, model))
+                rows.extend(row for model in item["models"] for row in _TABLES[table](full, model.lower()))
     return rows, names
 
 

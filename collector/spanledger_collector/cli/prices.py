@@ -1,0 +1,323 @@
+"""`spanledger prices`: see, compare and set prices."""
+
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from spanledger.meters import METER_BY_NAME
+from spanledger_collector.cli.command import format_option
+from spanledger_collector.cli.notes import plural
+from spanledger_collector.cli.output import Cell, Column, Format, Table, Unknown, emit
+from spanledger_collector.cli.price_options import book_of, price_file_options
+from spanledger_collector.ledger.queries import Document
+from spanledger_collector.ledger.queries.estimate import CONDITIONS
+from spanledger_collector.ledger.queries.prices import LIMIT, prices_document
+
+if TYPE_CHECKING:
+    from spanledger_collector.catalogues import Catalogue
+
+__all__ = ["prices"]
+
+_SHOWN = (
+    Column("provider"),
+    Column("model"),
+    Column("meter"),
+    Column("price_usd", "exact", "price USD"),
+    Column("per", "count"),
+    Column("unit"),
+    Column("conditions"),
+    Column("layer"),
+    Column("from_at", "time", "from (UTC)"),
+    Column("to_at", "time", "to (UTC)"),
+    Column("confidence", only="csv"),
+    Column("recorded", only="csv"),
+    Column("price_entry_id", only="csv"),
+    Column("source"),
+)
+_LIMIT = click.option(
+    "--limit", type=click.IntRange(min=1), default=LIMIT, show_default=True, help="At most so many rows."
+)
+_AT = click.option("--at", metavar="TIME", help="At this date or time with its offset; now, if not given.")
+_FROM = click.option(
+    "--from", "start", metavar="TIME", help="In force from this date or time on; always, if not given."
+)
+_TO = click.option("--to", "end", metavar="TIME", help="In force until this date or time, which is excluded.")
+_LAYER = click.option(
+    "--layer",
+    type=click.Choice(("contract", "organisation", "list")),
+    default="organisation",
+    show_default=True,
+    help="Who says so; a contract is stronger than an organisation, which is stronger than the list.",
+)
+_SOURCE = click.option(
+    "--source",
+    default="spanledger prices",
+    show_default=True,
+    help="Where it can be checked: stands beside every charge.",
+)
+_PER = {"1": "each", "1000": "thousand", "3600": "hour", "1000000": "mtok"}
+
+
+@click.group()
+def prices() -> None:
+    """See, compare and set prices.
+
+    Your own prices are in one file of text, `<db>.prices.toml` beside the ledger. They are laid over the shipped list:
+    servers read it when they start, `rebuild` and `reprice` when they run.
+    """
+
+
+@prices.command(params=[*price_file_options(), format_option()])
+@click.argument("provider", required=False)
+@click.argument("model", required=False)
+@_AT
+@_LIMIT
+def show(
+    *, provider: str | None, model: str | None, at: str | None, limit: int, db: Path, prices: Path | None, how: Format
+) -> None:
+    """The prices in force, each with its source and dates."""
+    asked = {"provider": provider, "model": model, "at": at}
+    arguments = {name: (value,) for name, value in asked.items() if value is not None}
+    document = prices_document(book_of(db, prices), arguments, limit=limit)
+    rows = [[_open(row[column.name]) for column in _SHOWN] for row in document["rows"]]
+    heading = f"Price book {document['name']} {document['price_book'][:12]}, at {document['at'][:19]}Z."
+    emit(Table(_SHOWN, rows, document, heading, cut=_cut(document)), how)
+
+
+def _open(value: str | int | None) -> Cell:
+    return Unknown("") if value is None else value
+
+
+def _cut(document: Document) -> str | None:
+    return (
+        f"Cut: these are the first {document['limit']:,} prices only; --limit N shows more."
+        if document["cut"]
+        else None
+    )
+
+
+_DIFFERENCES = (
+    Column("provider"),
+    Column("model"),
+    Column("meter"),
+    Column("conditions"),
+    Column("first_usd", "exact", "first USD"),
+    Column("second_usd", "exact", "second USD"),
+    Column("ratio", "exact"),
+)
+
+
+@prices.command(params=[*price_file_options(), format_option()])
+@click.argument("first")
+@click.argument("second")
+@click.option("--provider", help="Only prices of this provider.")
+@_AT
+@_LIMIT
+def diff(
+    *,
+    first: str,
+    second: str,
+    provider: str | None,
+    at: str | None,
+    limit: int,
+    db: Path,
+    prices: Path | None,
+    how: Format,
+) -> None:
+    """Where two price books differ at a moment; prices are for one unit.
+
+    A book is `shipped`, `own` (the shipped one under your own prices), `genai-prices` (the package installed here), or
+    a file: the JSON of litellm or model-prices, or TOML or CSV of your own.
+    """
+    from spanledger_collector.catalogues import book_named  # noqa: PLC0415 - ten thousand prices to read
+    from spanledger_collector.ledger.queries.moments import at_ns  # noqa: PLC0415
+    from spanledger_collector.ledger.queries.question import utc_now  # noqa: PLC0415
+    from spanledger_collector.pricing.drift import drift  # noqa: PLC0415
+
+    moment = at_ns("at", at) if at else int(utc_now().timestamp()) * 10**9
+    one_book, other_book = book_named(first, db, prices), book_named(second, db, prices)
+    found = [one for one in drift(one_book, other_book, moment) if provider in (None, one.provider)]
+    rows: list[list[str | None]] = [
+        [one.provider, one.model, one.meter, one.conditions, _number(one.first), _number(one.second), _ratio(one.ratio)]
+        for one in found[:limit]
+    ]
+    document = {
+        "first": one_book.sha256,
+        "second": other_book.sha256,
+        "differences": len(found),
+        "rows": [dict(zip([column.name for column in _DIFFERENCES], row, strict=True)) for row in rows],
+        "limit": limit,
+        "cut": len(found) > limit,
+    }
+    emit(Table(_DIFFERENCES, rows, document, f"{plural(len(found), 'difference')}.", cut=_cut(document)), how)
+
+
+def _number(value: Decimal | None) -> str | None:
+    return None if value is None else format(value.normalize(), "f")
+
+
+def _ratio(value: Decimal | None) -> str | None:
+    return None if value is None else _number(round(value, 6))
+
+
+@prices.command("set", params=price_file_options())
+@click.argument("provider")
+@click.argument("model")
+@click.argument("meter", required=False)
+@click.argument("price", required=False)
+@click.option(
+    "--per",
+    type=click.Choice(tuple(_PER)),
+    help="The price is for so many units.  [default: 1000000 tokens, 1 of others]",
+)
+@click.option("--free", is_flag=True, help="The model costs nothing, whatever it counts; no METER and PRICE then.")
+@click.option(
+    "--when", "conditions", metavar="NAME=VALUE", multiple=True, help="Only under this condition; * is any value."
+)
+@click.option("--above", metavar="N", type=click.IntRange(min=1), help="Only for requests of more input tokens.")
+@_FROM
+@_TO
+@_LAYER
+@_SOURCE
+def set_price(
+    *,
+    provider: str,
+    model: str,
+    meter: str | None,
+    price: str | None,
+    per: str | None,
+    free: bool,
+    conditions: tuple[str, ...],
+    above: int | None,
+    start: str | None,
+    end: str | None,
+    layer: str,
+    source: str,
+    db: Path,
+    prices: Path | None,
+) -> None:
+    """Set the price in USD of a meter of a model, in your own price file.
+
+    A price that was set before for the same thing ends when the new one starts. `spanledger reprice` prices anew what
+    is in the ledger; a server reads the file when it starts.
+    """
+    if free in (price is not None, meter is not None):
+        raise click.UsageError("Give METER and PRICE, or --free.")
+    item = {**_named(provider, model, "models"), **_dated(start, end, layer, source)}
+    if conditions:
+        item["scope"] = dict(map(_condition, conditions))
+    if above is not None:
+        item["above"] = above
+    if meter is not None and price is not None:
+        item[_PER[per or _usual(meter)]] = {meter: _amount(price)}
+    _write(db, prices, "free" if free else "price", item)
+
+
+@prices.command(params=price_file_options())
+@click.argument("provider")
+@click.argument("model")
+@click.argument("names", metavar="NAME...", nargs=-1, required=True)
+@_FROM
+@_TO
+@_LAYER
+@_SOURCE
+def name(
+    *,
+    provider: str,
+    model: str,
+    names: tuple[str, ...],
+    start: str | None,
+    end: str | None,
+    layer: str,
+    source: str,
+    db: Path,
+    prices: Path | None,
+) -> None:
+    """Say which model your own names mean: Azure deployments, Bedrock application profiles, Vertex endpoints."""
+    dated = _dated(start, end, layer, source)
+    for one in names:
+        _write(db, prices, "names", {**_named(provider, model, "model"), "names": [one], **dated})
+
+
+@prices.command("import", params=price_file_options())
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(("user", "litellm", "model-prices", "genai-prices")),
+    default="user",
+    show_default=True,
+    help="What FILE is: TOML or CSV of your own, or another catalogue (for genai-prices the package installed here).",
+)
+@click.option("--all", "everything", is_flag=True, help="Also what the price book has prices for already.")
+@click.option("--dry-run", is_flag=True, help="Only say what would be taken.")
+def import_(*, file: Path, form: str, everything: bool, dry_run: bool, db: Path, prices: Path | None) -> None:
+    """Take prices from another file or catalogue into your own price file.
+
+    Of a catalogue only models are taken that have no price yet, in the layer of the organisation.
+    """
+    from spanledger_collector.catalogues import imported, write_prices  # noqa: PLC0415
+    from spanledger_collector.price_file import price_file_of  # noqa: PLC0415
+
+    text, report = imported(file, form, book_of(db, prices), everything=everything)
+    click.echo("\n".join(report.lines()))
+    path = price_file_of(db, prices)
+    before = path.read_text(encoding="utf-8").rstrip() + "\n\n" if path.exists() else ""
+    if dry_run or not text.strip():
+        click.echo("Nothing was written.")
+        return
+    click.echo(f"{path}: price book {write_prices(path, before + text).sha256[:12]}.")
+
+
+def _named(provider: str, model: str, key: str) -> dict[str, object]:
+    """The provider by the name that the price book has for it, and the model."""
+    from spanledger_collector.pricing.providers import PROVIDER_BY_NAME  # noqa: PLC0415
+
+    known = PROVIDER_BY_NAME.get(provider.lower())
+    listed = model.lower()
+    return {"provider": known.name if known else provider.lower(), key: [listed] if key == "models" else listed}
+
+
+def _dated(start: str | None, end: str | None, layer: str, source: str) -> dict[str, object]:
+    from spanledger_collector.ledger.queries.moments import at_ns  # noqa: PLC0415
+    from spanledger_collector.ledger.queries.question import utc_now  # noqa: PLC0415
+
+    given = {name: text for name, text in (("from", start), ("to", end)) if text}
+    for option, text in given.items():
+        at_ns(option, text)
+    return {"layer": layer, **given, "source": source, "recorded": f"{utc_now():%Y-%m-%d}"}
+
+
+def _condition(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals or not value or key not in CONDITIONS:
+        raise click.UsageError(f"--when is NAME=VALUE with a name of {', '.join(CONDITIONS)}, not {text!r}.")
+    return key, value.lower()
+
+
+def _usual(meter: str) -> str:
+    from spanledger_collector.pricing.importers.sources import UNITS  # noqa: PLC0415
+
+    known = METER_BY_NAME.get(meter)
+    return "1000000" if known is not None and known.unit == "token" and meter not in UNITS else "1"
+
+
+def _amount(text: str) -> str:
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        amount = Decimal("NaN")
+    if not amount.is_finite() or amount < 0:
+        raise click.UsageError(f"PRICE is an amount in USD such as 2.50, not {text!r}.")
+    return format(amount, "f")
+
+
+def _write(db: Path, prices: Path | None, table: str, item: dict[str, object]) -> None:
+    from spanledger_collector.catalogues import write_prices, written_with  # noqa: PLC0415
+    from spanledger_collector.price_file import price_file_of  # noqa: PLC0415
+
+    path = price_file_of(db, prices)
+    book = write_prices(path, written_with(path, table, item))
+    click.echo(f"{path}: price book {book.sha256[:12]}. `spanledger reprice` prices anew what is in the ledger.")

@@ -1,0 +1,160 @@
+"""`spanledger prices`: what is shown, compared, set and imported, and that a file is never spoilt."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from test_cli_app import run_without_extras
+from web_port import web_port
+
+from spanledger_collector.cli import spanledger
+from spanledger_collector.price_file import own_book, price_file_of
+from spanledger_collector.pricing.entries import instant_ns
+
+
+@pytest.fixture
+def file(db: Path) -> Path:
+    return price_file_of(db)
+
+
+@pytest.fixture(autouse=True)
+def _own_ledger(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPANLEDGER_DB", str(db))
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(spanledger, ["prices", *words])
+
+
+def done(*words: str) -> str:
+    result = run(*words)
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def shown(*words: str) -> list[dict[str, Any]]:
+    return json.loads(done("show", *words, "--format", "json"))["rows"]
+
+
+def price_of(*words: str) -> list[str]:
+    return [row["price_usd"] for row in shown(*words) if row["meter"] == "input" and "=" not in row["conditions"]]
+
+
+def test_prices_are_shown_with_source_and_dates_by_any_name() -> None:
+    rows = shown("anthropic", "claude-opus-4-5")
+    assert {row["model"] for row in rows} == {row["model"] for row in shown("anthropic", "claude-opus-4-5-20251101")}
+    assert all(row["source"] and row["layer"] == "list" for row in rows)
+    assert "price USD" in done("show", "openai", "gpt-4o")
+    assert json.loads(done("show", "--limit", "3", "--format", "json"))["cut"] is True
+
+
+def test_a_server_shows_the_same(small_ledger: Path) -> None:
+    with web_port(small_ledger) as web:
+        asked = "provider=openai&model=gpt-4o&at=2026-06-01"
+        answer = web.get(f"/v1/prices?{asked}").json
+    assert answer["rows"] == shown("openai", "gpt-4o", "--at", "2026-06-01", "--limit", "1000")
+
+
+def test_a_price_that_is_set_is_in_force_and_the_one_before_ends() -> None:
+    done("set", "openai", "Mystery-1", "input", "2.50", "--source", "page 7")
+    done("set", "openai", "mystery-1", "input", "3", "--from", "2026-12-01")
+    assert price_of("openai", "mystery-1", "--at", "2026-11-30") == ["2.5"]
+    assert price_of("openai", "mystery-1", "--at", "2026-12-01") == ["3"]
+    assert shown("openai", "mystery-1", "--at", "2026-11-30")[0]["source"] == "page 7"
+    done("set", "openai", "mystery-1", "input", "4")
+    assert price_of("openai", "mystery-1", "--at", "2026-12-01") == ["4"]
+
+
+def test_layers_and_conditions() -> None:
+    done("set", "openai", "gpt-4o", "input", "1", "--layer", "contract", "--when", "region=*")
+    assert {"contract", "list"} == {row["layer"] for row in shown("openai", "gpt-4o")}
+    done("set", "openai", "mystery-1", "input", "1", "--when", "service_tier=flex", "--above", "200000")
+    assert [row["conditions"] for row in shown("openai", "mystery-1")] == ["service_tier=flex; input>200000"]
+    done("set", "openai", "mystery-1", "web_search", "10", "--per", "1000")
+    done("set", "openai", "mystery-1", "request", "0.01")
+    per = {row["meter"]: (row["per"], row["unit"]) for row in shown("openai", "mystery-1")}
+    assert per == {"input": (1_000_000, "token"), "web_search": (1000, "search"), "request": (1, "request")}
+
+
+def test_what_is_written_by_hand_stays(file: Path) -> None:
+    by_hand = """# our prices
+[[price]]  # two models at once
+provider = "openai"
+models = ["mystery-1", "mystery-2"]
+mtok = { input = "7" }
+source = "by hand"
+"""
+    file.write_text(by_hand)
+    done("set", "openai", "mystery-3", "input", "1")
+    assert file.read_text().startswith(by_hand)
+    before = file.read_text()
+    refused = run("set", "openai", "mystery-1", "input", "1")
+    assert refused.exit_code == 2
+    assert "two prices of input hold at once" in refused.stderr
+    assert file.read_text() == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("m", "input"), ("m", "input", "1", "--free"), ("m",), ("m", "input", "cheap"), ("m", "input", "-1"),
+     ("m", "input", "NaN"), ("m", "input", "1", "--from", "soon"), ("m", "input", "1", "--when", "mood=good"),
+     ("m", "input", "1", "--per", "7")],
+)  # fmt: skip
+def test_wrong_prices_are_refused_and_nothing_is_written(file: Path, words: tuple[str, ...]) -> None:
+    assert run("set", "openai", *words).exit_code == 2
+    assert not file.exists()
+
+
+def test_free_and_own_names(db: Path) -> None:
+    done("set", "ollama", "*", "--free", "--source", "our machines")
+    done("name", "azure", "gpt-4o", "Chat-Prod", "chat-test")
+    book = own_book(db)
+    assert book.model_named("azure.ai.openai", "chat-prod", instant_ns("2026-11-22"), own_map_only=True) == "gpt-4o"
+    assert [row["meter"] for row in shown("ollama")] == ["*"]
+    assert run("name", "azure", "no-such-model", "x").exit_code == 2
+
+
+def test_the_difference_of_two_books_sees_the_stronger_layer(tmp_path: Path) -> None:
+    done("set", "anthropic", "claude-opus-4-5", "input", "1", "--layer", "contract")
+    found = json.loads(done("diff", "shipped", "own", "--format", "json"))["rows"]
+    assert [(row["model"], row["meter"], row["second_usd"], row["ratio"]) for row in found] == [
+        ("claude-opus-4-5", "input", "0.000001", "0.2")  # 1 of 5 USD a million
+    ]
+    catalogue = tmp_path / "litellm.json"
+    catalogue.write_text(json.dumps({"gpt-4o": {"litellm_provider": "openai", "input_cost_per_token": 2e-06}}))
+    rows = json.loads(done("diff", "shipped", str(catalogue), "--provider", "openai", "--format", "json"))["rows"]
+    assert ("0.0000025", "0.000002", "0.8") in {(row["first_usd"], row["second_usd"], row["ratio"]) for row in rows}
+    assert run("diff", "shipped", str(tmp_path / "none.toml")).exit_code == 2
+
+
+def test_a_catalogue_gives_what_has_no_price_yet(tmp_path: Path, file: Path) -> None:
+    models = {"gpt-4o": 2e-06, "brand-new-1": 1.5e-06}
+    catalogue = tmp_path / "litellm.json"
+    catalogue.write_text(
+        json.dumps(
+            {name: {"litellm_provider": "openai", "input_cost_per_token": cost} for name, cost in models.items()}
+        )
+    )
+    said = done("import", str(catalogue), "--format", "litellm", "--dry-run")
+    assert "openai gpt-4o" in said
+    assert not file.exists()
+    done("import", str(catalogue), "--format", "litellm")
+    assert price_of("openai", "brand-new-1") == ["1.5"]
+    assert {row["layer"] for row in shown("openai", "gpt-4o")} == {"list"}
+
+
+def test_a_file_of_your_own_is_taken_whole(tmp_path: Path) -> None:
+    other = tmp_path / "other.toml"
+    other.write_text('[[price]]\nprovider = "openai"\nmodels = ["m-1"]\nmtok = { input = "1" }\nsource = "x"\n')
+    done("import", str(other))
+    assert price_of("openai", "m-1") == ["1"]
+    other.write_text("[[price]]\n")
+    assert run("import", str(other)).exit_code == 2
+
+
+def test_it_needs_no_extra(db: Path) -> None:
+    for words in (["set", "openai", "m-1", "input", "1"], ["show", "openai", "m-1"], ["diff", "shipped", "own"]):
+        asked = run_without_extras("prices", *words, "--db", str(db))
+        assert (asked.returncode, asked.stderr) == (0, "")
