@@ -31,12 +31,14 @@ PointStatus = Literal["patched", "pending", "absent", "failed"]
 @dataclass(frozen=True, slots=True)
 class PatchPoint:
     """One function of an SDK that is wrapped: `attribute` is a dotted path within `module`. `since` says which versions
-    have it, where not all supported ones do."""
+    have it, where not all supported ones do; `optional` ones may be missing, because another point does their work in
+    such versions."""
 
     module: str
     attribute: str
     wrapper: Wrapper
     since: str | None = None
+    optional: bool = False
 
     @property
     def key(self) -> str:

@@ -87,7 +87,8 @@ def _report_of(sdk: Sdk) -> PatchReport:
 
 def _report_of_point(point: PatchPoint, installed: str | None) -> PointReport:
     status, reason = status_of(point)
-    return PointReport(point.key, status, reason, point.since is None or _at_least(installed, point.since))
+    expected = not point.optional and (point.since is None or _at_least(installed, point.since))
+    return PointReport(point.key, status, reason, expected)
 
 
 def _installed(distribution: str) -> str | None:

@@ -235,8 +235,14 @@ SDK = Sdk(
         PatchPoint(_CLIENT, "BaseApiClient.async_request_streamed", _async_stream),
         PatchPoint(_CLIENT, "BaseApiClient._request_once", count_attempt),
         PatchPoint(_CLIENT, "BaseApiClient._async_request_once", count_attempt),
-        *speakeasy_points(_GENERATED_LATER),
-        *stainless_points("google.genai._interactions", _GENERATED_FIRST),
+        # The code for interactions was generated first by one generator, then by another: a version has one of them.
+        *(
+            replace(point, optional=True)
+            for point in (
+                *speakeasy_points(_GENERATED_LATER),
+                *stainless_points("google.genai._interactions", _GENERATED_FIRST),
+            )
+        ),
         *LIVE_POINTS,
     ),
 )
