@@ -40,6 +40,7 @@ COMMANDS: dict[str, Command] = {
     "prices": Command(f"{_CLI}.prices:prices", "See, compare and set prices."),
     "sql": Command(f"{_CLI}.sql:sql", "The answer to one reading SQL statement."),
     "status": Command(f"{_CLI}.status:status", "What has arrived and what the ledger holds."),
+    "reprice": Command(f"{_CLI}.reprice:reprice", "Price the ledger anew, and say what changes."),
     "rebuild": Command(f"{_CLI}.rebuild:rebuild", "Make the ledger again from its journal."),
 }
 

@@ -253,7 +253,7 @@ def name(
 )
 @click.option("--all", "everything", is_flag=True, help="Also what the price book has prices for already.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be taken.")
-def import_(*, file: Path, form: str, everything: bool, dry_run: bool, db: Path, prices: Path | None) -> None:
+def import_(*, file: Path, form: "Catalogue", everything: bool, dry_run: bool, db: Path, prices: Path | None) -> None:
     """Take prices from another file or catalogue into your own price file.
 
     Of a catalogue only models are taken that have no price yet, in the layer of the organisation.

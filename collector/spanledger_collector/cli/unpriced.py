@@ -19,12 +19,14 @@ _COLUMNS = (
     Column("unmetered_calls", "count", "unmetered"),
     Column("first_at", "time", "first (UTC)"),
     Column("last_at", "time", "last (UTC)", only="csv"),
+    Column("fixes", only="csv"),
 )
 
 _TEXT = """Calls without a price, by provider, model and reason.
 
 The column of meters says what was counted and has no price: those are the prices that are missing. Calls without usage
-have none, because there is nothing to price.
+have none, because there is nothing to price. Below the table are the commands that give the prices: put an amount in
+the place of PRICE, then run `spanledger reprice`.
 """
 
 
@@ -34,9 +36,14 @@ def _table(document: Document) -> Table:
         rows=[[_cell(row, column.name) for column in _COLUMNS] for row in document["rows"]],
         document=document,
         heading=period_note(document),
-        footnotes=notes(document, document["total"]),
+        footnotes=[*notes(document, document["total"]), *_fixes(document)],
         cut=cut_note(document, "groups", document["limit"]),
     )
+
+
+def _fixes(document: Document) -> list[str]:
+    lines = list(dict.fromkeys(line for row in document["rows"] for line in row["fixes"]))
+    return ["What would price them, with `spanledger reprice` after it:", *lines] if lines else []
 
 
 def _cell(row: Document, name: str) -> str | int | None:
@@ -44,6 +51,8 @@ def _cell(row: Document, name: str) -> str | int | None:
         return "; ".join(map(reason, row["reasons"]))
     if name == "reasons":
         return "; ".join(row["reasons"])
+    if name == "fixes":
+        return "; ".join(row["fixes"])
     if name == "meters":
         return ", ".join(f"{meter['meter']} {meter['quantity']}" for meter in row["meters"])
     return row[name]

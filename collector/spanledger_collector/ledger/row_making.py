@@ -9,7 +9,7 @@ from spanledger_collector.ledger.rows import CallRow, CallRows, ChargeRow, Meter
 from spanledger_collector.model import Call, Charge, Conditions, Pricing, Quantity
 from spanledger_collector.settle.keys import totals_of
 
-__all__ = ["call_rows", "money_text", "quantity_text"]
+__all__ = ["call_rows", "money_text", "quantity_text", "repriced"]
 
 _CONDITIONS: Final = tuple(field.name for field in fields(Conditions) if field.name != "service_tier")
 _MONEY_PLACES: Final = Decimal("1e-12")
@@ -29,6 +29,23 @@ def call_rows(call: Call, pricing: Pricing, *, revision: int, settled_ns: int) -
             for source in call.sources
         ),
     )
+
+
+def repriced(before: CallRows, pricing: Pricing, flags: list[str], settled_ns: int) -> CallRows:
+    """The rows of a call under its next revision, with another price and everything else as it was."""
+    rows = before.with_revision(before.call.revision + 1, settled_ns)
+    call = rows.call._replace(
+        price_status=pricing.status,
+        price_reasons=json_text(pricing.reasons),
+        cost_usd=money_text(pricing.cost_usd),
+        cost_low_usd=money_text(pricing.cost_low_usd),
+        cost_high_usd=money_text(pricing.cost_high_usd),
+        flags=json_text(flags),
+        price_book=pricing.price_book,
+    )
+    key = (call.call_id, call.revision)
+    charges = tuple(_charge_row(key, charge, call.started_at) for charge in pricing.charges)
+    return CallRows(call, charges, rows.meters, rows.sources)
 
 
 def _call_row(call: Call, pricing: Pricing, revision: int, settled_ns: int) -> CallRow:

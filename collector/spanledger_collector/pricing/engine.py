@@ -15,15 +15,27 @@ from spanledger_collector.model import Call, Charge, PriceStatus, Pricing, Quant
 from spanledger_collector.pricing.book import PriceBook
 from spanledger_collector.pricing.names import Resolved, Unresolved, resolve
 from spanledger_collector.pricing.plans import ANY_METER, EXACT, MONEY_PLACES, Plan, Rate, make_plan
-from spanledger_collector.pricing.rules import IMPLICIT_REQUEST, INPUT_METERS
+from spanledger_collector.pricing.providers import DIMENSIONS
+from spanledger_collector.pricing.rules import DEFAULT_TTL, IMPLICIT_REQUEST, INPUT_METERS, QUANTITY_RULES
 from spanledger_collector.pricing.scopes import situation
 
-__all__ = ["price"]
+__all__ = ["FLAGS", "price"]
 
 _ZERO: Final = Decimal(0)
 CACHE_REPLAY: Final = "cache_replay"
 """The flag of a call that settling found to be an answer given again from a cache: no provider was asked, nothing is
 owed."""
+FLAGS: Final = frozenset(
+    {
+        "provider_assumed",
+        "rounded",
+        "unit_price_rounded",
+        *(dimension.assumed for dimension in DIMENSIONS if dimension.assumed),
+        *(flag for _, flag in DEFAULT_TTL.values()),
+        *(rule.flag for rule in QUANTITY_RULES if rule.flag),
+    }
+)
+"""The flags that only a price gives to a call: those that go when it is priced anew."""
 _MEMO_LIMIT: Final = 5_000
 _SLICE_LIMIT: Final = 200
 """Names of models and of meters come from the wire: without limits, whoever invents names could fill the memory."""

@@ -8,6 +8,7 @@ from spanledger_collector.ledger.queries.dimensions import (
     grouping,
     selection,
 )
+from spanledger_collector.ledger.queries.fixes import fixes
 from spanledger_collector.ledger.queries.freshness import freshness
 from spanledger_collector.ledger.queries.question import Document, Parameter, Question, Reading
 
@@ -89,6 +90,8 @@ def _unpriced(reading: Reading) -> Document:
     for row in reading.rows("unpriced_meters", without.parameters, conditions=without.sql):
         meters.setdefault(_group(row), []).append({"meter": row["meter"], "quantity": row["quantity"]})
     rows = [{**row, "meters": meters.get(_group(row), [])} for row in groups]
+    now_ns = int(reading.now.timestamp()) * 10**9
+    rows = [{**row, "fixes": fixes(row, reading.book(), now_ns)} for row in rows]
     return _listed(reading, chosen, "rows", rows, limit)
 
 

@@ -1,0 +1,135 @@
+"""`spanledger reprice`, from a price that is set to new revisions; and `unpriced`, whose lines close what they list."""
+
+import json
+import shlex
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from background import held
+from click.testing import CliRunner, Result
+from receiving import CHAT, journal_on, received
+
+from spanledger_collector.cli import spanledger
+from spanledger_collector.ledger.settling import Settler
+from spanledger_collector.ledger.store import Ledger
+from spanledger_collector.pricing import shipped_book
+
+MYSTERY = {**CHAT, "gen_ai.request.model": "Mystery-1", "gen_ai.response.model": "Mystery-1"}
+"""The same call of a model that nobody knows."""
+
+
+@pytest.fixture
+async def settled(db: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A ledger of three settled calls of a known model and two of an unknown one."""
+    monkeypatch.setenv("SPANLEDGER_DB", str(db))
+    with Ledger.open(db) as ledger:
+        with journal_on(ledger) as (journal, _):
+            await journal.append([received(4 * number, CHAT) for number in range(3)])
+            await journal.append([received(4 * number, MYSTERY) for number in range(3, 5)])
+        Settler(ledger, shipped_book()).settle_pending()
+    return db
+
+
+def run(*words: str) -> Result:
+    return CliRunner().invoke(spanledger, words)
+
+
+def document(*words: str) -> dict[str, Any]:
+    result = run(*words, "--format", "json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def rows(db: Path, sql: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(db, read_only=True) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def whole(db: Path) -> list[tuple[Any, ...]]:
+    return rows(db, "SELECT (SELECT list(c ORDER BY call_id) FROM calls c), (SELECT list(h ORDER BY h) FROM charges h)")
+
+
+def test_with_the_same_prices_nothing_changes(settled: Path) -> None:
+    before = whole(settled)
+    found = document("reprice")
+    assert (found["calls"], found["changed"]["calls"]) == (5, 0)
+    assert whole(settled) == before
+    assert rows(settled, "FROM call_history") == []
+    assert "Nothing changes." in run("reprice").stdout
+
+
+def test_the_unpriced_lines_close_what_they_list(settled: Path) -> None:
+    (row,) = document("unpriced")["rows"]
+    assert row["calls"] == 2
+    assert row["fixes"]
+    shown = run("unpriced").stdout
+    for line in row["fixes"]:
+        assert line in shown
+        assert run(*shlex.split(line.replace("PRICE", "2"))[1:]).exit_code == 0
+    dry = document("reprice", "--dry-run")
+    assert dry["changed"]["newly_priced"] == 2
+    assert document("unpriced")["rows"] != []
+    assert document("reprice")["changed"] == dry["changed"]
+    assert document("unpriced")["rows"] == []
+    tokens = rows(settled, "SELECT sum(quantity) FROM call_meters m JOIN calls c USING (call_id) WHERE c.revision = 2")
+    costs = rows(settled, "SELECT sum(cost_usd) FROM calls WHERE revision = 2")
+    assert costs[0][0] == tokens[0][0] * 2 / 1_000_000
+    assert document("reprice")["changed"]["calls"] == 0
+
+
+def test_another_price_is_a_new_revision_with_the_old_one_in_history(settled: Path) -> None:
+    ((model, provider, cost),) = rows(
+        settled, "SELECT DISTINCT request_model, provider, cost_usd FROM calls WHERE cost_usd IS NOT NULL"
+    )
+    run(
+        "prices",
+        "set",
+        provider,
+        model,
+        "input",
+        "1",
+        "--layer",
+        "contract",
+        "--source",
+        "annex B",
+        "--when",
+        "region=*",
+    )
+    before = whole(settled)
+    dry = document("reprice", "--dry-run")
+    assert whole(settled) == before
+    assert document("reprice", "--model", "Mystery-1")["changed"]["calls"] == 0
+    found = document("reprice")
+    assert found["changed"] == dry["changed"]
+    assert (found["changed"]["calls"], found["applied"]) == (3, True)
+    assert float(found["changed"]["old_usd"]) == float(cost * 3)
+    assert [row["model"] for row in found["by"]["model"]] == [model]
+    history = rows(settled, "SELECT revision, reason, body FROM call_history")
+    assert [(revision, json.loads(body)["cost_usd"]) for revision, _, body in history] == [(1, f"{cost:f}")] * 3
+    assert rows(settled, "SELECT count(*) FROM charges ANTI JOIN calls USING (call_id, revision)") == [(0,)]
+    assert rows(settled, "SELECT count(*) FROM calls WHERE cost_usd <> (SELECT sum(amount_usd) FROM charges h "
+                         "WHERE h.call_id = calls.call_id)") == [(0,)]  # fmt: skip
+    ((call_id,),) = rows(settled, "SELECT min(call_id) FROM calls WHERE revision = 2")
+    explained = document("explain", call_id)
+    assert "annex B" in {charge["source"] for charge in explained["charges"]}
+    assert len(explained["history"]) == 1
+    # The two calls that no price changed keep the book by which they were settled.
+    rebuilt = json.loads(run("rebuild", "--dry-run", "--format", "json").stdout)
+    assert rebuilt["columns"] == {"price_book": 2}
+
+
+def test_what_loses_its_price_is_said(settled: Path) -> None:
+    with duckdb.connect(settled) as connection:
+        connection.execute("UPDATE calls SET cost_usd = 9, price_status = 'priced' WHERE request_model = 'Mystery-1'")
+    changed = document("reprice")["changed"]
+    assert (changed["newly_unpriced"], changed["calls"], float(changed["difference_usd"])) == (2, 2, -18.0)
+
+
+def test_it_refuses_while_another_process_holds_the_file(settled: Path) -> None:
+    with held(settled):
+        result = run("reprice")
+    assert result.exit_code == 3
+    assert "in use by process" in result.stderr
+    assert run("reprice", "--db", str(settled.with_name("none.duckdb"))).exit_code == 3
