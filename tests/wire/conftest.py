@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from opentelemetry import trace
+from tests.documented import is_documented
 
 import provider_server
 from provider_server import ProviderServer
@@ -26,11 +27,15 @@ def few_objects_to_collect() -> None:
 
 
 @pytest.fixture
-def recording(monkeypatch: pytest.MonkeyPatch) -> Recording:
-    """A fresh tracer provider that is the global one during the test, without the instrumentation."""
+def recording(monkeypatch: pytest.MonkeyPatch) -> Generator[Recording]:
+    """A fresh tracer provider that is the global one during the test, without the instrumentation.
+
+    At the end every attribute on spans of ours must be one that docs/attributes.md has.
+    """
     recording = Recording()
     monkeypatch.setattr(trace, "_TRACER_PROVIDER", recording.provider)
-    return recording
+    yield recording
+    assert {name for name in recording.own_attribute_names() if not is_documented(name)} == set()
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from provider_server import Served
+from spanledger import semconv
 from spanledger.meters import METER_BY_NAME
 
 USAGE_ATTRIBUTES = frozenset(meter.attribute for meter in METER_BY_NAME.values())
@@ -39,6 +40,12 @@ class Recording:
     def attributes(self) -> Mapping[str, object]:
         """The attributes of the one span there must be."""
         return attributes_of(self.only)
+
+    def own_attribute_names(self) -> set[str]:
+        """The names of the attributes on the ended spans of our own scope."""
+        spans = self._exporter.get_finished_spans()
+        own = (span for span in spans if getattr(span.instrumentation_scope, "name", None) == semconv.SCOPE_NAME)
+        return {name for span in own for name in attributes_of(span)}
 
     def clear(self) -> None:
         """Forget what ended so far."""
