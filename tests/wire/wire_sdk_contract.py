@@ -131,7 +131,7 @@ class SdkContract(ABC):
             client = self.client(url)
             stream = self.ask_stream(client)
             next(stream)
-            stream.close()
+            self.close(stream)
             self.check_partial(instrumented, "chunks=1")
 
     async def test_a_closed_async_stream_ends_the_span(self, instrumented: Recording) -> None:
@@ -139,7 +139,7 @@ class SdkContract(ABC):
             client = self.async_client(url)
             stream = await self.opened(client)
             await anext(stream)
-            await (stream.aclose() if hasattr(stream, "aclose") else stream.close())
+            await self.close_async(stream)
             del stream
             await self.ended(instrumented)
             self.check_partial(instrumented, "chunks=1")
@@ -187,7 +187,7 @@ class SdkContract(ABC):
             reader.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await reader
-            await (stream.aclose() if hasattr(stream, "aclose") else stream.close())
+            await self.close_async(stream)
             await self.ended(instrumented)
             self.check_partial(instrumented, "chunks=1")
 
@@ -226,7 +226,7 @@ class SdkContract(ABC):
             type(bare.__cause__),
             bare.__suppress_context__,
         )
-        assert instrumented.spans
+        self.check_seen(instrumented)
 
     # Invisible
 
@@ -296,7 +296,7 @@ class SdkContract(ABC):
             del stream
             gc.collect()
             assert gone() is None
-        assert instrumented.spans
+        self.check_seen(instrumented)
 
     def test_uninstrument_reaches_clients_that_exist(self, recording: Recording) -> None:
         instrumentor = SpanLedgerInstrumentor()
@@ -335,6 +335,21 @@ class SdkContract(ABC):
         with self.serving(case) as url:
             yield url
 
+    def close(self, stream: Any) -> None:  # noqa: ANN401
+        """Give a stream up; older ones can only be left."""
+        if hasattr(stream, "close"):
+            stream.close()
+        else:
+            stream.__exit__(None, None, None)
+
+    async def close_async(self, stream: Any) -> None:  # noqa: ANN401
+        if hasattr(stream, "aclose"):
+            await stream.aclose()
+        elif hasattr(stream, "close"):
+            await stream.close()
+        else:
+            await stream.__aexit__(None, None, None)
+
     async def ended(self, recording: Recording) -> None:
         """Wait for what the event loop still has to do: it closes the generators within a generator that was closed."""
         for _ in range(200):
@@ -365,6 +380,10 @@ class SdkContract(ABC):
 
     def check_server(self, attributes: Attributes) -> None:
         assert attributes["server.address"] == "127.0.0.1"
+
+    def check_seen(self, recording: Recording) -> None:
+        """The instrumentation was at work."""
+        assert recording.spans
 
     def check_partial(self, recording: Recording, evidence: str) -> None:
         attributes = recording.attributes

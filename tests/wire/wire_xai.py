@@ -12,14 +12,24 @@ from wire_sdk_contract import Case
 # The messages of the SDK have no types, and those of gRPC are generic where its classes are not.
 grpc: Any = importlib.import_module("grpc")
 protos: Any = importlib.import_module("xai_sdk.proto")
-chat, deferred, image, usage, video = (
-    getattr(protos, f"{name}_pb2") for name in ("chat", "deferred", "image", "usage", "video")
-)
+chat, deferred, image, usage = (getattr(protos, f"{name}_pb2") for name in ("chat", "deferred", "image", "usage"))
+video: Any = getattr(protos, "video_pb2", None)
+
+
+def made(kind: Any, **fields: object) -> Any:  # noqa: ANN401
+    """A message, without the fields that this version of the SDK does not know."""
+    return kind(**{name: value for name, value in fields.items() if name in kind.DESCRIPTOR.fields_by_name})
+
+
+def enum(holder: Any, name: str) -> int:  # noqa: ANN401
+    return getattr(holder, name, 0)
+
 
 MODEL = "model-of-a-test-001"
 PENDING, DONE = 3, 1
 STOP = protos.sample_pb2.REASON_STOP
-USAGE = usage.SamplingUsage(
+USAGE = made(
+    usage.SamplingUsage,
     prompt_tokens=100,
     cached_prompt_text_tokens=60,
     prompt_image_tokens=5,
@@ -28,9 +38,9 @@ USAGE = usage.SamplingUsage(
     total_tokens=140,
     num_sources_used=3,
     server_side_tools_used=[
-        usage.SERVER_SIDE_TOOL_WEB_SEARCH,
-        usage.SERVER_SIDE_TOOL_X_SEARCH,
-        usage.SERVER_SIDE_TOOL_WEB_SEARCH,
+        enum(usage, "SERVER_SIDE_TOOL_WEB_SEARCH"),
+        enum(usage, "SERVER_SIDE_TOOL_X_SEARCH"),
+        enum(usage, "SERVER_SIDE_TOOL_WEB_SEARCH"),
     ],
     cost_in_usd_ticks=12345678,
 )
@@ -59,10 +69,8 @@ class _Xai:
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, "not good")
         message = chat.CompletionMessage(content="In Ghent.", role=chat.ROLE_ASSISTANT)
         output = chat.CompletionOutput(finish_reason=STOP, message=message)
-        tier = usage.SERVICE_TIER_PRIORITY
-        return chat.GetChatCompletionResponse(
-            id="answer-1", model=MODEL, usage=USAGE, outputs=[output], service_tier=tier
-        )
+        known = {"id": "answer-1", "model": MODEL, "usage": USAGE, "outputs": [output]}
+        return made(chat.GetChatCompletionResponse, **known, service_tier=enum(usage, "SERVICE_TIER_PRIORITY"))
 
     def GetCompletionChunk(self, _request: Any, context: Any) -> Iterator[Any]:  # noqa: ANN401, N802
         if self._case == "error":
@@ -96,8 +104,7 @@ class _Xai:
 
     def GenerateImage(self, _request: Any, _context: Any) -> Any:  # noqa: ANN401, N802
         images = [image.GeneratedImage(url="https://example.org/1.png", respect_moderation=True)] * 2
-        priced = usage.SamplingUsage(cost_in_usd_ticks=700_000_000)
-        return image.ImageResponse(model=MODEL, images=images, usage=priced)
+        return made(image.ImageResponse, model=MODEL, images=images, usage=USAGE)
 
     def GenerateVideo(self, _request: Any, _context: Any) -> Any:  # noqa: ANN401, N802
         return deferred.StartDeferredResponse(request_id="request-1")
@@ -108,22 +115,25 @@ class _Xai:
 
 
 _REQUESTS = {
-    "/xai_api.Chat/GetCompletion": chat.GetCompletionsRequest,
-    "/xai_api.Chat/GetCompletionChunk": chat.GetCompletionsRequest,
-    "/xai_api.Chat/StartDeferredCompletion": chat.GetCompletionsRequest,
-    "/xai_api.Chat/GetDeferredCompletion": deferred.GetDeferredRequest,
-    "/xai_api.Chat/CompactContext": chat.CompactContextRequest,
-    "/xai_api.Image/GenerateImage": image.GenerateImageRequest,
-    "/xai_api.Video/GenerateVideo": video.GenerateVideoRequest,
-    "/xai_api.Video/GetDeferredVideo": video.GetDeferredVideoRequest,
+    "/xai_api.Chat/GetCompletion": (chat, "GetCompletionsRequest"),
+    "/xai_api.Chat/GetCompletionChunk": (chat, "GetCompletionsRequest"),
+    "/xai_api.Chat/StartDeferredCompletion": (chat, "GetCompletionsRequest"),
+    "/xai_api.Chat/GetDeferredCompletion": (deferred, "GetDeferredRequest"),
+    "/xai_api.Chat/CompactContext": (chat, "CompactContextRequest"),
+    "/xai_api.Image/GenerateImage": (image, "GenerateImageRequest"),
+    "/xai_api.Video/GenerateVideo": (video, "GenerateVideoRequest"),
+    "/xai_api.Video/GetDeferredVideo": (video, "GetDeferredVideoRequest"),
 }
 
 
 def _handlers(xai: _Xai) -> list[Any]:
     """What a server asks for each service."""
     services: dict[str, dict[str, Any]] = {}
-    for path, request in _REQUESTS.items():
+    for path, (module, name) in _REQUESTS.items():
         _, service, method = path.split("/")
+        request: Any = getattr(module, name, None)
+        if request is None:  # not in this version of the SDK
+            continue
         kind = grpc.unary_stream_rpc_method_handler if method.endswith("Chunk") else grpc.unary_unary_rpc_method_handler
         services.setdefault(service, {})[method] = kind(getattr(xai, method), request.FromString, _serialized)
     return [grpc.method_handlers_generic_handler(*service) for service in services.items()]

@@ -248,13 +248,13 @@ _TRACING = "mistralai.client._hooks.tracing"
 
 SDK = Sdk(
     distribution="mistralai",
-    supported=">=2,<4",
+    supported=">=2.9.4,<4",
     points=(
         *(point for sdk in _SDKS for point in request_points(sdk)),
         PatchPoint(_TRACING, "get_traced_request_and_span", _native_request),
         PatchPoint(_TRACING, "get_traced_response", _native_answer),
         PatchPoint(_TRACING, "get_response_and_error", _native_answer),
     ),
-    native_since="2.0",
+    native_since="2.9.4",
     native_scope="mistralai_sdk_tracer",
 )
