@@ -37,7 +37,7 @@ lint: $(STAMP)
 	$(BIN)/basedpyright --warnings
 
 test: lint
-	$(BIN)/python -m pytest -m 'not slow'
+	$(BIN)/python -m pytest -n auto --dist loadfile -m 'not slow'
 
 test-slow: $(STAMP)
 	$(BIN)/python -m pytest -m slow
