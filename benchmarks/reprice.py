@@ -33,7 +33,8 @@ _FILL = """
 INSERT INTO calls SELECT
     printf('%032x', i), printf('%032x', i), printf('%016x', i), make_timestamp_ns(1790000000000000000 + i * 1000000),
     make_timestamp_ns(1790000000000000000 + i * 1000000 + 1000), 'shop', 'openai', 'chat', m.model, m.model, NULL,
-    NULL, NULL, 'metered', NULL, 'unpriced', [], 1000 + i % 500, NULL, NULL, 100, NULL, 1100 + i % 500, NULL, NULL, NULL, NULL, NULL,
+    NULL, NULL, 'metered', NULL, 'unpriced', [], 1000 + i % 500, NULL, NULL, 100, NULL, 1100 + i % 500,
+    NULL, NULL, NULL, NULL, NULL,
     'org-' || i % 7, NULL, NULL, NULL, MAP {}, 'conventions', 1, [], 1, 'none', make_timestamp_ns(1790000000000000000),
     MAP {}
 FROM range($calls) r(i), LATERAL (SELECT if(i % 10 = 0, 'gpt-4o', 'gpt-4o-mini') AS model) m;
