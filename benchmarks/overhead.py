@@ -1,6 +1,6 @@
 """What the instrumentation costs an application: CPU for each call and each streamed chunk, and time at the start.
 
-    python benchmarks/overhead.py [--calls 400] [--streams 40] [--rounds 7] [--official PYTHON]
+    python benchmarks/overhead.py [--calls 40] [--streams 4] [--rounds 25] [--official PYTHON]
 
 Every kind of application is a process of its own that asks one local server, in another process, in turns: a round of
 one, a round of the next, so that a busy machine slows all of them alike. Printed are medians over the rounds of the CPU
@@ -39,7 +39,7 @@ claude = json.dumps({{"id": "msg_abcdefgh", "type": "message", "role": "assistan
     "usage": {{"input_tokens": 10, "output_tokens": 5}}}}).encode()
 events = event({{"content": "word "}}) * {CHUNKS} + event({{}}, "stop", usage=usage) + b"data: [DONE]\\n\\n"
 class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+    protocol_version, wbufsize = "HTTP/1.1", 65536  # head and body in one piece, else the client waits for the second
     def do_POST(self):
         asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
         body = claude if self.path.endswith("/messages") else events if asked.get("stream") else gpt
@@ -135,20 +135,29 @@ def answer_of(process: subprocess.Popen[str], question: str = "") -> str:
 
 
 def measure(applications: dict[str, subprocess.Popen[str]], work: Work, times: int, rounds: int) -> dict[str, float]:
-    """Median CPU microseconds for each part of the work, by kind of application."""
+    """CPU microseconds for each part of the work: of the bare SDK, and what each instrumentation adds to that.
+
+    Both are medians over the rounds; what is added is the difference within a round.
+    """
     took: dict[str, list[float]] = {kind: [] for kind in applications}
     for turn in range(rounds + 1):
         for kind, process in applications.items():
             seconds = float(answer_of(process, json.dumps([work.function, times])))
             if turn:  # the first is for warming up
                 took[kind].append(seconds / work.parts * 1e6)
-    return {kind: median(found) for kind, found in took.items()}
+    bare = took["bare"]
+    added = {
+        kind: median(us - of_bare for us, of_bare in zip(found, bare, strict=True))
+        for kind, found in took.items()
+        if kind != "bare"
+    }
+    return {"bare": median(bare), **added}
 
 
 def show(work: Work, took: dict[str, float]) -> None:
     """One line: CPU of the bare SDK, what each instrumentation adds, and how ours compares."""
-    added = {kind: us - took["bare"] for kind, us in took.items() if kind != "bare"}
-    parts = [f"bare {took['bare']:8.1f} us", *(f"{kind} +{us:6.1f} us" for kind, us in added.items())]
+    added = {kind: us for kind, us in took.items() if kind != "bare"}
+    parts = [f"bare {took['bare']:8.1f} us", *(f"{kind} +{us:.1f} us" for kind, us in added.items())]
     if "official" in added:
         parts.append(f"ours/official {added['ours'] / added['official']:.2f}")
     print(f"{work.title:24}", *parts, f"(at most {work.limit_us:g} us)", sep="  ")
@@ -171,9 +180,9 @@ def start_up(rounds: int) -> tuple[float, float]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--calls", type=int, default=400)
-    parser.add_argument("--streams", type=int, default=40)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--calls", type=int, default=40)
+    parser.add_argument("--streams", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--official", metavar="PYTHON", help="interpreter with the official instrumentation too")
     given = parser.parse_args()
     interpreters: dict[str, str] = {"bare": sys.executable, "ours": sys.executable}
@@ -189,7 +198,7 @@ def main() -> None:
             for work in WORK:
                 times = cast("int", given.calls if work.parts == 1 else given.streams)
                 show(work, measure(applications, work, times, cast("int", given.rounds)))
-    without, with_ours = start_up(given.rounds * 2)
+    without, with_ours = start_up(given.rounds)
     print(f"start-up: {without:.0f} ms without, {with_ours:.0f} ms with: +{with_ours - without:.0f} ms (at most 30 ms)")
 
 
