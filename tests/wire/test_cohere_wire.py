@@ -23,6 +23,8 @@ COUNTED = {
     "spanledger.usage.billed_input": 12,
     "spanledger.usage.billed_output": 36,
 }
+RETRIES = {"max_retries": 2}  # the default of newer versions
+FLOATS = ["float"]
 BAD = answer({"message": "not good"}, status=400)
 BUSY = answer({"message": "come back later"}, status=429)
 
@@ -58,7 +60,7 @@ class TestChat(_Cohere):
         return cohere.AsyncClientV2("key-of-a-test", base_url=url)
 
     def ask(self, client: Any) -> Any:  # noqa: ANN401
-        return client.chat(model=self.model, messages=MESSAGES)
+        return client.chat(model=self.model, messages=MESSAGES, request_options=RETRIES)
 
     def ask_stream(self, client: Any) -> Any:  # noqa: ANN401
         return client.chat_stream(model=self.model, messages=MESSAGES)
@@ -96,7 +98,7 @@ class TestChatVersion1(_Cohere):
         return cohere.AsyncClient("key-of-a-test", base_url=url)
 
     def ask(self, client: Any) -> Any:  # noqa: ANN401
-        return client.chat(model=self.model, message="Where is my parcel?")
+        return client.chat(model=self.model, message="Where is my parcel?", request_options=RETRIES)
 
     def ask_stream(self, client: Any) -> Any:  # noqa: ANN401
         return client.chat_stream(model=self.model, message="Where is my parcel?")
@@ -127,14 +129,16 @@ EMBEDDINGS = {"id": "answer-1", "embeddings": {"float": [[0.25, -1e-3] * 4000]},
 OTHERS = [
     OtherEndpoint(
         "embed",
-        lambda client: client.embed(model="m", texts=["one"], input_type="search_query"),
+        lambda client: client.embed(model="m", texts=["one"], input_type="search_query", embedding_types=FLOATS),
         {**EMBEDDINGS, "meta": {"billed_units": {"input_tokens": 208.0}}},
         "embeddings",
         {"gen_ai.usage.input_tokens": 208, "spanledger.usage.billed_input": 208},
     ),
     OtherEndpoint(
         "embed-images",
-        lambda client: client.embed(model="m", images=["data:image/png;base64,aa"], input_type="image"),
+        lambda client: client.embed(
+            model="m", images=["data:image/png;base64,aa"], input_type="image", embedding_types=FLOATS
+        ),
         {**EMBEDDINGS, "meta": {"billed_units": {"images": 1}}},
         "embeddings",
         {"spanledger.usage.image": 1},

@@ -8,16 +8,32 @@ import pytest
 from packaging.specifiers import SpecifierSet
 
 from spanledger._patching import Sdk
-from spanledger.providers import anthropic, openai
+from spanledger.providers import anthropic, cohere, google_genai, mistralai, openai, xai
 
 ROOT = Path(__file__).parents[2]
-TESTS = (
-    "tests/wire/test_openai_wire.py",
-    "tests/wire/test_anthropic_wire.py",
-    "tests/wire/test_odd_shapes.py",
-    "tests/wire/test_one_span_wire.py",
-    "tests/unit/test_instrumentation_start.py",
-)
+TOGETHER: dict[str, tuple[tuple[Sdk, ...], tuple[str, ...]]] = {
+    "openai and anthropic": (
+        (openai.SDK, anthropic.SDK),
+        (
+            "tests/wire/test_openai_wire.py",
+            "tests/wire/test_anthropic_wire.py",
+            "tests/wire/test_odd_shapes.py",
+            "tests/wire/test_one_span_wire.py",
+            "tests/unit/test_instrumentation_start.py",
+        ),
+    ),
+    "google, mistral, cohere and xai": (
+        (google_genai.SDK, mistralai.SDK, cohere.SDK, xai.SDK),
+        (
+            "tests/wire/test_google_genai_wire.py",
+            "tests/wire/test_google_live_wire.py",
+            "tests/wire/test_mistralai_wire.py",
+            "tests/wire/test_cohere_wire.py",
+            "tests/wire/test_xai_wire.py",
+        ),
+    ),
+}
+"""Which SDKs share an environment, and the tests that must pass in it."""
 
 
 def oldest(sdk: Sdk) -> str:
@@ -26,12 +42,14 @@ def oldest(sdk: Sdk) -> str:
 
 
 @pytest.mark.slow
-def test_the_oldest_supported_sdks(tmp_path: Path) -> None:
+@pytest.mark.parametrize("which", TOGETHER)
+def test_the_oldest_supported_sdks(tmp_path: Path, which: str) -> None:
+    sdks, tests = TOGETHER[which]
     python = tmp_path / "bin" / "python"
     tools = ("pytest>=9", "pytest-asyncio>=1.2", "hypothesis", "starlette", "uvicorn")
     subprocess.run([sys.executable, "-m", "venv", tmp_path], check=True)
     install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*install, "--editable", ROOT, oldest(openai.SDK), oldest(anthropic.SDK), *tools], check=True)
-    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *TESTS]
+    subprocess.run([*install, "--editable", ROOT, *map(oldest, sdks), *tools], check=True)
+    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-4000:]

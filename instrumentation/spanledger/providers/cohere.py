@@ -195,7 +195,7 @@ _MODULE = "cohere.core.http_client"
 
 SDK = Sdk(
     distribution="cohere",
-    supported=">=6,<8",
+    supported=">=5.21,<8",
     points=(
         PatchPoint(_MODULE, "HttpClient.request", _request),
         PatchPoint(_MODULE, "AsyncHttpClient.request", _async_request),

@@ -227,7 +227,7 @@ _CLIENT = "google.genai._api_client"
 
 SDK = Sdk(
     distribution="google-genai",
-    supported=">=2,<4",
+    supported=">=1.30,<4",
     points=(
         PatchPoint(_CLIENT, "BaseApiClient.request", _request),
         PatchPoint(_CLIENT, "BaseApiClient.async_request", _async_request),
