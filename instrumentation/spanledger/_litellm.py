@@ -30,8 +30,9 @@ if TYPE_CHECKING:
 
     from spanledger._call import Call
     from spanledger._reading import Reader, Reading
+    from spanledger._streams import Observer
 
-__all__ = ["Function", "async_function", "note_server", "sync_function"]
+__all__ = ["Function", "async_function", "note_async_end", "note_end", "note_server", "sync_function"]
 
 _PROVIDER_BY_NAME: Final = {
     "azure": "azure.ai.openai",
@@ -128,28 +129,26 @@ def _open(function: Function, args: Args, kwargs: Kwargs) -> Call | None:
 
 
 def _describe(request: Request, outcome: object) -> Request | None:
-    """The request with its provider: what the answer or the exception says, or else what LiteLLM makes of the model."""
+    """The request with its provider: what an exception says of it, or what LiteLLM made of the model's name."""
     hidden = getattr(outcome, "_hidden_params", None)
-    if inspect.isawaitable(outcome) or get(hidden, "cache_hit") is True:
-        return None
-    name = get(outcome, "llm_provider") or get(outcome, "custom_llm_provider") or get(hidden, "custom_llm_provider")
-    if name == _CACHED:
+    answered_by = get(outcome, "custom_llm_provider") or get(hidden, "custom_llm_provider")
+    if inspect.isawaitable(outcome) or get(hidden, "cache_hit") is True or answered_by == _CACHED:
         return None
     model = request.model or ""
-    if not isinstance(name, str) or not name:
-        failed = isinstance(outcome, BaseException)
-        name = model.partition("/")[0] if failed else _provider_of_model(model, get(hidden, "api_base"))
+    if isinstance(outcome, BaseException):
+        name = get(outcome, "llm_provider") or model.partition("/")[0]
+    else:
+        name = guarded("ask for a provider", _provider_of_model, model, get(hidden, "api_base")) or answered_by
+    name = name if isinstance(name, str) else ""
     for prefix in (f"{name}/", *_BEDROCK_ROUTES):
         model = model.removeprefix(prefix)
     return replace(request, provider=_PROVIDER_BY_NAME.get(name, name), model=model or None)
 
 
 def _provider_of_model(model: str, api_base: object) -> str:
-    """What LiteLLM made of the model's name, which it answered for."""
-    found = cast(
-        "tuple[object, ...]", cast("_LiteLlm", sys.modules["litellm"]).get_llm_provider(model, api_base=api_base)
-    )
-    return str(found[1])
+    """The provider that LiteLLM answered for. The wrappers of its streams have the name of one that answers alike."""
+    module = cast("_LiteLlm", sys.modules["litellm"])
+    return str(cast("tuple[object, ...]", module.get_llm_provider(model, api_base=api_base))[1])
 
 
 class _LiteLlm(Protocol):
@@ -244,10 +243,39 @@ def _decode(call: Call, event: object) -> None:
         call.chunk(json.loads(data))
 
 
+def note_end(wrapped: Callable[..., object], wrapper: StreamWrapper, args: Args, kwargs: Kwargs) -> object:
+    """`CustomStreamWrapper.__next__`: some versions end without reading the provider's stream to its end."""
+    try:
+        return wrapped(*args, **kwargs)
+    except StopIteration:
+        _end(wrapper.completion_stream)
+        raise
+
+
+async def note_async_end(
+    wrapped: Callable[..., Awaitable[object]], wrapper: StreamWrapper, args: Args, kwargs: Kwargs
+) -> object:
+    """`CustomStreamWrapper.__anext__`."""
+    try:
+        return await wrapped(*args, **kwargs)
+    except StopAsyncIteration:
+        _end(wrapper.completion_stream)
+        raise
+
+
+def _end(stream: object) -> None:
+    if isinstance(stream, Relay | AsyncRelay):
+        stream.observer.finish("read")
+
+
 class Relay(Items):
     """A provider's stream of chunks, set now or later. Some make their items only when they are asked to iterate."""
 
     __slots__ = ()
+
+    @property
+    def observer(self) -> Observer:
+        return self._observer
 
     def over(self, stream: object) -> Relay:
         self._inner = stream
@@ -261,6 +289,10 @@ class AsyncRelay(AsyncItems):
     """The same, asynchronously."""
 
     __slots__ = ()
+
+    @property
+    def observer(self) -> Observer:
+        return self._observer
 
     def over(self, stream: object) -> AsyncRelay:
         self._inner = stream

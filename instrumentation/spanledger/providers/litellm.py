@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from spanledger import semconv
 from spanledger._layers import note_call_below
-from spanledger._litellm import Function, async_function, note_server, sync_function
+from spanledger._litellm import Function, async_function, note_async_end, note_end, note_server, sync_function
 from spanledger._patching import PatchPoint, Sdk
 from spanledger.providers import cohere, openai
 from spanledger.usage import get, put
@@ -82,13 +82,17 @@ _FUNCTIONS: Final = {
     "rerank": Function("rerank", cohere.read_answer, cohere.read_event, needs=("search_unit",)),
 }
 
+_CORE: Final = "litellm.litellm_core_utils"
+
 SDK: Final = Sdk(
     distribution="litellm",
     supported=">=1.80,<2",
     points=(
         *(PatchPoint("litellm", name, sync_function(function)) for name, function in _FUNCTIONS.items()),
         *(PatchPoint("litellm", f"a{name}", async_function(function)) for name, function in _FUNCTIONS.items()),
-        PatchPoint("litellm.litellm_core_utils.litellm_logging", "Logging.pre_call", note_server),
+        PatchPoint(f"{_CORE}.litellm_logging", "Logging.pre_call", note_server),
+        PatchPoint(f"{_CORE}.streaming_handler", "CustomStreamWrapper.__next__", note_end),
+        PatchPoint(f"{_CORE}.streaming_handler", "CustomStreamWrapper.__anext__", note_async_end),
         PatchPoint("openai._base_client", "BaseClient._build_request", note_call_below),
     ),
 )
