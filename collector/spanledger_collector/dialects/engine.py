@@ -13,7 +13,7 @@ from spanledger_collector.dialects.dialect import ANY_PROVIDER, Dialect
 from spanledger_collector.dialects.facts import Facts, hidden_response_id, read_facts, text_of
 from spanledger_collector.dialects.names import METER_FACTS, TOTAL
 from spanledger_collector.dialects.operations import SPELLINGS, role_of_operation
-from spanledger_collector.dialects.usage import Convention, Usage, disjoint
+from spanledger_collector.dialects.usage import Convention, Usage, disjoint, use_billed
 from spanledger_collector.model import Conditions, Observation, Quantity, ReceivedSpan, Role, UsageStatus
 
 __all__ = ["recognise"]
@@ -24,6 +24,7 @@ _FRACTIONAL_UNITS: Final = frozenset({"second"})
 _LARGEST_COST: Final = 10**6
 """USD: what the ledger's columns hold, and more than any call costs."""
 _NO_USAGE: Final = Usage({})
+_PLAIN: Final = Convention()
 
 
 def recognise(span: ReceivedSpan) -> Observation | None:
@@ -112,7 +113,12 @@ def _usage(dialect: Dialect, facts: Facts, counts: list[Count], provider: str, o
         return _NO_USAGE
     whole: dict[str, Quantity] = {count.meter: count.quantity for count in counts if count.quantity is not None}
     total = whole.pop(TOTAL, None)
-    usage = disjoint(whole, total, _convention(dialect, provider, operation))
+    billed = use_billed(whole)
+    # Whatever emitter made a span, one that our instrumentation has completed counts as the conventions have it.
+    completed = facts.text("usage_status") is not None
+    usage = disjoint(whole, total, _PLAIN if completed else _convention(dialect, provider, operation))
+    if billed:
+        usage.rules.append("billed")
     usage.flags.extend(f"invalid_usage:{count.attribute}" for count in counts if count.quantity is None)
     usage.flags.extend(f"invalid_usage:{facts.found[meter][0]}" for meter in usage.impossible)
     if any(count.as_text and count.quantity is not None for count in counts):

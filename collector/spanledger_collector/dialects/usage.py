@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from spanledger.meters import METERS
 from spanledger_collector.model import Quantity
 
-__all__ = ["Convention", "Usage", "disjoint"]
+__all__ = ["Convention", "Usage", "disjoint", "use_billed"]
 
 _CACHED = ("cache_read", "cache_write")
 _TTL = ("cache_write_5m", "cache_write_1h")
@@ -53,6 +53,20 @@ def disjoint(counts: Mapping[str, Quantity], total: Quantity | None, convention:
     _carve_output(usage, reported, convention)
     _split_cached(usage)
     return usage
+
+
+def use_billed(counts: dict[str, Quantity]) -> bool:
+    """Where a provider says what it bills besides what the model worked with (Cohere's `billed_units`), that counts;
+    the cached part of what it leaves out is not billed either. Tells whether there was such a count."""
+    used = False
+    for part in ("input", "output"):
+        billed = counts.pop(f"billed_{part}", None)
+        if billed is not None:
+            used = True
+            if part == "input" and billed < counts.get("input", 0):
+                counts.pop("cache_read", None)
+            counts[part] = billed
+    return used
 
 
 def _whole_cache_write(usage: Usage) -> None:
