@@ -6,9 +6,11 @@ from typing import Any
 
 import cohere
 import pytest
-from wire_recording import Recording
+from wire_recording import Recording, attributes_of
 from wire_scripted import Script, answer, named_events, serving
 from wire_sdk_contract import Attributes, Case, OtherEndpoint, SdkContract, held
+
+import spanledger
 
 MESSAGES: list[Any] = [{"role": "user", "content": "Where is my parcel?"}]
 USAGE = {
@@ -156,6 +158,17 @@ OTHERS = [
 @pytest.mark.parametrize("endpoint", OTHERS, ids=lambda endpoint: endpoint.name)
 def test_other_endpoints(instrumented: Recording, endpoint: OtherEndpoint) -> None:
     endpoint.check(instrumented, client_of, "cohere")
+
+
+def test_threads_of_the_sdk_have_the_context_of_the_caller(instrumented: Recording) -> None:
+    """Version 1 embeds more than 96 texts from several threads, one call each."""
+    document = {"id": "answer-1", "response_type": "embeddings_floats", "embeddings": [[0.5]], "texts": ["one"]}
+    with serving(answer({**document, "meta": {"billed_units": {"input_tokens": 3}}})) as server:
+        client = cohere.Client("key-of-a-test", base_url=server.url)
+        with spanledger.attribution(user="u-1"):
+            embedded: Any = client.embed(texts=["one"] * 97, model="m", input_type="search_query")
+    assert len(embedded.embeddings) == 2
+    assert [attributes_of(span)["user.id"] for span in instrumented.spans] == ["u-1", "u-1"]
 
 
 def test_what_is_not_billed_makes_no_span(instrumented: Recording) -> None:

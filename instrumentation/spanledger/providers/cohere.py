@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from contextvars import copy_context
 from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -18,11 +19,13 @@ from spanledger._guard import guarded
 from spanledger._http import Response, Route, observe_response, open_exchange, route_of, server_of
 from spanledger._patching import PatchPoint, Sdk
 from spanledger._skimming import skimming
+from spanledger._wrapping import Args, observing, observing_async
 from spanledger.hosts import provider_of_host
 from spanledger.usage import get, put
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Mapping
+    from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Mapping
+    from concurrent.futures import Executor
     from contextlib import AbstractAsyncContextManager, AbstractContextManager
 
     from spanledger._call import Call
@@ -102,25 +105,35 @@ def _read_usage(usage: object, reading: Reading) -> None:
     put(reading.usage, "input_image", get(billed, "image_tokens"))
 
 
-Args = tuple[object, ...]
+class _Threads:
+    """The executor of a client; what it runs has the context of who asked for it."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+
+    def map(self, function: Callable[[object], object], items: Iterable[object]) -> Iterator[object]:
+        here = copy_context()
+
+        def run_here(item: object) -> object:
+            return here.copy().run(function, item)
+
+        return self._executor.map(run_here, items)
 
 
-def _request(
-    wrapped: Callable[..., Response], client: HttpClient, args: Args, kwargs: Mapping[str, object]
-) -> Response:
-    call = guarded("open a call", _open, client, args, kwargs)
-    if call is None:
-        return wrapped(*args, **kwargs)
-    return run(call, _observe, lambda: wrapped(*args, **kwargs))
+class _Client:
+    """A client of version 1, which embeds texts from several threads."""
+
+    def __init__(self, client: object) -> None:
+        self._client = client
+        self._executor = _Threads(cast("Executor", get(client, "_executor")))
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._client, name)
 
 
-async def _async_request(
-    wrapped: Callable[..., Awaitable[Response]], client: HttpClient, args: Args, kwargs: Mapping[str, object]
-) -> Response:
-    call = guarded("open a call", _open, client, args, kwargs)
-    if call is None:
-        return await wrapped(*args, **kwargs)
-    return await run_async(call, _observe, lambda: wrapped(*args, **kwargs))
+def _embed(wrapped: Callable[..., object], client: object, args: Args, kwargs: Mapping[str, object]) -> object:
+    function = cast("Callable[..., object]", getattr(wrapped, "__func__"))  # noqa: B009  # it is a bound method
+    return function(guarded("keep the context in threads", _Client, client) or client, *args, **kwargs)
 
 
 @contextmanager
@@ -197,9 +210,10 @@ SDK = Sdk(
     distribution="cohere",
     supported=">=5.21,<8",
     points=(
-        PatchPoint(_MODULE, "HttpClient.request", _request),
-        PatchPoint(_MODULE, "AsyncHttpClient.request", _async_request),
+        PatchPoint(_MODULE, "HttpClient.request", observing(_open, _observe)),
+        PatchPoint(_MODULE, "AsyncHttpClient.request", observing_async(_open, _observe)),
         PatchPoint(_MODULE, "HttpClient.stream", _stream),
         PatchPoint(_MODULE, "AsyncHttpClient.stream", _async_stream),
+        PatchPoint("cohere.client", "Client.embed", _embed),
     ),
 )
