@@ -33,10 +33,11 @@ _METER_BY_PATH: Final = (
 """What LiteLLM's usage has besides OpenAI's; of several places for a meter, one that is not zero counts."""
 
 _ATTRIBUTE_BY_FIELD: Final = (
-    ("service_tier", semconv.SERVICE_TIER),
+    ("service_tier", semconv.ANTHROPIC_SERVICE_TIER),
     ("speed", semconv.SPEED),
     ("inference_geo", semconv.INFERENCE_GEO),
 )
+"""Anthropic has these in its usage, and LiteLLM leaves them there; the tiers of others are beside it."""
 
 
 def read_answer(answer: object, reading: Reading) -> None:

@@ -1,32 +1,23 @@
 """How exact the instrumentation is with boto3, aiobotocore, groq, together and ollama, on the same recorded exchanges.
 
-    python benchmarks/exactness_more_sdks.py CORPUS_DIRECTORY [--asynchronous]
+    python benchmarks/exactness_bedrock_and_hosts.py CORPUS_DIRECTORY [--asynchronous]
 
 As `exactness.py`, which has the OpenAI and Anthropic SDKs; what it says of the corpus and the table holds here.
 """
 
-import argparse
 import asyncio
 import json
 import re
 import sys
-from collections import Counter
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-import exactness
+import exactness_measure
 import groq
 import ollama
 import together
 from exactness import Exchange, Replay
-from opentelemetry import trace
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-
-from spanledger.instrumentor import SpanLedgerInstrumentor
 
 boto3: Any = import_module("boto3")  # no types
 botocore_config: Any = import_module("botocore.config")
@@ -129,39 +120,7 @@ async def ask_bedrock_asynchronously(url: str, exchange: Exchange) -> None:
             json.loads(await answer[held].read())
 
 
-def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("corpus", type=Path)
-    parser.add_argument("--asynchronous", action="store_true", help="use the asynchronous clients")
-    return parser.parse_args()
-
-
-def main() -> int:
-    """Print the table; the exit code is 1 if an exchange with true usage is not exact."""
-    options = _options()
-    replay = MoreSdks(options.corpus, asynchronous=options.asynchronous)
-    readable = [
-        exchange
-        for exchange in replay.exchanges
-        if replay.covers(exchange) and exactness.parsed_by_the_bare_sdk(replay, exchange)
-    ]
-    exporter = InMemorySpanExporter()
-    provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
-    trace.set_tracer_provider(provider)
-    SpanLedgerInstrumentor().instrument()
-    counts: Counter[tuple[str, str, bool, bool]] = Counter()
-    for exchange in readable:
-        exporter.clear()
-        replay.ask(exchange)
-        spans = [span for span in exporter.get_finished_spans() if "gen_ai.operation.name" in (span.attributes or {})]
-        found = list(exactness.differences(exchange, spans))
-        counts[exchange["provider"], exchange["endpoint"], bool(exchange.get("truth")), not found] += 1
-        for text in found:
-            print(exchange["id"], exchange["provider"], exchange["endpoint"], exchange["path"], text)
-    exactness.print_table(counts)
-    return int(any(truth and not exact for _, _, truth, exact in counts))
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    options = exactness_measure.options(__doc__)
+    replay = MoreSdks(options.corpus, asynchronous=options.asynchronous)
+    sys.exit(exactness_measure.measure(replay, [one for one in replay.exchanges if replay.covers(one)]))
