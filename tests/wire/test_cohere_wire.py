@@ -146,6 +146,20 @@ OTHERS = [
         {"spanledger.usage.image": 1},
     ),
     OtherEndpoint(
+        "embed-image-tokens",
+        lambda client: client.embed(
+            model="m", images=["data:image/png;base64,aa"], input_type="image", embedding_types=FLOATS
+        ),
+        {**EMBEDDINGS, "meta": {"billed_units": {"images": 1, "image_tokens": 1610, "text_tokens": 7}}},
+        "embeddings",
+        {
+            "gen_ai.usage.input_tokens": 1617,
+            "gen_ai.usage.image.input_tokens": 1610,
+            "spanledger.usage.billed_input": 1617,
+            "spanledger.usage.image": 1,
+        },
+    ),
+    OtherEndpoint(
         "rerank",
         lambda client: client.rerank(model="m", query="q", documents=["one"]),
         {"id": "answer-1", "results": [], "meta": {"billed_units": {"search_units": 1}}},

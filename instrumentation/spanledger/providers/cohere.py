@@ -21,7 +21,7 @@ from spanledger._patching import PatchPoint, Sdk
 from spanledger._skimming import skimming
 from spanledger._wrapping import Args, observing, observing_async
 from spanledger.hosts import provider_of_host
-from spanledger.usage import get, put
+from spanledger.usage import count, get, put
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Iterator, Mapping
@@ -98,11 +98,13 @@ def _read_usage(usage: object, reading: Reading) -> None:
     billed, tokens = get(usage, "billed_units"), get(usage, "tokens")
     for unit, meter in _METER_BY_BILLED_UNIT.items():
         put(reading.usage, meter, get(billed, unit))
-    for part in ("input", "output"):
-        worked = get(tokens, f"{part}_tokens")
-        put(reading.usage, part, get(billed, f"{part}_tokens") if worked is None else worked)
-    put(reading.usage, "cache_read", get(usage, "cached_tokens"))
     put(reading.usage, "input_image", get(billed, "image_tokens"))
+    if "billed_input" not in reading.usage and "input_image" in reading.usage:  # images, by tokens
+        reading.usage["billed_input"] = reading.usage["input_image"] + (count(get(billed, "text_tokens")) or 0)
+    for part in ("input", "output"):
+        worked = count(get(tokens, f"{part}_tokens"))
+        put(reading.usage, part, reading.usage.get(f"billed_{part}") if worked is None else worked)
+    put(reading.usage, "cache_read", get(usage, "cached_tokens"))
 
 
 class _Threads:
