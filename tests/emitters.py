@@ -104,6 +104,42 @@ def _raw_input(truth: Truth) -> Written:
     }
 
 
+def _pydantic_ai(truth: Truth) -> Written:
+    written = _conventions(truth)
+    reasoning = written.pop("gen_ai.usage.reasoning.output_tokens")
+    return written | {"gen_ai.usage.details.reasoning_tokens": reasoning}
+
+
+def _providers_usage(truth: Truth) -> dict[str, object]:
+    """The provider's own record of usage, as some emitters pass it on."""
+    if truth.provider == "anthropic":
+        return {
+            "cache_read_input_tokens": truth.cache_read,
+            "cache_creation_input_tokens": truth.cache_write,
+            "output_tokens_details": {"thinking_tokens": truth.reasoning},
+        }
+    return {
+        "prompt_tokens_details": {"cached_tokens": truth.cache_read, "cache_write_tokens": truth.cache_write},
+        "completion_tokens_details": {"reasoning_tokens": truth.reasoning},
+    }
+
+
+def _sums_only(truth: Truth) -> Written:
+    return _identity(truth) | {
+        "gen_ai.usage.input_tokens": truth.whole_input,
+        "gen_ai.usage.output_tokens": truth.whole_output,
+    }
+
+
+def _logfire(truth: Truth) -> Written:
+    return _sums_only(truth) | {"gen_ai.usage.raw": json.dumps(_providers_usage(truth))}
+
+
+def _litellm_1(truth: Truth) -> Written:
+    made = {"gen_ai.operation.name": "acompletion", "litellm.call_id": "1", "litellm.provider.model": truth.model}
+    return _sums_only(truth) | made | {"metadata.usage_object": str(_providers_usage(truth))}
+
+
 def _without_thoughts(truth: Truth) -> Written:
     """Google's candidate count as the output, its total with everything."""
     return _identity(truth) | {
@@ -334,12 +370,13 @@ EMITTERS = (
     Emitter("langfuse", Scope("langfuse-sdk", "5.0.4"), _langfuse_handler, kind=1),
     Emitter("langfuse", Scope("langfuse-sdk", "5.0.4"), _langfuse_openai, _NO_WRITE, providers=("openai",), kind=1),
     Emitter("langsmith", Scope("langsmith", "0.15"), _langsmith, kind=1),
-    Emitter("pydantic-ai", Scope("pydantic-ai", "2.68"), _conventions),
-    Emitter("logfire", Scope("logfire.openai", "5.4"), _conventions),
+    Emitter("pydantic-ai", Scope("pydantic-ai", "2.68"), _pydantic_ai),
+    Emitter("logfire", Scope("logfire.openai", "5.2"), _logfire),
     Emitter("vercel-ai", Scope("ai", ""), _vercel_5, _NO_WRITE, kind=1),
     Emitter("vercel-ai-6", Scope("ai", ""), _vercel_6, kind=1),
     Emitter("vercel-ai-otel", Scope("@ai-sdk/otel", ""), _conventions),
     Emitter("litellm", Scope("litellm", ""), _conventions, frozenset({"cache_read", "cache_write"})),
+    Emitter("litellm-1", Scope("litellm", ""), _litellm_1),
     Emitter("litellm-2", Scope("litellm", ""), lambda truth: _conventions(truth) | {"litellm.call_id": "1"}),
     Emitter("mlflow", Scope("", ""), _mlflow, _NO_REASONING, kind=1),
     Emitter("google-adk", Scope("gcp.vertex.agent", "2.13"), _conventions, providers=_GOOGLE),

@@ -85,6 +85,7 @@ def test_regions_in_host_names(host: str, region: str | None) -> None:
         ("invoke_agent", 1, "aggregate"),
         ("invoke_agent", 3, "candidate"),
         ("invoke_workflow", 1, "aggregate"),
+        ("execute_task", 1, "aggregate"),
         ("fetch_response", 3, "ignored"),
         ("execute_tool", 1, "ignored"),
     ],
@@ -101,11 +102,33 @@ def test_roles(operation: str, kind: int, role: str) -> None:
         {"gen_ai.operation.name": "execute_tool", "gen_ai.tool.name": "search"},
         {"gen_ai.provider.name": "openai"},
         {"openinference.span.kind": "TOOL", "output.value": "{}"},
+        {"openinference.span.kind": "PROMPT", "output.value": "{}"},
+        {"gen_ai.operation.name": "a_step_of_mine", "gen_ai.provider.name": "langchain"},
         {"db.system": "postgresql", "input_tokens": 4},
     ],
 )
 def test_what_is_no_model_call(attributes: dict[str, AttributeValue]) -> None:
     assert dialects.recognise(make_span(attributes)) is None
+
+
+_LOGFIRE = Scope("logfire.openai", "5.2")
+_ASKED: dict[str, AttributeValue] = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-5"}
+
+
+def test_the_request_of_a_logfire_stream_is_told_of_by_its_record() -> None:
+    assert dialects.recognise(make_span(_ASKED, _LOGFIRE)) is None
+    record = dialects.recognise(make_span(_ASKED | {"logfire.level_num": 9, "gen_ai.usage.input_tokens": 1}, _LOGFIRE))
+    failure = dialects.recognise(make_span(_ASKED | {"logfire.level_num": 17}, _LOGFIRE, status=2))
+    assert record is not None
+    assert failure is not None
+    assert [record.role, failure.role, failure.error_type] == ["candidate", "candidate", "_OTHER"]
+
+
+def test_the_model_of_litellm_is_not_who_bills() -> None:
+    said: dict[str, AttributeValue] = {"litellm.provider.model": "gpt-4.1-mini", "gen_ai.usage.input_tokens": 1}
+    found = dialects.recognise(make_span(said, Scope("litellm", "")))
+    assert found is not None
+    assert (found.provider, found.request_model) == ("openai", "gpt-4.1-mini")
 
 
 def test_attribution_by_our_names() -> None:

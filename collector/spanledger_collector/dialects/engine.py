@@ -12,7 +12,7 @@ from spanledger_collector.dialects.counts import Count, read_count
 from spanledger_collector.dialects.dialect import ANY_PROVIDER, Dialect
 from spanledger_collector.dialects.facts import Facts, hidden_response_id, read_facts, text_of
 from spanledger_collector.dialects.names import METER_FACTS, TOTAL
-from spanledger_collector.dialects.operations import SPELLINGS, role_of_operation
+from spanledger_collector.dialects.operations import OPERATIONS, SPELLINGS, role_of_operation
 from spanledger_collector.dialects.usage import Convention, Usage, disjoint, use_billed
 from spanledger_collector.model import Conditions, Observation, Quantity, ReceivedSpan, Role, UsageStatus
 
@@ -37,7 +37,7 @@ def recognise(span: ReceivedSpan) -> Observation | None:
     said = facts.text("operation") or dialect.operation or ""
     operation = SPELLINGS.get(said, said)
     role = _role(dialect, span, operation)
-    if not _tells_enough(facts, counts, operation, role):
+    if not _tells_enough(facts, counts, operation in OPERATIONS or operation in dialect.operations, role):
         return None
     return _observation(span, dialect, facts=facts, counts=counts, operation=operation, role=role)
 
@@ -51,14 +51,14 @@ def _role(dialect: Dialect, span: ReceivedSpan, operation: str) -> Role:
     )
 
 
-def _tells_enough(facts: Facts, counts: list[Count], operation: str, role: Role) -> bool:
-    """A span without counts is kept where it may be a call without usage, or the agent around calls; a tool's is
-    not."""
+def _tells_enough(facts: Facts, counts: list[Count], is_known_operation: bool, role: Role) -> bool:
+    """A span without counts is kept where it may be a call without usage, or the agent around calls. A tool's is not,
+    nor is what we do not know (a rendered prompt, a task of somebody's own) if it names no model."""
     if counts:
         return True
     if role == "ignored":
         return False
-    return bool(operation) or facts.text("request_model") is not None
+    return is_known_operation or any(facts.text(model) is not None for model in ("request_model", "response_model"))
 
 
 def _observation(

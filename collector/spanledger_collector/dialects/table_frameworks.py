@@ -3,6 +3,7 @@
 from typing import Final
 
 from spanledger_collector.dialects.dialect import ANY_PROVIDER, Dialect
+from spanledger_collector.dialects.names import GENERIC
 
 __all__ = ["FRAMEWORKS"]
 
@@ -10,7 +11,10 @@ _DETAILS: Final = "langfuse.observation.usage_details"
 _LANGSMITH_INPUT: Final = "gen_ai.usage.input_token_details"
 _LANGSMITH_OUTPUT: Final = "gen_ai.usage.output_token_details"
 _MLFLOW: Final = "mlflow.chat.tokenUsage"
+_LOGFIRE: Final = "gen_ai.usage.raw"
+_LITELLM: Final = "metadata.usage_object"
 _EXCLUSIVE_BEFORE_V6: Final = frozenset({"anthropic", "aws.bedrock"})
+_LITELLM_TTL: Final = f"{_LITELLM}.prompt_tokens_details.cache_creation_token_details"
 _V6_DETAILS: Final = tuple(
     (f"ai.usage.{member}", None)
     for member in (
@@ -21,6 +25,28 @@ _V6_DETAILS: Final = tuple(
         "outputTokenDetails.reasoningTokens",
     )
 )
+
+# What the providers themselves call what they count within input and output, in records that are passed on whole.
+_PROVIDERS_CACHE_READ: Final = (
+    "cache_read_input_tokens",
+    "prompt_tokens_details.cached_tokens",
+    "input_tokens_details.cached_tokens",
+)
+_PROVIDERS_CACHE_WRITE: Final = (
+    "cache_creation_input_tokens",
+    "prompt_tokens_details.cache_write_tokens",
+    "input_tokens_details.cache_write_tokens",
+)
+_PROVIDERS_REASONING: Final = (
+    "completion_tokens_details.reasoning_tokens",
+    "output_tokens_details.reasoning_tokens",
+    "output_tokens_details.thinking_tokens",
+)
+
+
+def _under(attribute: str, *members: str) -> tuple[str, ...]:
+    return tuple(f"{attribute}.{member}" for member in members)
+
 
 _PRODUCTS: Final = (
     Dialect(
@@ -98,15 +124,35 @@ _AGENT_FRAMEWORKS: Final = (
         id="pydantic-ai",
         scopes=("pydantic-ai*",),
         source_rank=2,
+        names={"reasoning": (*GENERIC["reasoning"], "gen_ai.usage.details.reasoning_tokens")},
         role_names={"agent run": "aggregate"},
-        notes="2.x keeps sums of an agent under gen_ai.aggregated_usage.*, older ones under the names of a call. "
-        "gen_ai.usage.details.* repeat the counts.",
+        notes="2.x keeps sums of an agent under gen_ai.aggregated_usage.*, older ones under the names of a call. Of "
+        "gen_ai.usage.details.* all but the reasoning repeats the counts.",
     ),
     Dialect(
         id="logfire",
         scopes=("logfire*",),
+        needs=(("gen_ai.response.id", None), ("gen_ai.usage.input_tokens", None), ("logfire.level_num", None)),
         source_rank=1,
-        notes="5.4: the usage of a stream stands on a separate `streaming response` record after the request's span.",
+        unpack=(_LOGFIRE,),
+        names={
+            "cache_read": (*GENERIC["cache_read"], *_under(_LOGFIRE, *_PROVIDERS_CACHE_READ)),
+            "cache_write": (*GENERIC["cache_write"], *_under(_LOGFIRE, *_PROVIDERS_CACHE_WRITE)),
+            "cache_write_5m": (f"{_LOGFIRE}.cache_creation.ephemeral_5m_input_tokens",),
+            "cache_write_1h": (f"{_LOGFIRE}.cache_creation.ephemeral_1h_input_tokens",),
+            "reasoning": (*GENERIC["reasoning"], *_under(_LOGFIRE, *_PROVIDERS_REASONING)),
+            "service_tier": (*GENERIC["service_tier"], f"{_LOGFIRE}.service_tier"),
+        },
+        notes="5.2: counts within the input and the output stand only in the provider's own record of usage. The usage "
+        "of a stream stands on a log record (with a level) after the span of its request, without response id. Inside "
+        "its spans it suppresses other instrumentations, and so the Anthropic SDK's own spans.",
+    ),
+    Dialect(
+        id="logfire-stream-request",
+        scopes=("logfire*",),
+        operations={"chat": "ignored", "text_completion": "ignored"},
+        source_rank=1,
+        notes="What neither failed (has no level) nor has an answer: the request of a stream, told of by its record.",
     ),
     Dialect(
         id="vercel-ai-6",
@@ -159,6 +205,23 @@ _AGENT_FRAMEWORKS: Final = (
 )
 
 _GATEWAYS: Final = (
+    Dialect(
+        id="litellm-1",
+        scopes=("litellm*",),
+        needs=((_LITELLM, None),),
+        source_rank=2,
+        unpack=(_LITELLM,),
+        names={
+            "cache_read": _under(_LITELLM, *_PROVIDERS_CACHE_READ),
+            "cache_write": _under(_LITELLM, *_PROVIDERS_CACHE_WRITE),
+            "cache_write_5m": (f"{_LITELLM_TTL}.ephemeral_5m_input_tokens",),
+            "cache_write_1h": (f"{_LITELLM_TTL}.ephemeral_1h_input_tokens",),
+            "reasoning": _under(_LITELLM, *_PROVIDERS_REASONING),
+        },
+        role_names={"raw_gen_ai_request": "ignored"},
+        notes="1.106: the older callback gives cached tokens and reasoning only in a printed Python dict. Under a span "
+        "of somebody else it writes every call onto that one, unless USE_OTEL_LITELLM_REQUEST_SPAN is set.",
+    ),
     Dialect(
         id="litellm-2",
         scopes=("litellm*",),
