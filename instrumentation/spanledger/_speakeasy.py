@@ -9,11 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, cast
 
-from spanledger._call import run, run_async
-from spanledger._guard import guarded
 from spanledger._http import (
     Body,
-    Response,
     Url,
     body_of,
     count_attempt,
@@ -23,16 +20,15 @@ from spanledger._http import (
     server_of_url,
 )
 from spanledger._patching import PatchPoint
+from spanledger._wrapping import Args, Open, argument, observing, observing_async
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Mapping
 
     from spanledger._call import Call
     from spanledger._http import Route
 
-__all__ = ["SpeakeasySdk", "argument", "request_points"]
-
-Args = tuple[object, ...]
+__all__ = ["SpeakeasySdk", "request_points"]
 
 
 _NO_BODY: Body = {}
@@ -69,8 +65,10 @@ def request_points(sdk: SpeakeasySdk) -> tuple[PatchPoint, ...]:
     prefix = "Async" if sdk.async_apart else ""
     module, hooks = f"{sdk.package}.basesdk", f"{sdk.package}._hooks"
     points = [
-        PatchPoint(module, "BaseSDK.do_request", _sync_request(sdk), sdk.since),
-        PatchPoint(module, f"{prefix}BaseSDK.do_request_async", _async_request(sdk), sdk.since),
+        PatchPoint(module, "BaseSDK.do_request", observing(_opening(sdk), observe_response), sdk.since),
+        PatchPoint(
+            module, f"{prefix}BaseSDK.do_request_async", observing_async(_opening(sdk), observe_response), sdk.since
+        ),
         PatchPoint(f"{hooks}.sdkhooks", "SDKHooks.before_request", count_attempt, sdk.since),
     ]
     if sdk.async_apart:
@@ -78,33 +76,8 @@ def request_points(sdk: SpeakeasySdk) -> tuple[PatchPoint, ...]:
     return tuple(points)
 
 
-def argument(args: Args, kwargs: Mapping[str, object], position: int, name: str) -> object:
-    """An argument of a call that may be given by position or by name; `None` when it is not given."""
-    return args[position] if len(args) > position else kwargs.get(name)
-
-
-def _sync_request(sdk: SpeakeasySdk) -> Callable[..., object]:
-    def request(
-        wrapped: Callable[..., Response], _instance: object, args: Args, kwargs: Mapping[str, object]
-    ) -> object:
-        call = guarded("open a call", _open, sdk, args, kwargs)
-        if call is None:
-            return wrapped(*args, **kwargs)
-        return run(call, observe_response, lambda: wrapped(*args, **kwargs))
-
-    return request
-
-
-def _async_request(sdk: SpeakeasySdk) -> Callable[..., Awaitable[object]]:
-    async def request(
-        wrapped: Callable[..., Awaitable[Response]], _instance: object, args: Args, kwargs: Mapping[str, object]
-    ) -> object:
-        call = guarded("open a call", _open, sdk, args, kwargs)
-        if call is None:
-            return await wrapped(*args, **kwargs)
-        return await run_async(call, observe_response, lambda: wrapped(*args, **kwargs))
-
-    return request
+def _opening(sdk: SpeakeasySdk) -> Open:
+    return lambda _instance, args, kwargs: _open(sdk, args, kwargs)
 
 
 def _open(sdk: SpeakeasySdk, args: Args, kwargs: Mapping[str, object]) -> Call | None:

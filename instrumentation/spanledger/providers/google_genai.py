@@ -14,15 +14,17 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from spanledger import semconv
 from spanledger._call import run, run_async
+from spanledger._decoding import Decoding
 from spanledger._guard import guarded
 from spanledger._http import Route, count_attempt, document_of, open_exchange, route_of, server_of
 from spanledger._patching import PatchPoint, Sdk
 from spanledger._skimming import characters, skimming
-from spanledger._speakeasy import SpeakeasySdk, argument
+from spanledger._speakeasy import SpeakeasySdk
 from spanledger._speakeasy import request_points as speakeasy_points
 from spanledger._stainless import Endpoint, StainlessSdk
 from spanledger._stainless import request_points as stainless_points
 from spanledger._streams import AsyncItems, Items
+from spanledger._wrapping import Args, argument, observing, observing_async
 from spanledger.providers.google_answers import (
     read_cache,
     read_content,
@@ -45,8 +47,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SDK"]
 
-Args = tuple[object, ...]
-
 _SAID_LAST = ('"webSearchQueries"', '"finishReason"', '"usageMetadata"')
 
 
@@ -57,26 +57,20 @@ class ApiClient(Protocol):
     location: str | None
 
 
-class _Stream:
+class _Stream(Decoding):
     """The chunks of an answer on their way to the SDK. Each is cumulative and comes as text: what is kept, and parsed
     at the end, is the first, and the last with each of some words."""
 
+    __slots__ = ("_kept",)
+
     def __init__(self, call: Call) -> None:
-        self._call = call
+        super().__init__(call, self._keep)
         self._kept: dict[str, str] = {}
 
-    @property
-    def advancing(self) -> bool:
-        return self._call.advancing
-
-    @advancing.setter
-    def advancing(self, value: bool) -> None:
-        self._call.advancing = value
-
-    def chunk(self, chunk: object) -> None:
-        self._call.chunk(chunk)
+    def _keep(self, call: Call, chunk: object) -> None:
+        call.chunk(chunk)
         body = cast("HttpBody", chunk).body or ""
-        self._call.reading.characters += characters(body)
+        call.reading.characters += characters(body)
         self._kept.setdefault("", body)
         for word in _SAID_LAST:
             if word in body:
@@ -85,7 +79,7 @@ class _Stream:
 
     def finish(self, how: Ending, error: BaseException | None = None) -> None:
         guarded("read the chunks of an answer", self._read)
-        self._call.finish(how, error)
+        super().finish(how, error)
 
     def _read(self) -> None:
         reading, last = self._call.reading, ""
@@ -127,22 +121,6 @@ _ROUTES = tuple(
 )
 _EMBEDDING_PREDICT = replace(_ROUTES[-1], operation="embeddings", needs=("input",))
 _MODEL_IN_PATH = re.compile(r"^(?:models/|publishers/google/models/)?(?P<model>.*):\w+$")
-
-
-def _request(wrapped: Callable[..., HttpBody], client: ApiClient, args: Args, kwargs: Mapping[str, object]) -> HttpBody:
-    call = guarded("open a call", _open, client, args, kwargs)
-    if call is None:
-        return wrapped(*args, **kwargs)
-    return run(call, _observe, lambda: wrapped(*args, **kwargs))
-
-
-async def _async_request(
-    wrapped: Callable[..., Awaitable[HttpBody]], client: ApiClient, args: Args, kwargs: Mapping[str, object]
-) -> HttpBody:
-    call = guarded("open a call", _open, client, args, kwargs)
-    if call is None:
-        return await wrapped(*args, **kwargs)
-    return await run_async(call, _observe, lambda: wrapped(*args, **kwargs))
 
 
 def _stream(
@@ -229,8 +207,8 @@ SDK = Sdk(
     distribution="google-genai",
     supported=">=1.30,<4",
     points=(
-        PatchPoint(_CLIENT, "BaseApiClient.request", _request),
-        PatchPoint(_CLIENT, "BaseApiClient.async_request", _async_request),
+        PatchPoint(_CLIENT, "BaseApiClient.request", observing(_open, _observe)),
+        PatchPoint(_CLIENT, "BaseApiClient.async_request", observing_async(_open, _observe)),
         PatchPoint(_CLIENT, "BaseApiClient.request_streamed", _stream),
         PatchPoint(_CLIENT, "BaseApiClient.async_request_streamed", _async_stream),
         PatchPoint(_CLIENT, "BaseApiClient._request_once", count_attempt),

@@ -16,7 +16,7 @@ from spanledger._guard import guarded
 from spanledger._http import server_of
 from spanledger._patching import PatchPoint
 from spanledger._reading import Request, ending_of
-from spanledger._speakeasy import argument
+from spanledger._wrapping import Args, argument
 from spanledger.hosts import provider_of_host
 from spanledger.providers.google_usage import LIVE, items, read_tier, read_usage
 from spanledger.usage import get
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from spanledger._reading import Reading
 
 __all__ = ["LIVE_POINTS"]
-
-Args = tuple[object, ...]
 
 
 class Live(Protocol):

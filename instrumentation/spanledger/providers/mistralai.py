@@ -22,7 +22,8 @@ from spanledger._http import Response, Route, observe_response
 from spanledger._native import goes_where_ours_go
 from spanledger._patching import PatchPoint, Sdk
 from spanledger._skimming import skimming
-from spanledger._speakeasy import SpeakeasySdk, argument, request_points
+from spanledger._speakeasy import SpeakeasySdk, request_points
+from spanledger._wrapping import argument
 from spanledger.usage import count, get, put
 
 if TYPE_CHECKING:
