@@ -16,6 +16,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from receiving import CHAT, START, Receiving, in_json, received, receiving, request, stored, until
 
 from spanledger_collector.receive import http_app
+from spanledger_collector.receive.codings import zstd
 
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
@@ -76,12 +77,17 @@ class Refused:
 
 def test_both_encodings_and_every_compression_carry_the_same_span(receiver: Receiving) -> None:
     for body, media, answer in ((ONE, PROTOBUF, b""), (ONE_IN_JSON, JSON, b"{}"), (ONE, "application/protobuf", b"")):
-        for encoding, encode in (("identity", bytes), ("gzip", gzip.compress), ("deflate", zlib.compress)):
+        for encoding, encode in (
+            ("identity", bytes),
+            ("gzip", gzip.compress),
+            ("deflate", zlib.compress),
+            ("zstd", zstd.compress),
+        ):
             got = send(receiver, encode(body), f"{media}; charset=utf-8", content_encoding=encoding)
             assert (got.status, got.body) == (200, answer)
             assert got.headers["content-type"] == (JSON if media == JSON else PROTOBUF)
     assert receiver.counted("spans_journaled") == 1
-    assert receiver.counted("spans_duplicate") == 8
+    assert receiver.counted("spans_duplicate") == 11
     assert receiver.counted("spans_conflicting") == 0
 
 
@@ -142,6 +148,13 @@ def test_other_methods_are_told_what_is_allowed(receiver: Receiving) -> None:
     connection.close()
 
 
+def wide_frame() -> bytes:
+    """A zstd frame that asks for a window of 16 MiB, more than the coding allows."""
+    options: dict[int, int] = {zstd.CompressionParameter.window_log: 24}
+    compressor = zstd.ZstdCompressor(options=options)
+    return compressor.compress(ONE) + compressor.flush()
+
+
 @pytest.mark.parametrize(
     ("encoding", "body", "status", "words"),
     [
@@ -151,6 +164,11 @@ def test_other_methods_are_told_what_is_allowed(receiver: Receiving) -> None:
         ("gzip", gzip.compress(ONE) + b"more", 400, "followed by"),
         ("gzip", gzip.compress(bytes(300 * MIB), 9), 413, "larger than"),
         ("deflate", zlib.compress(bytes(300 * MIB), 9), 413, "larger than"),
+        ("zstd", b"not zstd", 400, "not zstd"),
+        ("zstd", zstd.compress(ONE)[:-1], 400, "cut off"),
+        ("zstd", zstd.compress(ONE) + zstd.compress(ONE), 400, "followed by"),
+        ("zstd", zstd.compress(bytes(300 * MIB)), 413, "larger than"),
+        ("zstd", wide_frame(), 400, "not zstd"),
     ],
 )
 def test_bad_and_hostile_compression(receiver: Receiving, encoding: str, body: bytes, status: int, words: str) -> None:

@@ -1,38 +1,11 @@
-"""Request bodies: decompressed within a limit, and held within a budget."""
+"""Request bodies, held within a budget."""
 
-import zlib
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from contextlib import contextmanager
 
-from spanledger_collector.errors import BadRequest, Overloaded, TooLarge, UnsupportedMedia
+from spanledger_collector.errors import Overloaded
 
-__all__ = ["Budget", "Hold", "decompress"]
-
-_WINDOW_BITS: Mapping[str, int] = {"gzip": 31, "deflate": 15}
-"""How zlib is told the formats of HTTP's content codings (RFC 9110, section 8.4.1); `deflate` is the zlib format."""
-
-
-def decompress(body: bytes, encoding: str, limit: int) -> bytes:
-    """The body without its content coding; a bomb is given up as soon as it is over `limit` bytes.
-
-    Raises BadRequest, TooLarge and UnsupportedMedia.
-    """
-    encoding = encoding.strip().lower()
-    if encoding in ("", "identity") or not body:
-        return body
-    window_bits = _WINDOW_BITS.get(encoding)
-    if window_bits is None:
-        raise UnsupportedMedia(f"The content encoding {encoding!r} is not supported; use gzip, deflate or none.")
-    stream = zlib.decompressobj(window_bits)
-    try:
-        content = stream.decompress(body, limit + 1)
-    except zlib.error as error:
-        raise BadRequest(f"The body is not {encoding}: {error}.") from error
-    if len(content) > limit:
-        raise TooLarge(limit)
-    if not stream.eof or stream.unused_data:
-        raise BadRequest(f"The {encoding} body is {'followed by something else' if stream.eof else 'cut off'}.")
-    return content
+__all__ = ["Budget", "Hold"]
 
 
 class Hold:

@@ -18,7 +18,8 @@ from spanledger_collector.errors import (
     WrongPath,
 )
 from spanledger_collector.receive.answers import ANSWERS, Encoding, error_status
-from spanledger_collector.receive.bodies import Hold, decompress
+from spanledger_collector.receive.bodies import Hold
+from spanledger_collector.receive.codings import decompress
 from spanledger_collector.receive.receiver import Receiver, Signal
 
 __all__ = ["build_http_app"]

@@ -1,9 +1,10 @@
 """What happens to a request whatever its transport: decoded, journaled, counted, answered."""
 
 import asyncio
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from enum import Enum
+from typing import TypeAlias
 
 from google.protobuf.message import DecodeError, Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -59,10 +60,11 @@ class Receiver:
 
     async def export(self, signal: Signal, encoding: Encoding, body: bytes) -> bytes:
         """The answer to a request, once its spans are durable. Raises ReceiveError."""
+        decode = _DECODERS[signal, encoding]
         if len(body) < _LARGE:
-            decoded = _decode(signal, encoding, body)
+            decoded = decode(body)
         else:
-            decoded = await asyncio.to_thread(_decode, signal, encoding, body)
+            decoded = await asyncio.to_thread(decode, body)
         rejected = sum(decoded.rejected.values())
         self._stats.received.inc(len(decoded.spans) + rejected)
         for reason, count in decoded.rejected.items():
@@ -71,24 +73,35 @@ class Receiver:
         return success(rejected, decoded.explain_rejected(), encoding)
 
 
-def _decode(signal: Signal, encoding: Encoding, body: bytes) -> Decoded:
-    if signal is Signal.TRACES:
-        return decode_traces_json(body) if encoding is Encoding.JSON else decode_traces(body)
-    if encoding is Encoding.JSON:
-        check_json(body)
-    else:
-        _check_protobuf(_MESSAGES[signal], body)
-    return Decoded()
+_Decode: TypeAlias = Callable[[bytes], Decoded]
 
 
-_MESSAGES: dict[Signal, type[Message]] = {
-    Signal.METRICS: ExportMetricsServiceRequest,
-    Signal.LOGS: ExportLogsServiceRequest,
+def _checked(check: Callable[[bytes], None]) -> _Decode:
+    """For a signal from which nothing is read: what is malformed is refused all the same."""
+
+    def decode(body: bytes) -> Decoded:
+        check(body)
+        return Decoded()
+
+    return decode
+
+
+def _protobuf(message: type[Message]) -> Callable[[bytes], None]:
+    def check(body: bytes) -> None:
+        try:
+            message.FromString(body)
+        except DecodeError as error:
+            raise BadRequest(f"The body is not an {message.__name__} in protobuf.") from error
+
+    return check
+
+
+_DECODERS: Mapping[tuple[Signal, Encoding], _Decode] = {
+    (Signal.TRACES, Encoding.PROTOBUF): decode_traces,
+    (Signal.TRACES, Encoding.JSON): decode_traces_json,
+    (Signal.METRICS, Encoding.PROTOBUF): _checked(_protobuf(ExportMetricsServiceRequest)),
+    (Signal.METRICS, Encoding.JSON): _checked(check_json),
+    (Signal.LOGS, Encoding.PROTOBUF): _checked(_protobuf(ExportLogsServiceRequest)),
+    (Signal.LOGS, Encoding.JSON): _checked(check_json),
 }
-
-
-def _check_protobuf(message: type[Message], body: bytes) -> None:
-    try:
-        message.FromString(body)
-    except DecodeError as error:
-        raise BadRequest(f"The body is not an {message.__name__} in protobuf.") from error
+"""What is read from each signal: what a decoder gives goes to the journal and into the partial success."""
