@@ -1,0 +1,176 @@
+"""What all signals share in OTLP JSON: the proto3 JSON mapping with the deviations of OTLP (hex ids, enums as numbers).
+
+Source: OTLP specification, section "JSON Protobuf Encoding".
+"""
+
+from base64 import b64decode
+from collections.abc import Iterable
+from typing import TypeVar
+
+import msgspec
+
+from spanledger_collector.errors import BadRequest
+from spanledger_collector.model import AttributeValue, Scope
+
+__all__ = [
+    "Message",
+    "Pair",
+    "ResourceMessage",
+    "ScopeMessage",
+    "attributes_of",
+    "check_json",
+    "id_of",
+    "parsed",
+    "scope_of",
+    "unsigned_of",
+]
+
+_DEEPEST = 48
+"""Levels of nested values, as many as protobuf allows within its 100 messages."""
+
+_STANDARD_ALPHABET = str.maketrans("-_", "+/")
+_T = TypeVar("_T")
+_INT64 = range(-(2**63), 2**63)
+_UINT64 = range(2**64)
+
+
+class Message(msgspec.Struct, rename="camel", gc=False):
+    """A JSON object; fields it does not name are ignored, and null is the same as absent."""
+
+
+class _Value(Message):
+    string_value: str | None = None
+    bool_value: bool | None = None
+    int_value: int | str | None = None
+    double_value: float | str | None = None
+    array_value: "_Values | None" = None
+    kvlist_value: "_Pairs | None" = None
+    bytes_value: str | None = None
+
+
+class _Values(Message):
+    values: list[_Value] | None = None
+
+
+class Pair(Message):
+    """A `KeyValue`."""
+
+    key: str = ""
+    value: _Value | None = None
+
+
+class _Pairs(Message):
+    values: list[Pair] | None = None
+
+
+class ResourceMessage(Message):
+    """A `Resource`."""
+
+    attributes: list[Pair] | None = None
+
+
+class ScopeMessage(Message):
+    """An `InstrumentationScope`."""
+
+    name: str | None = None
+    version: str | None = None
+
+
+_objects = msgspec.json.Decoder(dict[str, msgspec.Raw])
+
+
+def check_json(body: bytes) -> None:
+    """Raises BadRequest unless the body is one JSON object."""
+    parsed(_objects, body)
+
+
+def parsed(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T:
+    """What a decoder makes of a body. Raises BadRequest."""
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise BadRequest(f"The body is JSON, but not as OTLP has it: {error}.") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadRequest(f"The body is not JSON: {error}.") from error
+    except RecursionError as error:
+        raise BadRequest("The body is nested too deep.") from error
+
+
+def id_of(text: str | None, size: int) -> bytes:
+    """The bytes of a hex id; for text that is none, bytes of a length that no id has."""
+    if not text:
+        return b""
+    try:
+        value = bytes.fromhex(text)
+    except ValueError:
+        return b"?"
+    return value if len(text) == 2 * size else b"?"
+
+
+def scope_of(named: ScopeMessage | None) -> Scope:
+    """The instrumentation scope, whose name and version may be absent."""
+    return Scope() if named is None else Scope(named.name or "", named.version or "")
+
+
+def unsigned_of(number: int | str | None) -> int:
+    """An unsigned 64-bit integer such as a time; absent is zero. Raises BadRequest."""
+    return _integer(number or 0, _UINT64)
+
+
+def attributes_of(pairs: Iterable[Pair] | None, depth: int = 0) -> dict[str, AttributeValue]:
+    """A list of keys and values as a mapping. Raises BadRequest."""
+    return {pair.key: _value(pair.value, depth) for pair in pairs or ()}
+
+
+def _value(value: _Value | None, depth: int) -> AttributeValue:
+    """The one field that is set, or None."""
+    if depth > _DEEPEST:
+        raise BadRequest(f"An attribute is nested over {_DEEPEST} values deep.")
+    match value:
+        case None | _Value(string_value=str()):
+            return value and value.string_value
+        case _Value(array_value=_Values(values=values)):
+            return [_value(element, depth + 1) for element in values or ()]
+        case _Value(kvlist_value=_Pairs(values=pairs)):
+            return attributes_of(pairs, depth + 1)
+        case _:
+            return _scalar(value)
+
+
+def _scalar(value: _Value) -> AttributeValue:
+    match value:
+        case _Value(int_value=(int() | str()) as number):
+            return _integer(number, _INT64)
+        case _Value(double_value=(float() | str()) as number):
+            return _double(number)
+        case _Value(bytes_value=str(text)):
+            return _bytes(text)
+        case _:
+            return value.bool_value
+
+
+def _integer(number: int | str, allowed: range) -> int:
+    """A 64-bit integer, which JSON may carry as a number or as decimal text."""
+    try:
+        value = int(number)
+    except ValueError as error:
+        raise BadRequest(f"{str(number)[:40]!r} is not an integer.") from error
+    if value not in allowed:
+        raise BadRequest(f"An integer has over 64 bits: {str(number)[:40]}.")
+    return value
+
+
+def _double(number: float | str) -> float:
+    """A double, which JSON may carry as a number or as text (the only way for NaN and the infinities)."""
+    try:
+        return float(number)
+    except ValueError as error:
+        raise BadRequest(f"{str(number)[:40]!r} is not a number.") from error
+
+
+def _bytes(text: str) -> bytes:
+    """Base64 in either alphabet, with or without padding, as the proto3 JSON mapping accepts."""
+    try:
+        return b64decode(text.translate(_STANDARD_ALPHABET) + "=" * (-len(text) % 4), validate=True)
+    except ValueError as error:
+        raise BadRequest("A bytesValue is not base64.") from error
