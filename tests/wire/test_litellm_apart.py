@@ -9,6 +9,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CASES = ("tests/wire/litellm_cases.py", "tests/wire/litellm_contract_cases.py")
 TOOLS = ("aiobotocore", "anthropic", "boto3", "hypothesis", "pytest>=9", "pytest-asyncio>=1.2", "starlette", "uvicorn")
+UNDECLARED = "mcp"
+"""What some versions of LiteLLM import for the Responses API without asking for it."""
 
 
 @pytest.mark.slow
@@ -17,7 +19,7 @@ def test_litellm(tmp_path: Path, version: str) -> None:
     python = tmp_path / "bin" / "python"
     subprocess.run([sys.executable, "-m", "venv", tmp_path], check=True)
     install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*install, "--editable", ROOT, f"litellm{version}", *TOOLS], check=True)
-    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *CASES]
+    subprocess.run([*install, "--editable", ROOT, f"litellm{version}", UNDECLARED, *TOOLS], check=True)
+    command = [python, "-m", "pytest", "-q", "-W", "ignore", "-p", "no:cacheprovider", *CASES]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-4000:]
