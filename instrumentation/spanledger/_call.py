@@ -35,10 +35,23 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span, Tracer, TracerProvider
     from opentelemetry.util.types import AttributeValue
 
+    from spanledger._content import Content
     from spanledger._reading import Ending, Reader, Request
     from spanledger._settings import Settings
+    from spanledger.content.parts import Form
 
-__all__ = ["Call", "configure", "current_call", "open_call", "reporting", "run", "run_async", "suppressed"]
+__all__ = [
+    "Call",
+    "capturing",
+    "configure",
+    "current_call",
+    "keep_content",
+    "open_call",
+    "reporting",
+    "run",
+    "run_async",
+    "suppressed",
+]
 
 R = TypeVar("R")
 
@@ -102,6 +115,21 @@ def open_call(request: Request, read_response: Reader, read_chunk: Reader, *, ad
     return call
 
 
+def capturing() -> bool:
+    """Whether prompts and completions are to be kept."""
+    return _runtime is not None and _runtime.settings.capture is not None
+
+
+def keep_content(call: Call | None, form: Form | None, body: Mapping[str, object]) -> None:
+    """Keep what is said in `call`, which starts with this `body`, if that is wanted and its `form` is known."""
+    if call is None or form is None or call.settings.capture is None:
+        return
+    from spanledger._content import Content  # noqa: PLC0415  # who does not want it does not load it
+
+    if call.recording or not call.span.get_span_context().is_valid:  # not one that is not sampled
+        guarded("keep what is said", call.keep, Content(call.settings.capture, form, body))
+
+
 def current_call() -> Call | None:
     """The call whose SDK is at work in this context."""
     call = context.get_value(_CALL_KEY)
@@ -154,6 +182,7 @@ class Call:
         "_token",
         "advancing",
         "awaits_span",
+        "content",
         "hides",
         "reading",
         "request",
@@ -181,6 +210,7 @@ class Call:
         self.advancing = False
         self.awaits_span = False
         self.hides: Callable[[object], bool] | None = None
+        self.content: Content | None = None
 
     @property
     def settings(self) -> Settings:
@@ -191,6 +221,12 @@ class Call:
     def recording(self) -> bool:
         """Whether there is a span that takes attributes."""
         return self.span.is_recording()
+
+    def keep(self, content: Content) -> None:
+        """What is said in this call is kept: `content` sees, besides the readers, whatever they read."""
+        self.content = content
+        self._read_response = content.beside(self._read_response, content.response)
+        self._read_chunk = content.beside(self._read_chunk, content.chunk)
 
     def start(self) -> None:
         """Start a span of our own, unless another instrumentation has one for this call: then add to that, if we may.
@@ -285,6 +321,10 @@ class Call:
 
     def _finish(self, how: Ending, error: BaseException | None) -> None:
         attributes = end_attributes(self.request, self.reading, how, error)
+        if self.content is not None and self._measured:  # else another instrumentation keeps it, or does not
+            guarded(
+                "keep what was said", self.content.write, self.span, {**self.request.span_attributes(), **attributes}
+            )
         self._end_span(attributes, how)
         metrics = self._runtime.metrics
         if self._measured and metrics.wanted:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, cast
 
 from spanledger._bodies import observe_body
-from spanledger._call import Call, current_call, open_call, run, run_async
+from spanledger._call import Call, current_call, keep_content, open_call, run, run_async
 from spanledger._fetched import Find, open_fetch
 from spanledger._guard import guarded
 from spanledger._patching import PatchPoint
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from spanledger._reading import Reader
     from spanledger._streams import HttpResponse
+    from spanledger.content.parts import Form
 
 __all__ = ["Client", "Endpoint", "Fetching", "Options", "Platform", "StainlessSdk", "observe_result", "request_points"]
 
@@ -65,7 +66,8 @@ class Options(Protocol):
 class Endpoint:
     """One kind of billed request, known by the end of its path. `needs`: the meters that make a call metered.
 
-    `usage_chunk`: streams carry usage only when asked to, in a chunk that this recognises.
+    `usage_chunk`: streams carry usage only when asked to, in a chunk that this recognises. `content`: how it says what
+    was asked and answered.
     """
 
     suffix: str
@@ -75,6 +77,7 @@ class Endpoint:
     read_request: Callable[[Body], Mapping[str, AttributeValue]] | None = None
     needs: tuple[str, ...] = ("input", "output")
     usage_chunk: Callable[[object], bool] | None = None
+    content: Form | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +172,11 @@ def _open(sdk: StainlessSdk, client: Client, args: Args, kwargs: Kwargs) -> Call
 def _open_endpoint(
     sdk: StainlessSdk, endpoint: Endpoint, client: Client, options: Options, *, stream: bool
 ) -> Call | None:
-    request = _request(sdk, client, _body(options), stream=stream, endpoint=endpoint)
+    body = _body(options)
+    request = _request(sdk, client, body, stream=stream, endpoint=endpoint)
     adopts = sdk.traces_natively(client, options)
     call = open_call(request, endpoint.read_response, endpoint.read_chunk, adopts=adopts)
+    keep_content(call, endpoint.content, body)
     # Only a stream that is observed can have a chunk hidden, and only a span that records is observed.
     if call is not None and call.recording and endpoint.usage_chunk is not None:
         call.hides = endpoint.usage_chunk if may_ask(request, options, call.settings) else None
