@@ -154,7 +154,7 @@ def test_an_amount_that_cannot_be_is_invalid_not_stored() -> None:
 def test_what_was_assumed_is_flagged() -> None:
     assert priced("openai", "gpt-4.1", SOME).flags == ("tier_assumed_default",)
     assert priced("openai", "gpt-4.1", SOME, service_tier="default").flags == ()
-    assert priced("gcp.gen_ai", "gemini-2.5-flash", SOME).flags == ("provider_assumed",)
+    assert priced("gcp.gen_ai", "gemini-2.5-flash", SOME, service_tier="standard").flags == ("provider_assumed",)
 
 
 def test_unknown_inclusion_of_cached_tokens_is_bounded() -> None:

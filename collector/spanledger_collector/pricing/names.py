@@ -69,11 +69,12 @@ def _bedrock(name: str) -> _Read:
 
 
 def _vertex(name: str) -> _Read:
-    """`publishers/x/models/y@version`, with or without project and location (Vertex AI, "Model resource names")."""
+    """`publishers/x/models/y@version`, with or without project and location (Vertex AI, "Model resource names"), and
+    `google/x`, which is what its OpenAI-compatible endpoint takes (Vertex AI, "OpenAI compatibility")."""
     if _VERTEX_ENDPOINT.fullmatch(name):
         return _Read(name, unmapped="unmapped_endpoint")
     path = _VERTEX_MODEL.fullmatch(name)
-    return _Read(path["name"], path["region"]) if path else _Read(name.removeprefix("models/"))
+    return _Read(path["name"], path["region"]) if path else _Read(name.removeprefix("models/").removeprefix("google/"))
 
 
 def _gemini(name: str) -> _Read:

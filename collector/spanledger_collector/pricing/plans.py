@@ -58,7 +58,7 @@ class _Ranked:
 @dataclass(slots=True)
 class Plan:
     """The prices of a model that are for a call in its situation, by meter, best first. `reasons` says why there are
-    none."""
+    none. `tiers` are the model's prices above a threshold, whatever situation they are for."""
 
     provider: Provider
     model: str
@@ -67,6 +67,7 @@ class Plan:
     reasons: tuple[str, ...]
     flags: tuple[str, ...]
     superseding: tuple[tuple[str, frozenset[str]], ...]
+    tiers: tuple[PriceEntry, ...]
     instants: tuple[int, ...]
     thresholds: tuple[int, ...]
     windows: tuple[Window, ...]
@@ -88,7 +89,10 @@ class Plan:
             if isinstance(entry, str):
                 return entry
             if entry is not None:
-                return self._rate(meter, entry, at_ns, total_input)
+                tier = self._missed_tier(entry, at_ns, total_input)
+                return (
+                    self._rate(meter, entry, at_ns, total_input) if tier is None else f"no_price_above_{tier}:{meter}"
+                )
         known = any(name in self.by_meter for name in _billed_as(self.provider.name, self.model, meter))
         return f"no_price_at_time:{meter}" if known else f"no_price_for_meter:{meter}"
 
@@ -109,6 +113,20 @@ class Plan:
             elif rank == best_rank:
                 tied = True
         return f"ambiguous:{meter}" if tied else best
+
+    def _missed_tier(self, entry: PriceEntry, at_ns: int, total_input: int) -> int | None:
+        """A threshold that the request exceeds, above which whoever set the price of these tokens has other prices,
+        but none for this meter in this situation: the whole request is billed in that tier, so that the price below it
+        is not the one."""
+        exceeded = [
+            tier.above
+            for tier in self.tiers
+            if tier.above is not None and tier.above < total_input and tier.layer == entry.layer and tier.active(at_ns)
+        ]
+        highest = max(exceeded, default=None)
+        if highest is None or entry.unit != "token" or entry.above == highest or entry.meter == ANY_METER:
+            return None
+        return highest
 
     def _rate(self, meter: str, entry: PriceEntry, at_ns: int, total_input: int) -> Rate:
         dearest_meter, flag = DEFAULT_TTL.get(meter, ("", ""))
@@ -184,6 +202,7 @@ def make_plan(
         if exact is not None:
             by_meter.setdefault(entry.meter, []).append(_Ranked(entry, (-LAYERS.index(entry.layer), exact)))
     chosen = [ranked.entry for rows in by_meter.values() for ranked in rows]
+    tiers = tuple(entry for entry in entries if entry.above is not None)
     dimensions = {name for entry in entries for name, value in entry.scope if value != "*"}
     sized = "search_context_size"
     unsaid = [dimension for dimension in at.absent if dimension.assumed and dimension.name in dimensions]
@@ -195,10 +214,18 @@ def make_plan(
         reasons=() if chosen else mismatch(entries, at),
         flags=(*flags, *(dimension.assumed for dimension in unsaid if dimension.name != sized)),
         superseding=tuple((meter, names) for (who, meter), names in SUPERSEDED.items() if who == provider.name),
-        instants=tuple(sorted({t for e in chosen for t in (e.effective_from, e.effective_to) if t is not None})),
-        thresholds=tuple(sorted({e.above for e in chosen if e.above is not None})),
+        tiers=tiers,
+        instants=_instants((*chosen, *tiers)),
+        thresholds=tuple(sorted({tier.above for tier in tiers if tier.above is not None})),
         windows=tuple({e.window.text: e.window for e in chosen if e.window is not None}.values()),
         slices={},
+    )
+
+
+def _instants(entries: tuple[PriceEntry, ...]) -> tuple[int, ...]:
+    """The moments at which one of the prices begins or ceases to hold, in order."""
+    return tuple(
+        sorted({at for entry in entries for at in (entry.effective_from, entry.effective_to) if at is not None})
     )
 
 

@@ -37,12 +37,16 @@ DIMENSIONS: Final[tuple[Dimension, ...]] = (
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """One provider. `billed_name` is the name that says what is billed: the answer's, except where the request names
-    a profile or a region. `values` maps what is reported of a dimension, in lower case, to the word of the book; the
-    empty word is the default. `request_needs_map`: the request's name is the user's own (a deployment), and means a
-    model only in the user's own map. `regional` is the form of region names that are all billed as the region
-    `regional`. `assumes` is the documented default of a dimension that has no word for it. `ignores` are dimensions
-    without influence on its prices. `priced_at` is the end of the call that decides the price when it changes."""
+    """One provider.
+
+    `billed_name` is the name that says what is billed: the answer's, except where the request names a profile or a
+    region. `request_needs_map`: the request's name is the user's own (a deployment), and means a model only in the
+    user's own map. `values` maps what is reported of a dimension, in lower case, to the word of the book; the empty
+    word is the default. `assumes` is the documented default of a dimension that has no word for it. `ignores` are
+    dimensions without influence on its prices. `regional` is the form of region names that are all billed as the
+    region `regional`; `apart` the form of regions that are sold apart, at prices of their own. `priced_at` is the end
+    of the call that decides the price when it changes.
+    """
 
     name: str
     price_page: str
@@ -52,6 +56,7 @@ class Provider:
     values: Mapping[str, _Values] = field(default_factory=dict[str, _Values])
     assumes: Mapping[str, str] = field(default_factory=dict[str, str])
     regional: str = ""
+    apart: str = ""
     ignores: frozenset[str] = frozenset()
     priced_at: Literal["start", "end"] = "start"
 
@@ -96,6 +101,8 @@ PROVIDERS: Final[tuple[Provider, ...]] = (
         # The imported prices are those of us-east-1, which the three large US regions share (genai-prices, aws
         # provider).
         values={"region": {"us-east-1": "", "us-east-2": "", "us-west-2": ""}},
+        # GovCloud and China are partitions of their own; litellm 1.109.1 lists GovCloud 20% dearer than global.
+        apart="us-gov-|cn-|us-iso",
         ignores=frozenset({"inference_geo", "deployment_type"}),
     ),
     Provider(

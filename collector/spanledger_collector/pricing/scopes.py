@@ -17,17 +17,25 @@ __all__ = ["Situation", "mismatch", "situation", "specificity"]
 
 _METER_ONLY: Final = frozenset({"search_context_size"})
 """Dimensions that change the price of some meters only: a price that does not name them holds for every value."""
-_BATCH: Final = {"service_tier": {"batch"}, "deployment_type": {"globalbatch", "datazonebatch", "batch"}}
-"""Where a way of processing is reported as something else."""
+_BATCH: Final = {
+    "service_tier": {"batch": ""},
+    "deployment_type": {"globalbatch": "", "datazonebatch": "datazone", "batch": ""},
+}
+"""Where a way of processing is reported as something else: the words for batches, and what else such a word says."""
 
 
 @dataclass(frozen=True, slots=True)
 class Situation:
     """The conditions of a call in the words of the book: those that are not the default, and the dimensions not
-    reported."""
+    reported. `apart`: its region has prices of its own, so that a price for any region is not for it."""
 
     conditions: Mapping[str, str]
     absent: tuple[Dimension, ...]
+    apart: bool = False
+
+    def fitting(self, dimension: str, value: str) -> tuple[str, ...]:
+        """What a price may say of a condition to be for the call."""
+        return (value,) if self.apart and dimension == "region" else (value, "*")
 
 
 def situation(provider: Provider, reported: Conditions, region: str | None) -> Situation:
@@ -44,11 +52,14 @@ def situation(provider: Provider, reported: Conditions, region: str | None) -> S
             absent.append(dimension)
             continue
         word = _word(provider, dimension, value)
-        if word in _BATCH.get(dimension.name, ()):
+        batch = _BATCH.get(dimension.name, {})
+        if word in batch:
             conditions["processing"] = "batch"
-        elif word and word not in dimension.defaults:
+            word = batch[word]
+        if word and word not in dimension.defaults:
             conditions[dimension.name] = word
-    return Situation(conditions, tuple(absent))
+    apart = bool(provider.apart) and re.match(provider.apart, conditions.get("region", "")) is not None
+    return Situation(conditions, tuple(absent), apart)
 
 
 def _word(provider: Provider, dimension: Dimension, value: str) -> str:
@@ -67,7 +78,7 @@ def specificity(entry: PriceEntry, at: Situation, assumed: Mapping[str, str]) ->
     named = dict(entry.scope)
     for dimension, value in at.conditions.items():
         wanted = named.pop(dimension, "*" if dimension in _METER_ONLY else None)
-        if wanted not in (value, "*"):
+        if wanted not in at.fitting(dimension, value):
             return None
         exact += wanted == value
     for dimension, wanted in named.items():
@@ -83,7 +94,10 @@ def mismatch(entries: Iterable[PriceEntry], at: Situation) -> tuple[str, ...]:
     unknown = tuple(
         f"unknown_{word[name]}:{value}"
         for name, value in sorted(at.conditions.items())
-        if name not in _METER_ONLY and not any(scope.get(name) in (value, "*") for scope in scopes)
+        if name not in _METER_ONLY
+        and not any(
+            scope.get(name) in ((value,) if at.apart and name == "region" else (value, "*")) for scope in scopes
+        )
     )
     together = ",".join(f"{name}={value}" for name, value in sorted(at.conditions.items()))
     return unknown or (f"unknown_combination:{together}",)
