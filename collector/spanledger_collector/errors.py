@@ -9,6 +9,7 @@
     │   ├── SchemaTooNew            written by a newer SpanLedger
     │   └── SchemaTooOld            needs a migration, but was opened for reading only
     ├── BadPrices                   the user's price file cannot be used (exit code 2)
+    ├── BadTls                      certificate, key or client CA cannot be used (exit code 2)
     ├── CannotListen                an address of the server cannot be bound (exit code 3)
     ├── CannotReach                 no server answers, or something else does (exit code 3)
     ├── QueryError                  a question cannot be answered
@@ -42,6 +43,7 @@ __all__ = [
     "BadPrices",
     "BadQuery",
     "BadRequest",
+    "BadTls",
     "CannotListen",
     "CannotReach",
     "LedgerError",
@@ -148,6 +150,16 @@ class BadPrices(SpanLedgerError):
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"The price file {path} cannot be used: {reason}")
         self.path = path
+        self.reason = reason
+
+
+class BadTls(SpanLedgerError):
+    """The files for TLS cannot be used; `reason` says which one and why."""
+
+    exit_code = 2
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"TLS cannot be used: {reason}")
         self.reason = reason
 
 

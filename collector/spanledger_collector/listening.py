@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from ssl import SSLContext
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -35,7 +36,9 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def http_server(app: ASGIApp, listener: socket.socket, grace: float) -> AsyncGenerator[Address, None]:
+async def http_server(
+    app: ASGIApp, listener: socket.socket, grace: float, tls: SSLContext | None = None
+) -> AsyncGenerator[Address, None]:
     """Serve the application; yields where. At the end running requests have `grace` seconds to finish."""
     host, port = listener.getsockname()[:2]
     config = uvicorn.Config(
@@ -46,6 +49,8 @@ async def http_server(app: ASGIApp, listener: socket.socket, grace: float) -> As
         access_log=False,
         timeout_graceful_shutdown=int(grace),
     )
+    config.load()
+    config.ssl = tls  # given as it is, so that it can be told of new certificates
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:
@@ -56,11 +61,11 @@ async def http_server(app: ASGIApp, listener: socket.socket, grace: float) -> As
 
 
 @contextmanager
-def announced(db: Path, web: Address) -> Generator[None, None, None]:
-    """Write the sidecar of a ledger, and remove it at the end."""
+def announced(db: Path, web: str) -> Generator[None, None, None]:
+    """Write the sidecar of a ledger, whose web port has that URL, and remove it at the end."""
     sidecar = sidecar_path(db)
     written = sidecar.with_name(f"{sidecar.name}.{os.getpid()}")
-    written.write_text(Sidecar(os.getpid(), web.url).text(), encoding="utf-8")
+    written.write_text(Sidecar(os.getpid(), web).text(), encoding="utf-8")
     written.replace(sidecar)
     try:
         yield

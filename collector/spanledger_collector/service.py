@@ -25,6 +25,7 @@ from spanledger_collector.service_state import ServiceState
 from spanledger_collector.settings import Address, Settings
 from spanledger_collector.settle_thread import SettleThread
 from spanledger_collector.stats import Stats
+from spanledger_collector.tls import open_tls
 
 __all__ = ["Running", "run", "serving"]
 
@@ -39,14 +40,17 @@ class Running:
     grpc: Address
     http: Address
     web: Address
+    reload: Callable[[], None]
+    """Read again the files that an operator may renew; without blocking, from any thread."""
 
     def describe(self) -> str:
         """What the operator is told when the server is ready."""
+        scheme = self.state.settings.scheme
         return (
             f"SpanLedger is ready. Ledger: {self.state.settings.db}\n"
             f"  OTLP/gRPC  {self.grpc}\n"
-            f"  OTLP/HTTP  {self.http.url}\n"
-            f"  web        {self.web.url}"
+            f"  OTLP/HTTP  {self.http.url_by(scheme)}\n"
+            f"  web        {self.web.url_by(scheme)}"
             f"{self._own_prices()}"
         )
 
@@ -60,7 +64,7 @@ class Running:
 def run(settings: Settings, announce: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT, then finish what was accepted. `announce` gets the message that it is ready.
 
-    Raises LedgerError, BadPrices and CannotListen.
+    Raises LedgerError, BadPrices, BadTls and CannotListen.
     """
     asyncio.run(_run(settings, announce))
 
@@ -71,7 +75,8 @@ async def _run(settings: Settings, announce: Callable[[str], None]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with serving(settings) as running, AsyncExitStack() as stack:
-        stack.enter_context(announced(settings.db, running.web))
+        stack.enter_context(announced(settings.db, running.web.url_by(settings.scheme)))
+        loop.add_signal_handler(signal.SIGHUP, running.reload)
         announce(running.describe())
         await stop.wait()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -81,11 +86,12 @@ async def _run(settings: Settings, announce: Callable[[str], None]) -> None:
 
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncGenerator[Running, None]:
-    """A server for the time of a `with` block. Raises LedgerError and CannotListen.
+    """A server for the time of a `with` block. Raises as `run` does.
 
     At its end, in the reverse order of the start: accept nothing more, finish the requests that wait, commit, settle
     what is pending, write the file and close it.
     """
+    tls = open_tls(settings.tls)
     async with AsyncExitStack() as stack:
         state = _start_inside(settings, stack)
         receiver = Receiver(
@@ -95,16 +101,18 @@ async def serving(settings: Settings) -> AsyncGenerator[Running, None]:
             max_waiting_bytes=settings.max_waiting_bytes,
         )
         grace = settings.drain_seconds
+        context, credentials = (None, None) if tls is None else (tls.context, tls.grpc_credentials())
         web = stack.enter_context(listen("the web port", settings.web, "--web"))
         http = stack.enter_context(listen("OTLP/HTTP", settings.http, "--http"))
         readers = Readers(state.ledger)
-        answering = await stack.enter_async_context(http_server(build_app(state, readers), web, grace))
+        answering = await stack.enter_async_context(http_server(build_app(state, readers), web, grace, context))
         stack.callback(readers.close)
         yield Running(
             state,
             web=answering,
-            grpc=await stack.enter_async_context(grpc_server(receiver, settings.grpc, grace)),
-            http=await stack.enter_async_context(http_server(build_http_app(receiver), http, grace)),
+            grpc=await stack.enter_async_context(grpc_server(receiver, settings.grpc, grace, credentials)),
+            http=await stack.enter_async_context(http_server(build_http_app(receiver), http, grace, context)),
+            reload=tls.reload if tls else _nothing_to_reload,
         )
 
 
@@ -121,6 +129,10 @@ def _start_inside(settings: Settings, stack: AsyncExitStack) -> ServiceState:
     journal = Journal(ledger, stats, dialects, settling.wake)
     stack.push_async_callback(asyncio.to_thread, journal.close)
     return ServiceState(ledger, stats, journal, settler, settings, datetime.now(UTC), book)
+
+
+def _nothing_to_reload() -> None:
+    """No file of this server can be renewed while it runs."""
 
 
 def _close(ledger: Ledger) -> None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
 
-__all__ = ["Address", "Settings"]
+__all__ = ["Address", "Settings", "TlsFiles"]
 
 
 class Address(NamedTuple):
@@ -29,13 +29,36 @@ class Address(NamedTuple):
     @property
     def url(self) -> str:
         """The URL under which this machine reaches the address."""
+        return self.url_by("http")
+
+    def url_by(self, scheme: str) -> str:
+        """The same by `http` or `https`."""
         host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}.get(self.host, self.host)
-        return f"http://{Address(host, self.port)}"
+        return f"{scheme}://{Address(host, self.port)}"
 
 
 _GRPC = Address("127.0.0.1", 4317)
 _HTTP = Address("127.0.0.1", 4318)
 _WEB = Address("127.0.0.1", 4319)
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """PEM files: the server's certificate with its chain, its key, and what signs the certificates of clients, who
+    need one if it is named."""
+
+    certificate: Path
+    key: Path
+    client_ca: Path | None = None
+
+    @classmethod
+    def named(cls, certificate: Path | None, key: Path | None, client_ca: Path | None) -> Self | None:
+        """The files as an operator names them: a certificate may hold its key too. Raises ValueError."""
+        if certificate is None:
+            if key is not None or client_ca is not None:
+                raise ValueError("A key or a client CA needs a certificate: name it with --tls-cert FILE.")
+            return None
+        return cls(certificate, key or certificate, client_ca)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +71,16 @@ class Settings:
     grpc: Address = _GRPC
     http: Address = _HTTP
     web: Address = _WEB
+    tls: TlsFiles | None = None
+    """TLS on all three ports."""
     max_request_bytes: int = 16 * 1024 * 1024
     """The largest request body, after decompression."""
     max_waiting_bytes: int = 64 * 1024 * 1024
     """Bodies held at once, being read or waiting for the journal; more are asked to come again."""
     drain_seconds: float = 10.0
     """How long the end of the server may take to finish what was accepted and to settle it."""
+
+    @property
+    def scheme(self) -> str:
+        """How the web port and OTLP/HTTP are reached."""
+        return "http" if self.tls is None else "https"

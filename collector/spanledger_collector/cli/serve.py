@@ -1,11 +1,13 @@
 """`spanledger serve`: the collector."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import click
+from click.decorators import FC
 
-from spanledger_collector.settings import Address, Settings
+from spanledger_collector.settings import Address, Settings, TlsFiles
 
 __all__ = ["serve"]
 
@@ -26,6 +28,11 @@ class _AddressType(click.ParamType[Address]):
 
 _ADDRESS = _AddressType()
 _DEFAULTS = Settings()
+
+
+def _file(option: str, variable: str, text: str) -> Callable[[FC], FC]:
+    """An option that names a file."""
+    return click.option(option, type=click.Path(dir_okay=False, path_type=Path), envvar=variable, help=text)
 
 
 @click.command(context_settings={"show_default": True})
@@ -58,7 +65,21 @@ _DEFAULTS = Settings()
     envvar="SPANLEDGER_MAX_REQUEST_BYTES",
     help="The largest OTLP request, after decompression.",
 )
-def serve(*, db: Path, prices: Path | None, grpc: Address, http: Address, web: Address, max_request_bytes: int) -> None:
+@_file("--tls-cert", "SPANLEDGER_TLS_CERT", "The certificate of this server with its chain, in PEM; TLS on all ports.")
+@_file("--tls-key", "SPANLEDGER_TLS_KEY", "Its key, in PEM.  [default: in the file of the certificate]")
+@_file("--tls-client-ca", "SPANLEDGER_TLS_CLIENT_CA", "What signs the certificates of clients, who then need one.")
+def serve(
+    *,
+    db: Path,
+    prices: Path | None,
+    grpc: Address,
+    http: Address,
+    web: Address,
+    max_request_bytes: int,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    tls_client_ca: Path | None,
+) -> None:
     """Receive OpenTelemetry data, and keep the ledger of what model calls cost.
 
     Listens on this machine only, unless an address says otherwise. SIGTERM or Ctrl-C end it after it has finished what
@@ -67,5 +88,20 @@ def serve(*, db: Path, prices: Path | None, grpc: Address, http: Address, web: A
     from spanledger_collector import service  # noqa: PLC0415 - DuckDB, gRPC and the web servers take a second to load
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    settings = Settings(db=db, prices=prices, grpc=grpc, http=http, web=web, max_request_bytes=max_request_bytes)
+    settings = Settings(
+        db=db,
+        prices=prices,
+        grpc=grpc,
+        http=http,
+        web=web,
+        tls=_tls(tls_cert, tls_key, tls_client_ca),
+        max_request_bytes=max_request_bytes,
+    )
     service.run(settings, click.echo)
+
+
+def _tls(certificate: Path | None, key: Path | None, client_ca: Path | None) -> TlsFiles | None:
+    try:
+        return TlsFiles.named(certificate, key, client_ca)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from error

@@ -21,7 +21,9 @@ _grpc: Any = grpc  # its stubs leave the makers of servers and handlers half unt
 
 
 @asynccontextmanager
-async def grpc_server(receiver: Receiver, address: Address, grace: float) -> AsyncGenerator[Address, None]:
+async def grpc_server(
+    receiver: Receiver, address: Address, grace: float, credentials: grpc.ServerCredentials | None = None
+) -> AsyncGenerator[Address, None]:
     """Serve; yields where. At the end running requests have `grace` seconds to finish. Raises CannotListen.
 
     The limit on messages holds before and after decompression; gRPC itself refuses what is over (RESOURCE_EXHAUSTED).
@@ -36,7 +38,8 @@ async def grpc_server(receiver: Receiver, address: Address, grace: float) -> Asy
     )
     listen("OTLP/gRPC", address, "--grpc").close()  # finds an address that is taken, which gRPC tells less clearly
     try:
-        port = server.add_insecure_port(str(address))
+        where = str(address)
+        port = server.add_secure_port(where, credentials) if credentials else server.add_insecure_port(where)
     except RuntimeError as error:
         raise CannotListen("OTLP/gRPC", str(address), "--grpc", str(error)) from error
     await server.start()
