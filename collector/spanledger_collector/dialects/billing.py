@@ -121,6 +121,7 @@ _MODEL_FAMILIES: Final[tuple[tuple[tuple[str, ...], str], ...]] = (
 """Model names that only one company gives, for emitters that do not say whom they called."""
 
 
+@lru_cache(maxsize=1024)
 def billing_provider(name: str | None, host: str | None, model: str | None) -> str:
     """The provider that bills, in the vocabulary of `gen_ai.provider.name`; the empty string when nothing tells.
 

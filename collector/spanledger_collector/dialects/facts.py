@@ -1,63 +1,134 @@
-"""One pass over a span's attributes by a dialect's names: which facts it carries, and under which attribute."""
+"""What a span says by its dialect's names: texts, counts, and what stands under a prefix of free dimensions."""
 
 import ast
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cache
-from typing import cast
+from typing import Final, cast
 
-from spanledger.meters import OTHER_METER_PREFIX
+from spanledger.meters import METERS, OTHER_METER_PREFIX
+from spanledger_collector.dialects.counts import LARGEST_COUNT, Counter, Counts
 from spanledger_collector.dialects.dialect import Dialect
-from spanledger_collector.dialects.names import DIMENSION_PREFIXES, GENERIC, Names
+from spanledger_collector.dialects.names import (
+    DIMENSION_PREFIXES,
+    GENERIC,
+    INPUT_BESIDE,
+    METER_FACTS,
+    TOTAL,
+    Names,
+)
+from spanledger_collector.dialects.shapes import by_names
 from spanledger_collector.model import Attributes, AttributeValue
 
 __all__ = ["LONGEST_FACT", "Facts", "hidden_response_id", "read_facts", "text_of"]
 
-_OTHER = (OTHER_METER_PREFIX, *DIMENSION_PREFIXES)
-_LONGEST_MESSAGE = 1 << 20
-LONGEST_FACT = 4096
+_LONGEST_MESSAGE: Final = 1 << 20
+LONGEST_FACT: Final = 4096
 """Characters. A longer text is no fact, whatever its name; the journal does not keep it either."""
 
+_COUNTED: Final = METER_FACTS | {TOTAL, INPUT_BESIDE}
+_FRACTIONAL: Final = frozenset(meter.name for meter in METERS if meter.unit == "second")
 
-@dataclass(slots=True)
+
+@dataclass(frozen=True, slots=True)
 class Facts:
-    """`found` holds (attribute, value) by fact; `other` what stands under a prefix that we read (free meters,
-    dimensions)."""
+    """`texts` holds the facts that are scalars and no counts, by fact; `dimensions` the values of attributes under a
+    prefix of free dimensions, by attribute."""
 
-    found: dict[str, tuple[str, AttributeValue]] = field(default_factory=dict[str, tuple[str, AttributeValue]])
-    other: dict[str, AttributeValue] = field(default_factory=dict[str, AttributeValue])
+    texts: Mapping[str, str]
+    counts: Counts
+    dimensions: Mapping[str, AttributeValue]
 
-    def text(self, fact: str) -> str | None:
-        """The fact as text, `None` when it is absent, empty or no scalar."""
-        entry = self.found.get(fact)
-        return None if entry is None else text_of(entry[1])
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """Which attribute of a set says what; `texts` pairs facts with attributes. `passed_over` are attributes with facts
+    that another one of the set is trusted more for."""
+
+    texts: tuple[tuple[str, str], ...]
+    counts: tuple[Counter, ...]
+    dimensions: tuple[str, ...]
+    passed_over: tuple[str, ...]
 
 
 def read_facts(dialect: Dialect, attributes: Attributes) -> Facts:
-    """The facts that a span carries by the names of its dialect, the first present name of each fact."""
-    plan = _plan(dialect)
+    """The facts that a span carries by the names of its dialect, the first present name of each fact.
+
+    An attribute without value, with the empty text or with an overlong one is as good as absent.
+    """
     if dialect.unpack:
         attributes = {**attributes, **dict(_unpacked(dialect.unpack, attributes))}
-    facts, ranks = Facts(), dict[str, int]()
-    for name, value in attributes.items():
-        slots = plan.get(name)
-        if slots is None and not name.startswith(_OTHER):
-            continue
-        if value is None or (isinstance(value, str) and not 0 < len(value) <= LONGEST_FACT):
-            continue
-        if slots is None:
-            facts.other[name] = value
-            continue
-        for fact, rank in slots:
-            if rank < ranks.get(fact, 1000):
-                ranks[fact] = rank
-                facts.found[fact] = (name, _unquoted(value) if dialect.quoted else value)
-    return facts
+    facts = _read(_shape(dialect, tuple(attributes)), attributes)
+    if facts is None:
+        attributes = {name: value for name, value in attributes.items() if _is_usable(value)}
+        facts = _read(_shape(dialect, tuple(attributes)), attributes)
+        assert facts is not None  # noqa: S101 - whatever is left is usable
+    return _unquoted(facts, attributes) if dialect.quoted else facts
 
 
-def _unquoted(value: AttributeValue) -> AttributeValue:
-    return value[1:-1] if isinstance(value, str) and len(value) > 1 and value[0] == value[-1] == '"' else value
+def _read(shape: _Shape, attributes: Attributes) -> Facts | None:
+    """The facts of a span of that shape; None when an attribute is not usable, so that the span has another shape."""
+    texts: dict[str, str] = {}
+    for fact, name in shape.texts:
+        value = attributes[name]
+        if type(value) is str and 0 < len(value) <= LONGEST_FACT:
+            texts[fact] = value
+        elif not _is_usable(value):
+            return None
+        elif (text := text_of(value)) is not None:
+            texts[fact] = text
+    counts = Counts(shape.counts)
+    for counter in shape.counts:
+        value = attributes[counter.attribute]
+        if type(value) is int and 0 <= value < LARGEST_COUNT:
+            counts.quantities[counter.meter] = value
+        elif not _is_usable(value):
+            return None
+        else:
+            counts.add(counter, value)
+    dimensions = {name: attributes[name] for name in shape.dimensions}
+    others = (*dimensions.values(), *(attributes[name] for name in shape.passed_over))
+    return Facts(texts, counts, dimensions) if all(map(_is_usable, others)) else None
+
+
+def _is_usable(value: AttributeValue) -> bool:
+    return value is not None and not (isinstance(value, str) and not 0 < len(value) <= LONGEST_FACT)
+
+
+@by_names
+def _shape(dialect: Dialect, names: tuple[str, ...]) -> _Shape:
+    """What attributes of these names say, in their order."""
+    plan = _plan(dialect)
+    ranked: dict[str, list[tuple[int, str]]] = {}
+    for name in names:
+        for fact, rank in plan.get(name, ()):
+            ranked.setdefault(fact, []).append((rank, name))
+    chosen = {fact: min(carriers)[1] for fact, carriers in ranked.items()}
+    free = tuple(name for name in names if name not in plan and name.startswith(OTHER_METER_PREFIX))
+    return _Shape(
+        texts=tuple((fact, name) for fact, name in chosen.items() if fact not in _COUNTED),
+        counts=(
+            *(Counter(fact, name, fact in _FRACTIONAL) for fact, name in chosen.items() if fact in _COUNTED),
+            *(Counter(name.removeprefix(OTHER_METER_PREFIX), name, fractional=True) for name in free),
+        ),
+        dimensions=tuple(name for name in names if name not in plan and name.startswith(DIMENSION_PREFIXES)),
+        passed_over=tuple(name for name in names if name in plan and name not in chosen.values()),
+    )
+
+
+def _unquoted(facts: Facts, attributes: Attributes) -> Facts:
+    """The same for an emitter that writes every text as JSON, in quotation marks."""
+    texts = {fact: text for fact, quoted in facts.texts.items() if (text := _without_quotes(quoted))}
+    counts = Counts(facts.counts.told)
+    for counter in facts.counts.told:
+        value = attributes[counter.attribute]
+        counts.add(counter, _without_quotes(value) if isinstance(value, str) else value)
+    return Facts(texts, counts, facts.dimensions)
+
+
+def _without_quotes(text: str) -> str:
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] == '"' else text
 
 
 def text_of(value: AttributeValue) -> str | None:

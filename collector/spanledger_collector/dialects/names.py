@@ -16,6 +16,7 @@ __all__ = [
     "DIMENSION_PREFIXES",
     "GENERIC",
     "HIDDEN_RESPONSE_ID",
+    "INPUT_BESIDE",
     "METER_FACTS",
     "TOTAL",
     "Names",
@@ -25,6 +26,8 @@ Names = Mapping[str, tuple[str, ...]]
 """Fact and the attributes that may carry it, most trusted first."""
 
 TOTAL: Final = "total"
+INPUT_BESIDE: Final = "input_beside"
+"""A part of the input that the count of the input lacks, with emitters that pass on Google's own counts."""
 HIDDEN_RESPONSE_ID: Final = "spanledger.read.response_id"
 """Where the journal keeps a response id that stood in a message which is not kept."""
 

@@ -18,7 +18,11 @@ __all__ = ["Convention", "Usage", "disjoint", "use_billed"]
 
 _CACHED = ("cache_read", "cache_write")
 _TTL = ("cache_write_5m", "cache_write_1h")
+_WITHIN_CACHED = tuple((meter.name, meter.within) for meter in METERS if meter.within in _CACHED)
 _MODALITIES = ("audio", "image")
+_INPUT_PARTS = tuple(f"input_{modality}" for modality in _MODALITIES)
+_OUTPUT_PARTS = tuple(f"output_{modality}" for modality in _MODALITIES)
+_READ_PARTS = tuple((part, f"cache_read_{modality}") for part, modality in zip(_INPUT_PARTS, _MODALITIES, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +76,11 @@ def use_billed(counts: dict[str, Quantity]) -> bool:
 def _whole_cache_write(usage: Usage) -> None:
     """Make `cache_write` the sum over all times to live: some emitters leave it out, or zero, when they split it."""
     meters = usage.meters
+    if meters.keys().isdisjoint(_TTL):
+        return
     split = sum(meters.get(name, 0) for name in _TTL)
     whole = meters.get("cache_write")
-    if not any(name in meters for name in _TTL) or (whole is not None and whole >= split):
+    if whole is not None and whole >= split:
         return
     if whole:
         usage.impossible.append("cache_write")
@@ -121,14 +127,12 @@ def _by_total(
 def _carve_input(usage: Usage, *, outside: bool) -> None:
     """Make `input` what no other meter counts, and audio and image what was not read from cache."""
     meters = usage.meters
-    for modality in _MODALITIES:
-        part, read = f"input_{modality}", f"cache_read_{modality}"
-        if part in meters and not outside:
+    if not outside:
+        for part, read in _READ_PARTS:
             _subtract(usage, part, read)
     if "input" not in meters:
         return
-    parts = [f"input_{modality}" for modality in _MODALITIES]
-    for part in parts if outside else [*_CACHED, *parts]:
+    for part in _INPUT_PARTS if outside else (*_CACHED, *_INPUT_PARTS):
         _subtract(usage, "input", part)
 
 
@@ -154,28 +158,30 @@ def _carve_output(usage: Usage, reported: Quantity | None, convention: Conventio
     elif convention.thoughts_hidden and reasoning is None and rest is not None and rest > 0:
         meters["reasoning"] = rest
         usage.flags.append("hidden_reasoning")
-    for modality in _MODALITIES:
-        _subtract(usage, "output", f"output_{modality}")
+    for part in _OUTPUT_PARTS:
+        _subtract(usage, "output", part)
 
 
 def _inclusive_input(usage: Usage) -> Quantity:
-    return sum(usage.meters.get(name, 0) for name in ("input", *_CACHED, "input_audio", "input_image"))
+    return sum(usage.meters.get(name, 0) for name in ("input", *_CACHED, *_INPUT_PARTS))
 
 
 def _split_cached(usage: Usage) -> None:
     """Take out of `cache_read` and `cache_write` what has a meter of its own; a remainder of nothing is not a meter."""
-    for meter in METERS:
-        if meter.within in _CACHED and usage.meters.get(meter.name):
-            _subtract(usage, meter.within, meter.name)
-    if any(name in usage.meters for name in _TTL) and usage.meters.get("cache_write") == 0:
+    for part, whole in _WITHIN_CACHED:
+        _subtract(usage, whole, part)
+    if usage.meters.get("cache_write") == 0 and not usage.meters.keys().isdisjoint(_TTL):
         del usage.meters["cache_write"]
 
 
 def _subtract(usage: Usage, whole: str, part: str) -> None:
     """Take a part out of its whole; a part larger than its whole cannot be, and is left out."""
     meters = usage.meters
-    quantity, container = meters.get(part), meters.get(whole)
-    if not quantity or container is None:
+    quantity = meters.get(part)
+    if not quantity:
+        return
+    container = meters.get(whole)
+    if container is None:
         return
     if quantity > container:
         usage.impossible.append(part)
