@@ -9,6 +9,7 @@
     │   ├── SchemaTooNew            written by a newer SpanLedger
     │   └── SchemaTooOld            needs a migration, but was opened for reading only
     ├── BadPrices                   the user's price file cannot be used (exit code 2)
+    ├── BadKeys                     the file with keys cannot be used (exit code 2)
     ├── BadTls                      certificate, key or client CA cannot be used (exit code 2)
     ├── CannotListen                an address of the server cannot be bound (exit code 3)
     ├── CannotReach                 no server answers, or something else does (exit code 3)
@@ -22,11 +23,13 @@
         ├── PermanentError          the same request fails again: the client must not retry
         │   ├── BadRequest          undecodable bytes
         │   ├── TooLarge            over the limit, before or after decompression
+        │   ├── Unauthenticated     without a key that this server knows
         │   ├── UnsupportedMedia    a content type or encoding that we do not read
         │   ├── WrongPath           no OTLP endpoint has this path
         │   └── WrongMethod         OTLP/HTTP is POST only
         └── RetryableError          it may succeed later: the client should retry
             ├── Overloaded          as much is waiting as memory is given for
+            ├── Throttled           one client alone has its share of that waiting
             ├── NotStored           the journal could not commit (disk full, input/output error)
             ├── TooSlow             its body did not arrive in time
             └── Stopping            the server drains before it ends
@@ -40,6 +43,7 @@ from typing import ClassVar
 
 __all__ = [
     "Ambiguous",
+    "BadKeys",
     "BadPrices",
     "BadQuery",
     "BadRequest",
@@ -63,8 +67,10 @@ __all__ = [
     "SchemaTooOld",
     "SpanLedgerError",
     "Stopping",
+    "Throttled",
     "TooLarge",
     "TooSlow",
+    "Unauthenticated",
     "UnsupportedMedia",
     "WrongMethod",
     "WrongPath",
@@ -149,6 +155,17 @@ class BadPrices(SpanLedgerError):
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"The price file {path} cannot be used: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class BadKeys(SpanLedgerError):
+    """The file with the keys of a server cannot be used; `reason` says what is wrong with it."""
+
+    exit_code = 2
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"The key file {path} cannot be used: {reason}")
         self.path = path
         self.reason = reason
 
@@ -247,6 +264,12 @@ class TooLarge(PermanentError):
         self.limit = limit
 
 
+class Unauthenticated(PermanentError):
+    """The request came without a key, or with one that this server does not know."""
+
+    reason = "unauthenticated"
+
+
 class UnsupportedMedia(PermanentError):
     """A content type or content encoding that we do not read."""
 
@@ -275,6 +298,12 @@ class Overloaded(RetryableError):
     """As much is waiting as memory is given for."""
 
     reason = "overloaded"
+
+
+class Throttled(RetryableError):
+    """One client has as much waiting as one client may; others are served."""
+
+    reason = "throttled"
 
 
 class NotStored(RetryableError):

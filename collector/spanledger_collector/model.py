@@ -11,13 +11,18 @@ reported zero.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Literal
+from typing import Final, Literal
 
 AttributeScalar = str | bool | int | float | bytes
 AttributeValue = AttributeScalar | list["AttributeValue"] | dict[str, "AttributeValue"] | None
 """An OTLP `AnyValue` in Python."""
 
 Attributes = Mapping[str, AttributeValue]
+
+KEY_ORG: Final = "spanledger.key.org"
+"""The resource attribute in which the receiver notes the organisation of the key with which a span came. Never as a
+client sent it: it is stored with the observation, and stronger than every other word on who spent it."""
+
 Quantity = int | Decimal
 
 UsageStatus = Literal["metered", "estimated", "unmetered"]
@@ -59,7 +64,10 @@ class ReceivedSpan:
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """Who or what spent the money; every field may be unknown."""
+    """Who or what spent the money; every field may be unknown.
+
+    `key_org` is the organisation of the key with which it came; where it is known, `org` is the same.
+    """
 
     user: str | None = None
     org: str | None = None
@@ -67,6 +75,7 @@ class Attribution:
     workflow: str | None = None
     feature: str | None = None
     dimensions: Mapping[str, str] = field(default_factory=dict[str, str])
+    key_org: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,8 @@ def _attribution(facts: list[Observation], around: list[Node]) -> tuple[Attribut
     for fact in facts:
         _fill(fact.attribution, known, dimensions)
     lenders = [node for node in around if _fill(node.observation.attribution, known, dimensions)]
+    if "key_org" in known:  # nobody's claim is stronger than a key
+        known["org"] = known["key_org"]
     return Attribution(**known, dimensions=dict(sorted(dimensions.items()))), lenders
 
 
