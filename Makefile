@@ -47,4 +47,4 @@ format: $(STAMP)
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) .demo dist build .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .demo .emitters dist build .pytest_cache .ruff_cache .hypothesis

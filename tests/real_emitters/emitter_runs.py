@@ -1,0 +1,118 @@
+"""Runs an app of `apps/` with released packages against the local provider and a real collector, and holds the ledger
+against what the provider served."""
+
+import os
+import subprocess
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+from tests.real_emitters.environments import Environment
+
+import provider_server
+from provider_server import Served
+from provider_server.models import resolve
+from spanledger.meters import METER_BY_NAME
+from spanledger_collector.demo import truth
+from spanledger_collector.demo.app_run import Transport, app_environment
+from spanledger_collector.demo.processes import collector
+
+__all__ = ["Outcome", "run_app"]
+
+_APPS = Path(__file__).parent / "apps"
+_SECONDS = 240
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the provider served and what the ledger counted."""
+
+    served: Sequence[Served]
+    counted: list[truth.Counted]
+    ledger: Path
+
+    def differences(self, lost: Iterable[str] = ()) -> list[str]:
+        """Every disagreement over calls and their counts, in words; meters that the emitter has `lost` are looked for
+        in the larger one that contains them."""
+        lost = frozenset(lost)
+        expected = Counter(
+            _key(record.model or "", _without(record.usage.meters if record.usage_sent else {}, lost))
+            for record in self.served
+            if record.usage is not None
+        )
+        found = Counter(
+            _key(resolve(call.model), _without(call.meters, lost)) for call in self.counted if not call.failed
+        )
+        refused = sum(1 for record in self.served if record.status >= 400)
+        failed = sum(1 for call in self.counted if call.failed)
+        ids = {record.id for record in self.served} | {None}
+        return [
+            *(f"served, but not in the ledger: {_words(key)}" for key in (expected - found).elements()),
+            *(f"in the ledger, but not served: {_words(key)}" for key in (found - expected).elements()),
+            *([f"refused by the provider: {refused}, failed in the ledger: {failed}"] if refused != failed else []),
+            *(
+                f"no such response id was served: {call.response_id}"
+                for call in self.counted
+                if call.response_id not in ids
+            ),
+        ]
+
+
+def run_app(app: str, emitters: Iterable[str], environment: Environment, folder: Path) -> Outcome:
+    """Run `apps/<app>.py` with the emitters switched on, to its end; raises `AssertionError` with what it printed if it
+    fails."""
+    python = environment.python()
+    ledger = folder / "ledger.duckdb"
+    empty = folder / "empty.json"
+    empty.write_text("{}")
+    with provider_server.running() as provider, collector(ledger, folder / "serve.log") as serving:
+        variables = app_environment(Transport("http/protobuf", serving.http), provider.url, os.environ)
+        done = subprocess.run(
+            [python, _APPS / f"{app}.py", *emitters],
+            env={**variables, "APP_EMPTY_JSON": str(empty)},
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+        (folder / "app.log").write_text(done.stdout + done.stderr)
+        assert done.returncode == 0, done.stderr[-4000:]
+        serving.wait_until_settled()
+        assert serving.stop() == 0, (folder / "serve.log").read_text()
+        served = provider.served
+    with closing(duckdb.connect(str(ledger), read_only=True)) as connection:
+        asked = connection.execute(truth.COUNTED_SQL)
+        names = [column[0] for column in asked.description or []]
+        rows = [dict(zip(names, row, strict=True)) for row in asked.fetchall()]
+    return Outcome(served, truth.counted_from_rows(rows), ledger)
+
+
+_Key = tuple[str, tuple[tuple[str, Decimal], ...]]
+
+
+def _key(model: str, meters: Mapping[str, Decimal]) -> _Key:
+    return model, tuple(sorted(meters.items()))
+
+
+def _without(meters: Mapping[str, Decimal | int], lost: frozenset[str]) -> dict[str, Decimal]:
+    """The counts with lost meters within the larger ones; one that is within no other is gone."""
+    found = {meter: Decimal(quantity) for meter, quantity in meters.items()}
+    for meter in sorted(lost & found.keys(), key=_depth, reverse=True):
+        quantity, within = found.pop(meter), METER_BY_NAME[meter].within
+        if within is not None:
+            found[within] = found.get(within, Decimal(0)) + quantity
+    return found
+
+
+def _depth(meter: str) -> int:
+    within = METER_BY_NAME[meter].within
+    return 0 if within is None else 1 + _depth(within)
+
+
+def _words(key: _Key) -> str:
+    model, meters = key
+    return f"{model}: " + (", ".join(f"{meter} {count.normalize():f}" for meter, count in meters) or "no usage")

@@ -1,0 +1,84 @@
+"""Virtual environments of released packages, made when they are first needed and kept under `.emitters/`.
+
+An environment holds the newest releases of its requirements as of when it was made: delete its folder to get newer
+ones. Its name contains a digest of the requirements, so that a changed list makes another environment.
+"""
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+__all__ = ["FRAMEWORKS", "OLDER_SDKS", "OPENAI_V2", "Environment"]
+
+_ROOT = Path(__file__).parents[2]
+_FOLDER = _ROOT / ".emitters"
+_COMPLETE = "spanledger-environment-is-complete"
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Packages that can be installed together."""
+
+    name: str
+    requirements: tuple[str, ...]
+
+    def python(self) -> Path:
+        """The interpreter of the environment, which is made now if it is not there or was left half made."""
+        digest = sha256(repr((sys.version_info[:2], self.requirements)).encode()).hexdigest()[:10]
+        folder = _FOLDER / f"{self.name}-{digest}"
+        python = folder / "bin" / "python"
+        if not (folder / _COMPLETE).exists():
+            subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+            install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            subprocess.run([*install, "--editable", _ROOT, *self.requirements], check=True)
+            (folder / _COMPLETE).touch()
+        return python
+
+
+FRAMEWORKS = Environment(
+    "frameworks",
+    (
+        "openai",
+        "anthropic",
+        "langchain",
+        "langchain-anthropic",
+        "langchain-openai",
+        "logfire",
+        "openai-agents",
+        "pydantic-ai-slim[anthropic,openai]",
+        *(f"openinference-instrumentation-{name}" for name in ("openai", "anthropic", "langchain", "openai-agents")),
+        *(f"opentelemetry-instrumentation-{name}" for name in ("openai", "anthropic", "langchain", "openai-agents")),
+        *(
+            f"opentelemetry-instrumentation-genai-{name}"
+            for name in ("openai", "anthropic", "langchain", "openai-agents")
+        ),
+    ),
+)
+"""The newest SDKs, and the frameworks that work with these."""
+
+OPENAI_V2 = Environment(
+    "openai-v2",
+    (
+        "openai",
+        "opentelemetry-instrumentation-openai-v2",
+        "opentelemetry-util-genai==0.4b0",
+        "opentelemetry-instrumentation-openai",
+        "openinference-instrumentation-openai",
+    ),
+)
+"""The first official instrumentation of the OpenAI SDK, which breaks with newer versions of what it is built on."""
+
+OLDER_SDKS = Environment(
+    "older-sdks",
+    (
+        "litellm",
+        "openlit",
+        "anthropic",
+        *(f"openinference-instrumentation-{name}" for name in ("openai", "anthropic", "litellm")),
+        *(f"opentelemetry-instrumentation-{name}" for name in ("openai", "anthropic")),
+        *(f"opentelemetry-instrumentation-genai-{name}" for name in ("openai", "anthropic")),
+    ),
+)
+"""LiteLLM and OpenLIT, which want SDKs older than the newest: the Anthropic SDK here makes no spans by itself."""
