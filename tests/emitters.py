@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from tests import agent_emitters as agents
+
 from spanledger_collector.model import AttributeValue, Scope
 
 __all__ = ["EMITTERS", "Emitter", "Truth"]
@@ -303,18 +305,6 @@ def _sentry(truth: Truth) -> Written:
     }
 
 
-def _claude_code(truth: Truth) -> Written:
-    return {
-        "gen_ai.system": "anthropic",
-        "model": truth.model,
-        "request_id": truth.response_id,
-        "input_tokens": truth.input,
-        "output_tokens": truth.whole_output,
-        "cache_read_tokens": truth.cache_read,
-        "cache_creation_tokens": truth.cache_write,
-    }
-
-
 def _strands(truth: Truth) -> Written:
     said: Mapping[str, AttributeValue] = _conventions(truth) | {
         "gen_ai.provider.name": "strands-agents",
@@ -328,10 +318,22 @@ _NO_REASONING = frozenset({"reasoning"})
 _NO_WRITE = frozenset({"cache_write"})
 _GOOGLE = ("gcp.gemini",)
 _BEDROCK = ("aws.bedrock",)
+_INPUT_AND_OUTPUT = frozenset({"cache_read", "cache_write", "reasoning"})
 
 
 def _otel(name: str) -> Scope:
     return Scope(f"opentelemetry.instrumentation.{name}", "0.62.4")
+
+
+_AGENT_SCOPES = {"claude": "com.anthropic.claude_code.tracing", "codex": "codex_otel.log_only", "gemini": "gemini-cli"}
+
+
+def _agent(
+    dialect: str, name: str, write: Callable[[Truth], Written], provider: str, lacks: frozenset[str] = frozenset()
+) -> Emitter:
+    """A coding agent; its log records have no span kind."""
+    scope = Scope(_AGENT_SCOPES.get(dialect.partition("-")[0], "copilot-chat"), "")
+    return Emitter(dialect, scope, write, lacks, (provider,), kind=0, name=name)
 
 
 EMITTERS = (
@@ -383,7 +385,14 @@ EMITTERS = (
     Emitter("strands", Scope("strands.telemetry.tracer", ""), _strands, _NO_REASONING, kind=1),
     Emitter("agent-framework", Scope("agent_framework", ""), _conventions),
     Emitter("sentry", Scope("", ""), _sentry),
-    Emitter("claude-code", Scope("com.anthropic.claude_code.tracing", ""), _claude_code, _NO_REASONING, ("anthropic",)),
+    _agent("claude-code", "claude_code.llm_request", agents.claude_code, "anthropic", _NO_REASONING),
+    _agent("claude-code-log", "claude_code.api_request", agents.claude_code_log, "anthropic", _NO_REASONING),
+    _agent("codex", "handle_responses", agents.codex, "openai", _NO_WRITE),
+    _agent("codex-log", "codex.sse_event", agents.codex_log, "openai"),
+    _agent("gemini-cli", "llm_call", agents.gemini_cli, "gcp.gemini", _INPUT_AND_OUTPUT),
+    _agent("gemini-cli-log", "gemini_cli.api_response", agents.gemini_cli_log, "gcp.gemini", _NO_WRITE),
+    _agent("gemini-cli-log-vertex", "gemini_cli.api_response", agents.gemini_cli_log, "gcp.vertex_ai", _NO_WRITE),
+    _agent("github-copilot", "chat gpt-5-mini", agents.copilot, "github"),
     Emitter("generic", Scope("somebody.else", "1"), _conventions),
     Emitter("generic", Scope("somebody.else", "1"), _first_generation),
 )

@@ -31,6 +31,9 @@ class Stats:
         self.recognised = self._counter("spans_recognised", "Journaled spans that are about a model call", "dialect")
         self.skipped = self._counter("spans_skipped", "Journaled spans that are not about a model call")
         self.unreadable = self._counter("spans_unreadable", "Skipped spans that a dialect failed to read")
+        self.log_records_skipped = self._counter(
+            "log_records_skipped", "Log records that tell of no model call; those that do are counted as spans"
+        )
         self.commits = self._counter("journal_commits", "Journal transactions made durable")
         self.commit_failures = self._counter("journal_commit_failures", "Journal transactions that failed")
         self.settled = self._counter("observations_settled", "Observations brought into the ledger")

@@ -36,6 +36,7 @@ COLUMN_OF_FACT = {
     "environment": "dimensions",
 }
 NOT_IN_A_COLUMN = {
+    "input_beside": "a part of the input, added to it",
     "total": "evidence of what contains what; the ledger adds up its own total",
     "server_address": "decides who bills; shown on the span as its peer host",
 }

@@ -19,6 +19,13 @@ _MODELS = {
     "aws.bedrock": "anthropic.claude-sonnet-4-5-20250929-v1:0",
     "x_ai": "grok-5",
     "mistral_ai": "mistral-large-latest",
+    "gcp.vertex_ai": "gemini-3-pro",
+    "github": "gpt-5-mini",
+}
+_OPERATIONS = {
+    "gemini-cli": "llm_call",
+    "gemini-cli-log": "generate_content",
+    "gemini-cli-log-vertex": "generate_content",
 }
 _by_emitter = pytest.mark.parametrize(
     "emitter", EMITTERS, ids=lambda emitter: f"{emitter.dialect}-{emitter.scope.name}"
@@ -63,7 +70,7 @@ def test_identity_and_role(emitter: Emitter) -> None:
         told = _at(emitter, provider, Truth("", "", 10, 60, 30, 30, 20))
         found = _seen_by(emitter, told)
         assert (found.dialect, found.role, found.usage_status) == (emitter.dialect, "candidate", "metered")
-        assert (found.provider, found.operation) == (provider, "chat")
+        assert (found.provider, found.operation) == (provider, _OPERATIONS.get(emitter.dialect, "chat"))
         assert told.model in {found.request_model, found.response_model}
         assert found.response_id in {told.response_id, None}
 
@@ -76,7 +83,7 @@ def test_no_message_is_kept(emitter: Emitter) -> None:
 
 
 def test_every_row_of_the_table_is_written_by_some_emitter_here() -> None:
-    without_own_counts = {"github-copilot", "logfire-stream-request"}
+    without_own_counts = {"logfire-stream-request"}
     written = {emitter.dialect for emitter in EMITTERS} | without_own_counts
     assert {dialect.id for dialect in (*DIALECTS, GENERIC_DIALECT)} <= written
 

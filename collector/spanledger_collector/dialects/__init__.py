@@ -3,8 +3,9 @@
 The rules are rows of a table (`table`, `table_sdks`, `table_frameworks`); `choice` picks a row, `engine` reads by it.
 """
 
+from spanledger_collector.dialects.choice import EVENT_NAME, EVENTS, tells_usage
 from spanledger_collector.dialects.content import kept_attributes
 from spanledger_collector.dialects.engine import recognise
 from spanledger_collector.dialects.peer import peer_host
 
-__all__ = ["kept_attributes", "peer_host", "recognise"]
+__all__ = ["EVENTS", "EVENT_NAME", "kept_attributes", "peer_host", "recognise", "tells_usage"]

@@ -10,7 +10,7 @@ from spanledger_collector.dialects.names import GENERIC, METER_FACTS, TOTAL
 from spanledger_collector.dialects.table import DIALECTS, GENERIC_DIALECT
 from spanledger_collector.model import Attributes, ReceivedSpan, Scope
 
-__all__ = ["READ_NAMES", "SIGNS", "choose_dialect", "forget_scopes"]
+__all__ = ["EVENTS", "EVENT_NAME", "READ_NAMES", "SIGNS", "choose_dialect", "forget_scopes", "tells_usage"]
 
 _TELLING_FACTS: Final = (*METER_FACTS, TOTAL, "operation", "provider", "request_model", "response_model")
 _NOT_TELLING: Final = frozenset({"embedding.model_name", "reranker.model_name"})
@@ -34,12 +34,22 @@ READ_NAMES: Final = SIGNS.union(
 
 _BY_MARKER: Final = tuple(dialect for dialect in DIALECTS if dialect.markers)
 
+EVENT_NAME: Final = "event.name"
+"""The attribute with the name of a log record."""
+
+EVENTS: Final = frozenset(event for dialect in DIALECTS for event in dialect.events)
+"""Names of the log records that tell of model calls."""
+
+_BY_EVENT: Final = {event: tuple(dialect for dialect in DIALECTS if event in dialect.events) for event in EVENTS}
+
 
 def choose_dialect(span: ReceivedSpan) -> Dialect | None:
     """The dialect of a span, `None` for a span that shows no sign of a model call."""
     attributes = span.attributes
     if SIGNS.isdisjoint(attributes):
         return None
+    if span.name in EVENTS and EVENT_NAME in attributes:
+        return _of_event(span.name, attributes)
     for dialect in _of_scope(span.scope):
         if _suits(dialect, span):
             return dialect
@@ -47,6 +57,16 @@ def choose_dialect(span: ReceivedSpan) -> Dialect | None:
         if _has_any(dialect.markers, attributes) and _suits(dialect, span):
             return dialect
     return GENERIC_DIALECT
+
+
+def tells_usage(event: str, attributes: Attributes) -> bool:
+    """Whether a log record is about a model call, by its event name (one of `EVENTS`) and its attributes."""
+    return _of_event(event, attributes) is not None
+
+
+def _of_event(event: str, attributes: Attributes) -> Dialect | None:
+    fitting = (row for row in _BY_EVENT[event] if not row.needs or _has_any(row.needs, attributes))
+    return next(fitting, None)
 
 
 @lru_cache(maxsize=1024)

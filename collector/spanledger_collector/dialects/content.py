@@ -52,6 +52,8 @@ _CONTENT: Final = frozenset(
         "gcp.vertex.agent.tool_response",
         "request_data",
         "response_data",
+        "request_text",
+        "response_text",
         "events",
         "all_messages_events",
         "pydantic_ai.all_messages",

@@ -24,7 +24,8 @@ class Dialect:
 
     `scopes` are names of instrumentation scopes (a trailing `*` stands for any rest); `since` and `before` bound the
     scope's version, `since` inclusive. `markers` recognise spans whose scope is not known: any of them is enough.
-    `needs` must hold besides (any of them), and so must `span_names` (the span has one of them).
+    `needs` must hold besides (any of them), and so must `span_names` (the span has one of them). `events` are names of
+    log records that tell of a call: a row with them reads these, whatever their scope, and nothing else.
 
     `source_rank` orders belief: 0 the provider's own span, 1 SDK instrumentation, 2 framework, 3 unknown emitter.
     `names` replaces the generic names of single facts; an empty tuple means that this emitter's are not to be believed.
@@ -50,6 +51,7 @@ class Dialect:
     markers: tuple[Marker, ...] = ()
     needs: tuple[Marker, ...] = ()
     span_names: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
     source_rank: int = 3
     names: Names = field(default_factory=lambda: _NO_NAMES)
     cache_outside: frozenset[str] = frozenset()

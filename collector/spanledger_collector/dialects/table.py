@@ -8,6 +8,7 @@ from typing import Final
 
 from spanledger import semconv
 from spanledger_collector.dialects.dialect import Dialect
+from spanledger_collector.dialects.table_agents import AGENTS
 from spanledger_collector.dialects.table_frameworks import FRAMEWORKS
 from spanledger_collector.dialects.table_sdks import SDKS
 
@@ -28,4 +29,4 @@ GENERIC_DIALECT: Final = Dialect(
     "is taken from arithmetic, else assumed as in the conventions and flagged.",
 )
 
-DIALECTS: Final[tuple[Dialect, ...]] = (OWN, *SDKS, *FRAMEWORKS)
+DIALECTS: Final[tuple[Dialect, ...]] = (OWN, *SDKS, *FRAMEWORKS, *AGENTS)

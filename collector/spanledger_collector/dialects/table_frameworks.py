@@ -1,4 +1,4 @@
-"""Dialects of frameworks, gateways, tracing products and coding agents."""
+"""Dialects of frameworks, gateways and tracing products."""
 
 from typing import Final
 
@@ -248,35 +248,4 @@ _GATEWAYS: Final = (
     ),
 )
 
-_CODING_AGENTS: Final = (
-    Dialect(
-        id="claude-code",
-        scopes=("com.anthropic.claude_code*", "claude_code*"),
-        source_rank=1,
-        provider="anthropic",
-        operation="chat",
-        cache_outside=ANY_PROVIDER,
-        names={
-            "input": ("input_tokens",),
-            "output": ("output_tokens",),
-            "cache_read": ("cache_read_tokens",),
-            "cache_write": ("cache_creation_tokens",),
-            "request_model": ("gen_ai.request.model", "model"),
-            "response_id": ("gen_ai.response.id", "request_id"),
-            "user": ("user.account_uuid", "user.id"),
-        },
-        role_names={"claude_code.llm_request": "candidate"},
-        notes="Spans (beta); the same calls also come as logs and metrics, which are not counted beside them.",
-    ),
-    Dialect(
-        id="github-copilot",
-        scopes=("copilot*", "github.copilot*"),
-        markers=(("github.copilot.interaction_id", None), ("copilot_chat.session_id", None)),
-        source_rank=1,
-        provider="github",
-        operations={"invoke_agent": "aggregate"},
-        notes="The unit of github.copilot.cost is not certainly USD, so it is kept as an attribute only.",
-    ),
-)
-
-FRAMEWORKS: Final[tuple[Dialect, ...]] = (*_PRODUCTS, *_AGENT_FRAMEWORKS, *_GATEWAYS, *_CODING_AGENTS)
+FRAMEWORKS: Final[tuple[Dialect, ...]] = (*_PRODUCTS, *_AGENT_FRAMEWORKS, *_GATEWAYS)

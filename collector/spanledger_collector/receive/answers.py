@@ -14,6 +14,10 @@ from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (
+    ExportLogsPartialSuccess,
+    ExportLogsServiceResponse,
+)
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTracePartialSuccess,
     ExportTraceServiceResponse,
@@ -26,8 +30,10 @@ from spanledger_collector.errors import (
     ReceiveError,
     RetryableError,
     Stopping,
+    Throttled,
     TooLarge,
     TooSlow,
+    Unauthenticated,
     UnsupportedMedia,
     WrongMethod,
     WrongPath,
@@ -69,11 +75,15 @@ ANSWERS: Mapping[type[ReceiveError], Answer] = {
     BadRequest: Answer(400, grpc.StatusCode.INVALID_ARGUMENT),
     # "All Other Responses": every other 4xx is not retried. RESOURCE_EXHAUSTED without RetryInfo is not retried either.
     TooLarge: Answer(413, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    # RFC 9110, section 15.5.2; gRPC's code for "no valid authentication credentials". Neither is retried.
+    Unauthenticated: Answer(401, grpc.StatusCode.UNAUTHENTICATED),
     UnsupportedMedia: Answer(415, grpc.StatusCode.INVALID_ARGUMENT),
     WrongPath: Answer(404, grpc.StatusCode.UNIMPLEMENTED),
     WrongMethod: Answer(405, grpc.StatusCode.UNIMPLEMENTED),
     # "OTLP/HTTP Throttling": 503 (or 429) with Retry-After; "OTLP/gRPC Throttling": UNAVAILABLE with RetryInfo.
+    # RESOURCE_EXHAUSTED is retried only because RetryInfo says so ("OTLP/gRPC Throttling").
     Overloaded: Answer(503, grpc.StatusCode.UNAVAILABLE),
+    Throttled: Answer(429, grpc.StatusCode.RESOURCE_EXHAUSTED),
     TooSlow: Answer(503, grpc.StatusCode.DEADLINE_EXCEEDED),
     NotStored: Answer(503, grpc.StatusCode.UNAVAILABLE),
     Stopping: Answer(503, grpc.StatusCode.UNAVAILABLE),
@@ -81,12 +91,15 @@ ANSWERS: Mapping[type[ReceiveError], Answer] = {
 """Every error that a client can be told; the specification's section beside it."""
 
 
-def success(rejected: int, message: str, encoding: Encoding) -> bytes:
-    """The answer to a request of which `rejected` spans were not taken ("Partial Success"), or none, of any signal."""
-    response = ExportTraceServiceResponse()
-    if rejected:
-        response.partial_success.CopyFrom(ExportTracePartialSuccess(rejected_spans=rejected, error_message=message))
-    return encoding.encode(response)
+def success(rejected: int, message: str, encoding: Encoding, *, logs: bool = False) -> bytes:
+    """The answer to a request of which `rejected` spans or log records were not taken ("Partial Success"), or none."""
+    if not rejected:
+        return encoding.encode(ExportTraceServiceResponse())  # the same for every signal: empty
+    if logs:
+        lost = ExportLogsPartialSuccess(rejected_log_records=rejected, error_message=message)
+        return encoding.encode(ExportLogsServiceResponse(partial_success=lost))
+    partial = ExportTracePartialSuccess(rejected_spans=rejected, error_message=message)
+    return encoding.encode(ExportTraceServiceResponse(partial_success=partial))
 
 
 def error_status(error: ReceiveError) -> Status:

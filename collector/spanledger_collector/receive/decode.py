@@ -11,7 +11,7 @@ from spanledger_collector.errors import BadRequest
 from spanledger_collector.model import Attributes, AttributeValue, ReceivedSpan, Scope
 from spanledger_collector.receive.decoded import Decoded, kind_of, parent_of, status_of
 
-__all__ = ["decode_traces"]
+__all__ = ["attributes_of", "decode_traces"]
 
 
 def decode_traces(body: bytes) -> Decoded:
@@ -25,7 +25,7 @@ def decode_traces(body: bytes) -> Decoded:
         raise BadRequest("The body is not an ExportTraceServiceRequest in protobuf.") from error
     decoded = Decoded()
     for resource_spans in request.resource_spans:
-        resource = _attributes(resource_spans.resource.attributes)
+        resource = attributes_of(resource_spans.resource.attributes)
         for scope_spans in resource_spans.scope_spans:
             scope = Scope(scope_spans.scope.name, scope_spans.scope.version)
             for span in scope_spans.spans:
@@ -43,13 +43,14 @@ def _received(span: Span, resource: Attributes, scope: Scope) -> ReceivedSpan:
         span.start_time_unix_nano,
         span.end_time_unix_nano,
         status_of(span.status.code),
-        _attributes(span.attributes),
+        attributes_of(span.attributes),
         resource,
         scope,
     )
 
 
-def _attributes(pairs: Iterable[KeyValue]) -> dict[str, AttributeValue]:
+def attributes_of(pairs: Iterable[KeyValue]) -> dict[str, AttributeValue]:
+    """A list of keys and values as a mapping."""
     # Most values are text; reading the field first saves asking which one is set.
     return {pair.key: pair.value.string_value or _value(pair.value) for pair in pairs}
 
@@ -61,6 +62,6 @@ def _value(value: AnyValue) -> AttributeValue:
         case "array_value":
             return [_value(element) for element in value.array_value.values]
         case "kvlist_value":
-            return _attributes(value.kvlist_value.values)
+            return attributes_of(value.kvlist_value.values)
         case field:
             return getattr(value, field)

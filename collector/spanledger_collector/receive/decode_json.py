@@ -13,14 +13,13 @@ from spanledger_collector.receive.json_values import (
     ResourceMessage,
     ScopeMessage,
     attributes_of,
-    check_json,
     id_of,
     parsed,
     scope_of,
     unsigned_of,
 )
 
-__all__ = ["check_json", "decode_traces_json"]
+__all__ = ["decode_traces_json"]
 
 
 class _Status(Message):

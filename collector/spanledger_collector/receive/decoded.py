@@ -26,10 +26,14 @@ _NO_SPAN = bytes(8)
 
 @dataclass(slots=True)
 class Decoded:
-    """The spans of one request that can be stored, and how many were rejected for what (a key of `REJECTIONS`)."""
+    """The spans of one request that can be stored, and how many were rejected for what (a key of `REJECTIONS`).
+
+    Log records about model calls are stored as spans are; `skipped` counts those that are about something else.
+    """
 
     spans: list[ReceivedSpan] = field(default_factory=list[ReceivedSpan])
     rejected: dict[str, int] = field(default_factory=dict[str, int])
+    skipped: int = 0
 
     def take(self, span: ReceivedSpan) -> None:
         """Take a span as it was sent, or count why not."""

@@ -17,6 +17,7 @@ __all__ = [
     "Pair",
     "ResourceMessage",
     "ScopeMessage",
+    "Value",
     "attributes_of",
     "check_json",
     "id_of",
@@ -38,7 +39,9 @@ class Message(msgspec.Struct, rename="camel", gc=False):
     """A JSON object; fields it does not name are ignored, and null is the same as absent."""
 
 
-class _Value(Message):
+class Value(Message):
+    """An `AnyValue`."""
+
     string_value: str | None = None
     bool_value: bool | None = None
     int_value: int | str | None = None
@@ -49,14 +52,14 @@ class _Value(Message):
 
 
 class _Values(Message):
-    values: list[_Value] | None = None
+    values: list[Value] | None = None
 
 
 class Pair(Message):
     """A `KeyValue`."""
 
     key: str = ""
-    value: _Value | None = None
+    value: Value | None = None
 
 
 class _Pairs(Message):
@@ -122,28 +125,28 @@ def attributes_of(pairs: Iterable[Pair] | None, depth: int = 0) -> dict[str, Att
     return {pair.key: _value(pair.value, depth) for pair in pairs or ()}
 
 
-def _value(value: _Value | None, depth: int) -> AttributeValue:
+def _value(value: Value | None, depth: int) -> AttributeValue:
     """The one field that is set, or None."""
     if depth > _DEEPEST:
         raise BadRequest(f"An attribute is nested over {_DEEPEST} values deep.")
     match value:
-        case None | _Value(string_value=str()):
+        case None | Value(string_value=str()):
             return value and value.string_value
-        case _Value(array_value=_Values(values=values)):
+        case Value(array_value=_Values(values=values)):
             return [_value(element, depth + 1) for element in values or ()]
-        case _Value(kvlist_value=_Pairs(values=pairs)):
+        case Value(kvlist_value=_Pairs(values=pairs)):
             return attributes_of(pairs, depth + 1)
         case _:
             return _scalar(value)
 
 
-def _scalar(value: _Value) -> AttributeValue:
+def _scalar(value: Value) -> AttributeValue:
     match value:
-        case _Value(int_value=(int() | str()) as number):
+        case Value(int_value=(int() | str()) as number):
             return _integer(number, _INT64)
-        case _Value(double_value=(float() | str()) as number):
+        case Value(double_value=(float() | str()) as number):
             return _double(number)
-        case _Value(bytes_value=str(text)):
+        case Value(bytes_value=str(text)):
             return _bytes(text)
         case _:
             return value.bool_value

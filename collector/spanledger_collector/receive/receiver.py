@@ -7,16 +7,19 @@ from enum import Enum
 from typing import TypeAlias
 
 from google.protobuf.message import DecodeError, Message
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 
 from spanledger_collector.errors import BadRequest, ReceiveError
 from spanledger_collector.journal import Journal
+from spanledger_collector.keys import KeyRing
 from spanledger_collector.receive.answers import Encoding, success
 from spanledger_collector.receive.bodies import Budget
 from spanledger_collector.receive.decode import decode_traces
-from spanledger_collector.receive.decode_json import check_json, decode_traces_json
+from spanledger_collector.receive.decode_json import decode_traces_json
+from spanledger_collector.receive.decode_logs import decode_logs, decode_logs_json
 from spanledger_collector.receive.decoded import Decoded
+from spanledger_collector.receive.json_values import check_json
+from spanledger_collector.receive.senders import Sender, as_sent_by
 from spanledger_collector.stats import Stats
 
 __all__ = ["Receiver", "Signal"]
@@ -40,9 +43,19 @@ class Signal(Enum):
 
 
 class Receiver:
-    """Takes requests to the journal. Metrics and logs are acknowledged and counted, and nothing is read from them."""
+    """Takes requests to the journal. Metrics are acknowledged and counted, and nothing is read from them."""
 
-    def __init__(self, journal: Journal, stats: Stats, *, max_request_bytes: int, max_waiting_bytes: int) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        stats: Stats,
+        *,
+        max_request_bytes: int,
+        max_waiting_bytes: int,
+        keys: KeyRing | None = None,
+    ) -> None:
+        """Without `keys` everybody may send."""
+        self.keys = keys
         self.max_request_bytes = max_request_bytes
         self.budget = Budget(max(max_waiting_bytes, 2 * max_request_bytes))
         self._journal = journal
@@ -58,7 +71,7 @@ class Receiver:
             raise
         self._stats.requests.labels(transport, signal, "ok").inc()
 
-    async def export(self, signal: Signal, encoding: Encoding, body: bytes) -> bytes:
+    async def export(self, sender: Sender, signal: Signal, encoding: Encoding, body: bytes) -> bytes:
         """The answer to a request, once its spans are durable. Raises ReceiveError."""
         decode = _DECODERS[signal, encoding]
         if len(body) < _LARGE:
@@ -69,8 +82,9 @@ class Receiver:
         self._stats.received.inc(len(decoded.spans) + rejected)
         for reason, count in decoded.rejected.items():
             self._stats.rejected.labels(reason).inc(count)
-        await self._journal.append(decoded.spans)
-        return success(rejected, decoded.explain_rejected(), encoding)
+        self._stats.log_records_skipped.inc(decoded.skipped)
+        await self._journal.append(as_sent_by(sender, decoded.spans))
+        return success(rejected, decoded.explain_rejected(), encoding, logs=signal is Signal.LOGS)
 
 
 _Decode: TypeAlias = Callable[[bytes], Decoded]
@@ -101,7 +115,7 @@ _DECODERS: Mapping[tuple[Signal, Encoding], _Decode] = {
     (Signal.TRACES, Encoding.JSON): decode_traces_json,
     (Signal.METRICS, Encoding.PROTOBUF): _checked(_protobuf(ExportMetricsServiceRequest)),
     (Signal.METRICS, Encoding.JSON): _checked(check_json),
-    (Signal.LOGS, Encoding.PROTOBUF): _checked(_protobuf(ExportLogsServiceRequest)),
-    (Signal.LOGS, Encoding.JSON): _checked(check_json),
+    (Signal.LOGS, Encoding.PROTOBUF): decode_logs,
+    (Signal.LOGS, Encoding.JSON): decode_logs_json,
 }
 """What is read from each signal: what a decoder gives goes to the journal and into the partial success."""

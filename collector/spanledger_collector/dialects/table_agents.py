@@ -1,0 +1,149 @@
+"""Dialects of coding agents. Their usage is in log records; where they send spans of the same calls too, settling makes
+one call of both. Their metrics tell the same once more, and are not read."""
+
+from typing import Final
+
+from spanledger_collector.dialects.dialect import ANY_PROVIDER, Dialect
+from spanledger_collector.dialects.names import GENERIC, INPUT_BESIDE, Names
+
+__all__ = ["AGENTS"]
+
+_CLAUDE_CODE: Final[Names] = {
+    "input": ("input_tokens",),
+    "output": ("output_tokens",),
+    "cache_read": ("cache_read_tokens",),
+    "cache_write": ("cache_creation_tokens",),
+    "request_model": ("gen_ai.request.model", "model"),
+    "response_id": ("request_id", "gen_ai.response.id"),
+    "speed": ("speed",),
+    "user": ("user.account_uuid", "user.email", "user.id"),
+}
+_CODEX: Final[Names] = {
+    "input": ("input_token_count",),
+    "output": ("output_token_count",),
+    "cache_read": ("cached_token_count",),
+    "cache_write": ("cache_write_token_count",),
+    "reasoning": ("reasoning_token_count",),
+    "total": ("tool_token_count",),
+    "request_model": ("model",),
+    "service_tier": ("service_tier",),
+    "session": ("conversation.id",),
+    "user": ("user.account_id", "user.email"),
+}
+_GEMINI_CLI: Final[Names] = {
+    "input": ("input_token_count",),
+    "output": ("output_token_count",),
+    "cache_read": ("cached_content_token_count",),
+    "reasoning": ("thoughts_token_count",),
+    INPUT_BESIDE: ("tool_token_count",),
+    "total": ("total_token_count",),
+    "request_model": ("model",),
+    "user": ("user.email", "installation.id"),
+}
+
+_LOG_RECORDS: Final = (
+    Dialect(
+        id="claude-code-log",
+        events=("claude_code.api_request",),
+        source_rank=1,
+        provider="anthropic",
+        operation="chat",
+        cache_outside=ANY_PROVIDER,
+        names=_CLAUDE_CODE,
+        notes="2.1: the record of a request, with its id; the span of the same request (beta) carries that too. The "
+        "time to live of cache writes is not told. On Bedrock the model's name tells who bills.",
+    ),
+    Dialect(
+        id="codex-log",
+        events=("codex.sse_event",),
+        needs=(("event.kind", "response.completed"),),
+        source_rank=1,
+        provider="openai",
+        operation="chat",
+        total_is_reported=True,
+        names=_CODEX,
+        notes="0.137: one event for each part of a stream, of which the last has the usage; counts are texts. "
+        "`tool_token_count` is the total. The tier is the one that was asked for. No response id.",
+    ),
+    Dialect(
+        id="gemini-cli-log-vertex",
+        events=("gemini_cli.api_response",),
+        needs=(("auth_type", "vertex-ai"),),
+        source_rank=1,
+        provider="gcp.vertex_ai",
+        operation="generate_content",
+        reasoning_outside=ANY_PROVIDER,
+        total_is_reported=True,
+        names=_GEMINI_CLI,
+        notes="As gemini-cli-log, with an account of Vertex AI.",
+    ),
+    Dialect(
+        id="gemini-cli-log",
+        events=("gemini_cli.api_response",),
+        source_rank=1,
+        provider="gcp.gemini",
+        operation="generate_content",
+        reasoning_outside=ANY_PROVIDER,
+        total_is_reported=True,
+        names=_GEMINI_CLI,
+        notes="0.61: counts as Google gives them: output without thoughts, input without what tools brought. The event "
+        "gen_ai.client.inference.operation.details repeats them and is not read. No response id.",
+    ),
+)
+
+_SPANS: Final = (
+    Dialect(
+        id="claude-code",
+        scopes=("com.anthropic.claude_code*", "claude_code*"),
+        span_names=("claude_code.llm_request",),
+        source_rank=1,
+        provider="anthropic",
+        operation="chat",
+        cache_outside=ANY_PROVIDER,
+        names=_CLAUDE_CODE,
+        notes="Spans (beta) of the requests that the log records tell of.",
+    ),
+    Dialect(
+        id="codex",
+        scopes=("codex*",),
+        needs=(("gen_ai.usage.input_tokens", None),),
+        source_rank=1,
+        provider="openai",
+        operation="chat",
+        total_is_reported=True,
+        names={
+            "reasoning": ("codex.usage.reasoning_output_tokens",),
+            "total": ("codex.usage.total_tokens",),
+            "request_model": (*GENERIC["request_model"], "model"),
+        },
+        notes="0.137: the span that handles the end of a stream has counts, and no model. The sums of a turn have "
+        "names of their own and are not read.",
+    ),
+    Dialect(
+        id="gemini-cli",
+        scopes=("gemini-cli*",),
+        source_rank=1,
+        provider="gcp.gemini",
+        reasoning_outside=ANY_PROVIDER,
+        operations={
+            "tool_call": "ignored",
+            "schedule_tool_calls": "ignored",
+            "system_prompt": "ignored",
+            "user_prompt": "aggregate",
+            "agent_call": "aggregate",
+        },
+        notes="0.61: output without thoughts, which only the log record has.",
+    ),
+    Dialect(
+        id="github-copilot",
+        scopes=("copilot*", "github.copilot*"),
+        markers=(("github.copilot.interaction_id", None), ("copilot_chat.session_id", None)),
+        source_rank=1,
+        provider="github",
+        operations={"invoke_agent": "aggregate"},
+        names={"session": (*GENERIC["session"], "copilot_chat.chat_session_id", "github.copilot.interaction_id")},
+        notes="The unit of github.copilot.cost is not certainly USD, so it is kept as an attribute only.",
+    ),
+)
+
+AGENTS: Final[tuple[Dialect, ...]] = (*_LOG_RECORDS, *_SPANS)

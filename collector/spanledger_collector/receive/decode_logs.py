@@ -1,0 +1,93 @@
+"""OTLP log records, in protobuf and JSON, to what they tell of model calls."""
+
+import msgspec
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+
+from spanledger_collector.errors import BadRequest
+from spanledger_collector.model import Scope
+from spanledger_collector.receive import decode, json_values
+from spanledger_collector.receive.decoded import Decoded
+from spanledger_collector.receive.json_values import Message, Pair, ResourceMessage, ScopeMessage, Value
+from spanledger_collector.receive.log_records import LogRecord, take_record
+
+__all__ = ["decode_logs", "decode_logs_json"]
+
+
+def decode_logs(body: bytes) -> Decoded:
+    """The records about model calls of an `ExportLogsServiceRequest`.
+
+    Raises BadRequest for bytes that are none: malformed, with text that is not UTF-8, or nested over 100 messages deep.
+    """
+    try:
+        request = ExportLogsServiceRequest.FromString(body)
+    except DecodeError as error:
+        raise BadRequest("The body is not an ExportLogsServiceRequest in protobuf.") from error
+    decoded = Decoded()
+    for resource_logs in request.resource_logs:
+        resource = decode.attributes_of(resource_logs.resource.attributes)
+        for scope_logs in resource_logs.scope_logs:
+            scope = Scope(scope_logs.scope.name, scope_logs.scope.version)
+            for sent in scope_logs.log_records:
+                record = LogRecord(
+                    sent.trace_id,
+                    sent.span_id,
+                    sent.time_unix_nano,
+                    sent.observed_time_unix_nano,
+                    sent.event_name,
+                    sent.body.string_value,
+                    decode.attributes_of(sent.attributes),
+                )
+                take_record(decoded, record, resource, scope)
+    return decoded
+
+
+class _LogRecord(Message):
+    trace_id: str | None = None
+    span_id: str | None = None
+    time_unix_nano: int | str | None = None
+    observed_time_unix_nano: int | str | None = None
+    event_name: str | None = None
+    body: Value | None = None
+    attributes: list[Pair] | None = None
+
+
+class _ScopeLogs(Message):
+    scope: ScopeMessage | None = None
+    log_records: list[_LogRecord] | None = None
+
+
+class _ResourceLogs(Message):
+    resource: ResourceMessage | None = None
+    scope_logs: list[_ScopeLogs] | None = None
+
+
+class _Request(Message):
+    resource_logs: list[_ResourceLogs] | None = None
+
+
+_requests = msgspec.json.Decoder(_Request)
+
+
+def decode_logs_json(body: bytes) -> Decoded:
+    """The records about model calls of an `ExportLogsServiceRequest` in JSON.
+
+    Raises BadRequest for what is not JSON, not of that shape, nested over 48 values deep, or has a number out of range.
+    """
+    decoded = Decoded()
+    for resource_logs in json_values.parsed(_requests, body).resource_logs or ():
+        resource = json_values.attributes_of(resource_logs.resource and resource_logs.resource.attributes)
+        for scope_logs in resource_logs.scope_logs or ():
+            scope = json_values.scope_of(scope_logs.scope)
+            for sent in scope_logs.log_records or ():
+                record = LogRecord(
+                    json_values.id_of(sent.trace_id, 16),
+                    json_values.id_of(sent.span_id, 8),
+                    json_values.unsigned_of(sent.time_unix_nano),
+                    json_values.unsigned_of(sent.observed_time_unix_nano),
+                    sent.event_name or "",
+                    sent.body and sent.body.string_value,
+                    json_values.attributes_of(sent.attributes),
+                )
+                take_record(decoded, record, resource, scope)
+    return decoded
