@@ -203,3 +203,15 @@ def test_invented_names_do_not_fill_the_memory() -> None:
         price(make_call("acme", "one", {"input": 1, f"meter-{number}": 1}), book)
     assert len(book.memo) < 6_000
     assert price(make_call("acme", "one", {"input": 1000}), book).cost_usd == mtok("4", 1000)
+
+
+def test_what_a_name_means_does_not_depend_on_which_call_was_priced_first() -> None:
+    row = LIST_ROW._replace(provider="azure.ai.openai", model="one", layer="organisation")
+    name = NameRow("azure.ai.openai", "chat", "one", "2026-07-01", "", "ours", "organisation")
+    for calls in (("2026-06-01", "2026-08-01"), ("2026-08-01", "2026-06-01")):
+        book = PriceBook("own", [row], [name])
+        got = {
+            at: price(make_call("azure.ai.openai", "chat", {"input": 1}, answer="hidden", at=at), book).status
+            for at in calls
+        }
+        assert got == {"2026-06-01": "unpriced", "2026-08-01": "priced"}

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
-from spanledger_collector.model import Call, Charge, PriceStatus, Pricing, Quantity
+from spanledger_collector.model import Call, Charge, Conditions, PriceStatus, Pricing, Quantity
 from spanledger_collector.pricing.book import PriceBook
 from spanledger_collector.pricing.names import Resolved, Unresolved, resolve
 from spanledger_collector.pricing.plans import ANY_METER, EXACT, MONEY_PLACES, Plan, Rate, make_plan
@@ -19,12 +19,19 @@ from spanledger_collector.pricing.providers import DIMENSIONS
 from spanledger_collector.pricing.rules import DEFAULT_TTL, IMPLICIT_REQUEST, INPUT_METERS, QUANTITY_RULES
 from spanledger_collector.pricing.scopes import situation
 
-__all__ = ["FLAGS", "price"]
+__all__ = ["AMOUNT_LIMIT", "CACHE_REPLAY", "FLAGS", "INCLUSION_UNKNOWN", "INVALID_USAGE", "Names", "plan_at", "price"]
+
+Names = tuple[str, str | None, str | None]
+"""Provider, model of the request, model of the answer."""
 
 _ZERO: Final = Decimal(0)
 CACHE_REPLAY: Final = "cache_replay"
 """The flag of a call that settling found to be an answer given again from a cache: no provider was asked, nothing is
 owed."""
+INVALID_USAGE: Final = "invalid_usage"
+"""What flags of counts begin with that the dialect found impossible."""
+INCLUSION_UNKNOWN: Final = "cache_inclusion_unknown"
+"""The flag of a call whose emitter does not say whether its input count holds the cached tokens."""
 FLAGS: Final = frozenset(
     {
         "provider_assumed",
@@ -40,7 +47,7 @@ _MEMO_LIMIT: Final = 5_000
 _SLICE_LIMIT: Final = 200
 """Names of models and of meters come from the wire: without limits, whoever invents names could fill the memory."""
 _QUANTITY_LIMIT: Final = 10**12
-_AMOUNT_LIMIT: Final = Decimal(10**6)
+AMOUNT_LIMIT: Final = Decimal(10**6)
 """What the ledger's columns hold. A single call does not use a trillion tokens or cost a million dollars."""
 
 
@@ -61,7 +68,7 @@ def price(call: Call, book: PriceBook) -> Pricing:
 
 def _invalid(call: Call) -> tuple[str, ...]:
     """What the dialect found impossible, and counts that the ledger cannot hold."""
-    flagged = [flag for flag in call.flags if flag.startswith("invalid_usage")] if call.flags else []
+    flagged = [flag for flag in call.flags if flag.startswith(INVALID_USAGE)] if call.flags else []
     for meter, quantity in call.meters.items():
         finite = type(quantity) is int or Decimal(quantity).is_finite()
         if not finite or not 0 <= quantity < _QUANTITY_LIMIT:
@@ -84,29 +91,37 @@ class _Known:
 
 
 def _plan(call: Call, book: PriceBook) -> Plan | Unresolved:
-    """The plan for the call, remembered for each stretch of time in which its name means one model."""
-    key = (call.provider, call.request_model, call.response_model, call.conditions)
+    names = (call.provider, call.request_model, call.response_model)
+    return plan_at(names, call.conditions, call.started_ns, book)[0]
+
+
+def plan_at(
+    names: Names, conditions: Conditions, at_ns: int, book: PriceBook
+) -> tuple[Plan | Unresolved, tuple[int, ...]]:
+    """The plan for calls of these names and conditions that start at a moment, or the reason why there is none; and
+    the moments at which that may be another one. It is remembered for each stretch of time between two of these."""
+    key = (*names, conditions)
     known: _Known | None = book.memo.get(key)
     if known is not None:
-        plan = known.plans.get(bisect_right(known.instants, call.started_ns))
+        plan = known.plans.get(bisect_right(known.instants, at_ns))
         if plan is not None:
-            return plan
+            return plan, known.instants
     elif len(book.memo) > _MEMO_LIMIT:
         book.memo.clear()
-    resolved = resolve(call.provider, call.request_model, call.response_model, book, call.started_ns)
-    plan = _plan_of(resolved, call, book) if isinstance(resolved, Resolved) else resolved
+    resolved = resolve(*names, book, at_ns)
+    plan = _plan_of(resolved, conditions, book) if isinstance(resolved, Resolved) else resolved
     known = known or _Known(resolved.instants, {})
-    known.plans[bisect_right(known.instants, call.started_ns)] = plan
+    known.plans[bisect_right(known.instants, at_ns)] = plan
     book.memo[key] = known
-    return plan
+    return plan, known.instants
 
 
-def _plan_of(resolved: Resolved, call: Call, book: PriceBook) -> Plan:
+def _plan_of(resolved: Resolved, conditions: Conditions, book: PriceBook) -> Plan:
     provider, model = resolved.provider, resolved.model
-    key = (provider.name, model, resolved.region, resolved.flags, call.conditions)
+    key = (provider.name, model, resolved.region, resolved.flags, conditions)
     plan: Plan | None = book.memo.get(key)
     if plan is None:
-        at = situation(provider, call.conditions, resolved.region)
+        at = situation(provider, conditions, resolved.region)
         plan = make_plan(provider, model, book.entries_of(provider.name, model), at, resolved.flags)
         book.memo[key] = plan
     return plan
@@ -149,7 +164,7 @@ def _priced(call: Call, plan: Plan, book: PriceBook) -> Pricing:
         else:
             _add_special(bill, meter, quantity, rate)
         bill.free = bill.free and not isinstance(rate, str) and rate.free
-    if "cache_inclusion_unknown" in call.flags:
+    if INCLUSION_UNKNOWN in call.flags:
         _bound_cache_reading(bill, rates.get("input"), meters)
     return _result(bill, book, free=bill.free and ANY_METER in plan.by_meter)
 
@@ -206,7 +221,7 @@ def _bound_cache_reading(bill: _Bill, rate: Rate | str | None, meters: Mapping[s
 def _result(bill: _Bill, book: PriceBook, *, free: bool) -> Pricing:
     cost, charges = bill.cost, tuple(bill.charges)
     flags = tuple(dict.fromkeys(bill.flags)) if bill.flags else ()
-    if cost >= _AMOUNT_LIMIT:
+    if cost >= AMOUNT_LIMIT:
         return _without_charges("invalid_usage", ("impossible_amount",), book, flags)
     low = EXACT.subtract(cost, bill.less).quantize(MONEY_PLACES, context=EXACT) if bill.less else cost
     if bill.reasons:

@@ -8,8 +8,8 @@ only if that one is absent.
 """
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Final
 
 from spanledger_collector.pricing.book import EVERY_MODEL, PriceBook
@@ -108,41 +108,57 @@ def resolve(
     provider = PROVIDER_BY_NAME.get(spelled) or Provider(spelled, "")
     if not book.has_provider(provider.name):
         return Unresolved(f"unknown_provider:{provider_name}")
-    flags = ("provider_assumed",) if spelled in ASSUMED_SYNONYMS else ()
     first, second = response_model, request_model
     if provider.billed_name == "request":
         first, second = second, first
-    found: Resolved | Unresolved | None = None
-    if first:
-        found = _named(provider, first, book, at_ns, own_map_only=False, flags=flags)
-    elif second:
-        found = _named(provider, second, book, at_ns, own_map_only=provider.request_needs_map, flags=flags)
-    if isinstance(found, Resolved):
-        return found
-    if provider.request_needs_map and first and second:
-        mapped = _named(provider, second, book, at_ns, own_map_only=True, flags=flags)
-        if isinstance(mapped, Resolved):
-            return mapped
-    return found or _every_model(provider, book, flags) or Unresolved("no_model_name")
+    found = _billed_as(provider, first, second, book, at_ns)
+    if isinstance(found, Unresolved) and book.entries_of(provider.name, EVERY_MODEL):
+        found = Resolved(provider, EVERY_MODEL)
+    instants = _instants(provider, (first, second), book, at_ns)
+    if isinstance(found, Unresolved):
+        return replace(found, instants=instants)
+    return replace(found, instants=instants, flags=("provider_assumed",) if spelled in ASSUMED_SYNONYMS else ())
 
 
-def _named(
-    provider: Provider, name: str, book: PriceBook, at_ns: int, *, own_map_only: bool, flags: tuple[str, ...]
+def _billed_as(
+    provider: Provider, first: str | None, second: str | None, book: PriceBook, at_ns: int
 ) -> Resolved | Unresolved:
-    read = _FORMS.get(provider.name, _plain)(_without_own_prefix(provider, name, book, at_ns))
-    instants = book.instants_of_name(provider.name, read.name)
+    """By the first name; the second is asked where there is no first, and in the user's own map."""
+    found: Resolved | Unresolved = Unresolved("no_model_name")
+    if first:
+        found = _named(provider, first, book, at_ns, own_map_only=False)
+    elif second:
+        found = _named(provider, second, book, at_ns, own_map_only=provider.request_needs_map)
+    if isinstance(found, Unresolved) and provider.request_needs_map and first and second:
+        mapped = _named(provider, second, book, at_ns, own_map_only=True)
+        return mapped if isinstance(mapped, Resolved) else found
+    return found
+
+
+def _named(provider: Provider, name: str, book: PriceBook, at_ns: int, *, own_map_only: bool) -> Resolved | Unresolved:
+    read = _read(provider, name, book, at_ns)
     model = book.model_named(provider.name, read.name, at_ns, own_map_only=own_map_only or bool(read.unmapped))
     if model is not None:
-        return Resolved(provider, model, read.region, instants, flags)
+        return Resolved(provider, model, read.region)
     reason = read.unmapped or ("unmapped_deployment" if own_map_only else "unknown_model")
-    return _every_model(provider, book, flags) or Unresolved(f"{reason}:{name}", instants)
+    return Unresolved(f"{reason}:{name}")
+
+
+def _instants(provider: Provider, names: Iterable[str | None], book: PriceBook, at_ns: int) -> tuple[int, ...]:
+    """The moments at which either name changes its meaning."""
+    read = [_read(provider, name, book, at_ns).name for name in names if name]
+    return tuple(sorted({at for name in read for at in book.instants_of_name(provider.name, name)}))
+
+
+def _read(provider: Provider, name: str, book: PriceBook, at_ns: int) -> _Read:
+    return _FORMS.get(provider.name, _plain)(_without_own_prefix(provider, name, book, at_ns))
 
 
 def listed_name(provider_name: str, name: str, book: PriceBook, at_ns: int) -> tuple[str, str]:
     """Provider and model under which a price for what is called so must stand in a book."""
     spelled = provider_name.strip().lower()
     provider = PROVIDER_BY_NAME.get(spelled) or Provider(spelled, "")
-    read = _FORMS.get(provider.name, _plain)(_without_own_prefix(provider, name, book, at_ns))
+    read = _read(provider, name, book, at_ns)
     return provider.name, book.model_named(provider.name, read.name, at_ns) or read.name.lower()
 
 
@@ -152,7 +168,3 @@ def _without_own_prefix(provider: Provider, name: str, book: PriceBook, at_ns: i
     prefix, slash, rest = name.partition("/")
     own = slash and PROVIDER_BY_NAME.get(prefix.lower()) is provider
     return rest if own and book.model_named(provider.name, name, at_ns) is None else name
-
-
-def _every_model(provider: Provider, book: PriceBook, flags: tuple[str, ...]) -> Resolved | None:
-    return Resolved(provider, EVERY_MODEL, flags=flags) if book.entries_of(provider.name, EVERY_MODEL) else None
