@@ -14,15 +14,17 @@ import logging
 import secrets
 import time
 import tomllib
-from binascii import Error as Base64Error
 from base64 import b64decode
+from binascii import Error as Base64Error
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from json import dumps
-from os import stat_result
 from pathlib import Path
-from typing import Any, Final, Literal, cast, get_args
+from typing import Annotated, Final, Literal
+
+import msgspec
 
 from spanledger_collector.errors import BadKeys
 
@@ -35,8 +37,7 @@ _SUFFIX: Final = ".keys.toml"
 _PREFIX: Final = "sl_"
 """So that scanners for leaked secrets can know one."""
 _LOOK_SECONDS: Final = 1.0
-_LONGEST: Final = 256
-"""Characters of a name or an organisation, as many as the ledger keeps of an attribution."""
+_Name = Annotated[str, msgspec.Meta(min_length=1, max_length=256)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,17 @@ class Key:
     digest: bytes
     role: Role
     org: str | None = None
+
+
+class _Table(msgspec.Struct, forbid_unknown_fields=True):
+    name: _Name
+    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-fA-F]{64}$")]
+    role: Role
+    org: _Name | None = None
+
+
+class _File(msgspec.Struct, forbid_unknown_fields=True):
+    keys: list[_Table] = []
 
 
 class KeyRing:
@@ -61,6 +73,9 @@ class KeyRing:
         self._stamp = _stamp(path)
         self._keys = read_keys(path)
         self._looked_at = time.monotonic()
+
+    def __len__(self) -> int:
+        return len(self._keys)
 
     def find(self, presented: str, role: Role) -> Key | None:
         """The key of that role whose secret was presented. Compared in constant time, with all of them."""
@@ -123,19 +138,15 @@ def new_key(name: str, role: Role, org: str | None) -> tuple[str, Key]:
 def read_keys(path: Path) -> tuple[Key, ...]:
     """The keys in a file. Raises BadKeys for a file that cannot be read or has a mistake."""
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-        tables = document.pop("keys", [])
-        if document:
-            raise ValueError(f"it has {next(iter(document))!r}, and nothing but [[keys]] is known")
-        if not isinstance(tables, list):
-            raise ValueError("`keys` is not a list of tables: write [[keys]]")  # noqa: TRY004 - all of these are told alike
-        keys = tuple(_key(number, table) for number, table in enumerate(cast("list[Any]", tables), start=1))
-        _check_names(keys)
+        tables = msgspec.convert(tomllib.loads(path.read_text(encoding="utf-8")), _File).keys
     except OSError as error:
         raise BadKeys(path, f"{error.strerror}.") from error
-    except ValueError as error:
+    except ValueError as error:  # no TOML, no UTF-8, or not these fields
         raise BadKeys(path, f"{error}.") from error
-    return keys
+    for name, count in Counter(table.name for table in tables).items():
+        if count > 1:
+            raise BadKeys(path, f"{count} keys have the name {name!r}.")
+    return tuple(Key(table.name, bytes.fromhex(table.sha256), table.role, table.org) for table in tables)
 
 
 def write_keys(path: Path, keys: Sequence[Key]) -> None:
@@ -143,7 +154,7 @@ def write_keys(path: Path, keys: Sequence[Key]) -> None:
     fresh = path.with_name(f"{path.name}.new")
     try:
         fresh.touch(mode=0o600)
-        fresh.write_text("".join(map(_table, keys)), encoding="utf-8")
+        fresh.write_text("".join(map(_text, keys)), encoding="utf-8")
         fresh.replace(path)
     except OSError as error:
         raise BadKeys(path, f"{error.strerror}.") from error
@@ -152,51 +163,13 @@ def write_keys(path: Path, keys: Sequence[Key]) -> None:
 def _stamp(path: Path) -> tuple[int, int, int] | None:
     """What changes when the file does; None where it is not there."""
     try:
-        found: stat_result = path.stat()
+        found = path.stat()
     except OSError:
         return None
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-def _key(number: int, table: object) -> Key:
-    if not isinstance(table, dict):
-        raise ValueError(f"key {number} is no table: write [[keys]]")  # noqa: TRY004 - as above
-    fields = cast("dict[str, object]", table)
-    unknown = set(fields) - {"name", "sha256", "role", "org"}
-    if unknown:
-        raise ValueError(f"key {number} has {min(unknown)!r}; known are name, sha256, role and org")
-    role = _text(number, fields, "role")
-    if role not in get_args(Role):
-        raise ValueError(f"the role of key {number} is {role!r}; known are {' and '.join(get_args(Role))}")
-    org = _text(number, fields, "org") if "org" in fields else None
-    return Key(_text(number, fields, "name"), _digest(number, fields), cast("Role", role), org)
-
-
-def _text(number: int, fields: dict[str, object], name: str) -> str:
-    value = fields.get(name)
-    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST:
-        raise ValueError(f"key {number} needs {name} = a text of 1 to {_LONGEST} characters")
-    return value
-
-
-def _digest(number: int, fields: dict[str, object]) -> bytes:
-    try:
-        digest = bytes.fromhex(_text(number, fields, "sha256"))
-    except ValueError:
-        digest = b""
-    if len(digest) != 32:
-        raise ValueError(f"key {number} needs sha256 = the SHA-256 of the key, 64 hex digits")
-    return digest
-
-
-def _check_names(keys: Sequence[Key]) -> None:
-    names = [key.name for key in keys]
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"there are two keys of the name {name!r}")
-
-
-def _table(key: Key) -> str:
+def _text(key: Key) -> str:
     fields = {"name": key.name, "sha256": key.digest.hex(), "role": key.role, "org": key.org}
     lines = [f"{name} = {dumps(value, ensure_ascii=False)}" for name, value in fields.items() if value is not None]
     return "\n".join(["[[keys]]", *lines, "\n"])

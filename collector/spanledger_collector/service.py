@@ -12,6 +12,7 @@ import duckdb
 
 from spanledger_collector import dialects
 from spanledger_collector.journal import Journal
+from spanledger_collector.keys import KeyRing, key_file_of, open_keys
 from spanledger_collector.ledger.settling import Settler
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.listening import announced, http_server, listen
@@ -25,7 +26,7 @@ from spanledger_collector.service_state import ServiceState
 from spanledger_collector.settings import Address, Settings
 from spanledger_collector.settle_thread import SettleThread
 from spanledger_collector.stats import Stats
-from spanledger_collector.tls import open_tls
+from spanledger_collector.tls import Tls, open_tls
 
 __all__ = ["Running", "run", "serving"]
 
@@ -51,7 +52,7 @@ class Running:
             f"  OTLP/gRPC  {self.grpc}\n"
             f"  OTLP/HTTP  {self.http.url_by(scheme)}\n"
             f"  web        {self.web.url_by(scheme)}"
-            f"{self._own_prices()}"
+            f"{self._own_prices()}{self._keys()}"
         )
 
     def _own_prices(self) -> str:
@@ -60,11 +61,16 @@ class Running:
         own = sum(entry.layer != "list" for entry in book.rows())
         return f"\n  prices     {own:,} of your own, from {price_file_of(settings.db, settings.prices)}" if own else ""
 
+    def _keys(self) -> str:
+        """Whom the ports are open to."""
+        settings, keys = self.state.settings, self.state.keys
+        return "" if keys is None else f"\n  keys       {len(keys)}, from {key_file_of(settings.db, settings.keys)}"
+
 
 def run(settings: Settings, announce: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT, then finish what was accepted. `announce` gets the message that it is ready.
 
-    Raises LedgerError, BadPrices, BadTls and CannotListen.
+    Raises LedgerError, BadPrices, BadTls, BadKeys and CannotListen.
     """
     asyncio.run(_run(settings, announce))
 
@@ -99,6 +105,7 @@ async def serving(settings: Settings) -> AsyncGenerator[Running, None]:
             state.stats,
             max_request_bytes=settings.max_request_bytes,
             max_waiting_bytes=settings.max_waiting_bytes,
+            keys=state.keys,
         )
         grace = settings.drain_seconds
         context, credentials = (None, None) if tls is None else (tls.context, tls.grpc_credentials())
@@ -112,13 +119,14 @@ async def serving(settings: Settings) -> AsyncGenerator[Running, None]:
             web=answering,
             grpc=await stack.enter_async_context(grpc_server(receiver, settings.grpc, grace, credentials)),
             http=await stack.enter_async_context(http_server(build_http_app(receiver), http, grace, context)),
-            reload=tls.reload if tls else _nothing_to_reload,
+            reload=lambda: _reload(tls, state.keys),
         )
 
 
 def _start_inside(settings: Settings, stack: AsyncExitStack) -> ServiceState:
     """Open the ledger and start the threads that write it."""
     book = own_book(settings.db, settings.prices)
+    keys = open_keys(settings.db, settings.keys)
     ledger = Ledger.open(settings.db)
     stack.callback(_close, ledger)
     stats = Stats()
@@ -128,11 +136,13 @@ def _start_inside(settings: Settings, stack: AsyncExitStack) -> ServiceState:
     stack.push_async_callback(asyncio.to_thread, settling.close, settings.drain_seconds)
     journal = Journal(ledger, stats, dialects, settling.wake)
     stack.push_async_callback(asyncio.to_thread, journal.close)
-    return ServiceState(ledger, stats, journal, settler, settings, datetime.now(UTC), book)
+    return ServiceState(ledger, stats, journal, settler, settings, datetime.now(UTC), book, keys)
 
 
-def _nothing_to_reload() -> None:
-    """No file of this server can be renewed while it runs."""
+def _reload(*renewable: Tls | KeyRing | None) -> None:
+    for files in renewable:
+        if files is not None:
+            files.reload()
 
 
 def _close(ledger: Ledger) -> None:

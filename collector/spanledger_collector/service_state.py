@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from spanledger_collector.journal import Journal
+from spanledger_collector.keys import KeyRing
 from spanledger_collector.ledger.settling import Settler
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.pricing import PriceBook
@@ -24,3 +25,4 @@ class ServiceState:
     settings: Settings
     started_at: datetime
     book: PriceBook
+    keys: KeyRing | None

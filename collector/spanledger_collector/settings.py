@@ -73,6 +73,8 @@ class Settings:
     web: Address = _WEB
     tls: TlsFiles | None = None
     """TLS on all three ports."""
+    keys: Path | None = None
+    """The keys of senders and readers; without it the file beside the ledger, if there is one (`keys`)."""
     max_request_bytes: int = 16 * 1024 * 1024
     """The largest request body, after decompression."""
     max_waiting_bytes: int = 64 * 1024 * 1024

@@ -96,8 +96,9 @@ def test_other_services_and_methods_are_unimplemented(receiver: Receiving) -> No
 
 def test_overload_says_when_to_come_again(db: Path) -> None:
     with receiving(db, max_request_bytes=MIB, max_waiting_bytes=2 * MIB) as receiver:
-        with receiver.budget.hold() as others:
-            others.grow(2 * MIB)
+        with receiver.budget.hold("one") as others, receiver.budget.hold("another") as more:
+            others.grow(MIB)
+            more.grow(MIB)
             with pytest.raises(RefusedError) as caught:
                 export(receiver, ONE)
         assert caught.value.code is StatusCode.UNAVAILABLE
@@ -106,6 +107,18 @@ def test_overload_says_when_to_come_again(db: Path) -> None:
         assert retry.retry_delay.seconds == 1
         assert receiver.counted("requests", "grpc", "traces", "overloaded") == 1
         assert export(receiver, ONE) == b""
+
+
+def test_a_client_that_has_its_share_waiting_is_told_when_to_come_again(db: Path) -> None:
+    with receiving(db, max_request_bytes=MIB, max_waiting_bytes=2 * MIB) as receiver:
+        with receiver.budget.hold("127.0.0.1") as earlier:
+            earlier.grow(MIB)
+            with pytest.raises(RefusedError) as caught:
+                export(receiver, ONE)
+        assert caught.value.code is StatusCode.RESOURCE_EXHAUSTED
+        retry = RetryInfo()
+        assert caught.value.status.details[0].Unpack(retry), "without it, clients would drop the request"
+        assert retry.retry_delay.seconds == 1
 
 
 def test_a_closed_journal_answers_that_it_stops(receiver: Receiving) -> None:

@@ -227,9 +227,29 @@ def test_many_requests_on_one_connection(receiver: Receiving) -> None:
     assert spans_stored(receiver) == 20
 
 
+def connected_from(receiver: Receiving, host: str) -> socket.socket:
+    """A connection of one of several clients: each address of the loopback network is another host to a server."""
+    return socket.create_connection(receiver.http, timeout=5, source_address=(host, 0))
+
+
+def test_one_client_that_holds_its_share_is_throttled_and_others_are_served(db: Path) -> None:
+    with receiving(db, max_request_bytes=MIB, max_waiting_bytes=2 * MIB) as receiver:
+        with connected_from(receiver, "127.0.0.1") as slow:
+            slow.sendall(head(MIB) + bytes(MIB - 1))
+            until(lambda: receiver.budget.held == MIB - 1)
+            refused = send(receiver, ONE)
+            assert (refused.status, refused.headers["retry-after"], refused.refusal().code) == (429, "1", 8)
+            with connected_from(receiver, "127.0.0.2") as other:
+                other.sendall(head(len(ONE)) + ONE)
+                assert other.recv(4096).startswith(b"HTTP/1.1 200 ")
+        until(lambda: receiver.budget.held == 0)
+        assert not receiver.budget.held_by, "nothing is kept of clients that hold nothing"
+        assert receiver.counted("requests", "http", "traces", "throttled") == 1
+
+
 def test_overload_is_answered_with_a_retryable_error_and_ends(db: Path) -> None:
     with receiving(db, max_request_bytes=MIB, max_waiting_bytes=2 * MIB) as receiver:
-        slow = [socket.create_connection(receiver.http, timeout=5) for _ in range(2)]
+        slow = [connected_from(receiver, f"127.0.0.{host}") for host in (2, 3)]
         for connection in slow:
             connection.sendall(head(MIB) + bytes(MIB - 1))  # all but the last byte
         until(lambda: receiver.budget.held == 2 * (MIB - 1))

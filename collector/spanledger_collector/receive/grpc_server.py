@@ -1,8 +1,8 @@
 """OTLP over gRPC."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import grpc
 import grpc.aio
@@ -11,6 +11,7 @@ from spanledger_collector.errors import CannotListen, ReceiveError
 from spanledger_collector.listening import listen
 from spanledger_collector.receive.answers import ANSWERS, Encoding, error_status
 from spanledger_collector.receive.receiver import Receiver, Signal
+from spanledger_collector.receive.senders import admit
 from spanledger_collector.settings import Address
 
 __all__ = ["grpc_server"]
@@ -58,11 +59,23 @@ def _handler(receiver: Receiver, signal: Signal) -> _Handler:
 def _export(receiver: Receiver, signal: Signal) -> Callable[[bytes, _Context], Awaitable[bytes]]:
     async def export(body: bytes, context: _Context) -> bytes:
         try:
-            with receiver.counted("grpc", signal.value), receiver.budget.hold() as hold:
-                hold.grow(len(body))
-                return await receiver.export(signal, Encoding.PROTOBUF, body)
+            with receiver.counted("grpc", signal.value):
+                sender = admit(receiver.keys, _authorization(context), _host(context.peer()))
+                with receiver.budget.hold(sender.name) as hold:
+                    hold.grow(len(body))
+                    return await receiver.export(sender, signal, Encoding.PROTOBUF, body)
         except ReceiveError as error:
             details = error_status(error).SerializeToString()
             await context.abort(ANSWERS[type(error)].grpc, str(error), (("grpc-status-details-bin", details),))
 
     return export
+
+
+def _authorization(context: _Context) -> str:
+    metadata = cast("Sequence[tuple[str, str | bytes]]", context.invocation_metadata() or ())
+    return next((str(value) for name, value in metadata if name == "authorization"), "")
+
+
+def _host(peer: str) -> str:
+    """The host of a peer as gRPC names it, such as `ipv4:127.0.0.1:50102`."""
+    return peer.partition(":")[2].rpartition(":")[0]

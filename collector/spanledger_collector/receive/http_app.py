@@ -13,6 +13,7 @@ from spanledger_collector.errors import (
     Stopping,
     TooLarge,
     TooSlow,
+    Unauthenticated,
     UnsupportedMedia,
     WrongMethod,
     WrongPath,
@@ -21,6 +22,7 @@ from spanledger_collector.receive.answers import ANSWERS, Encoding, error_status
 from spanledger_collector.receive.bodies import Hold
 from spanledger_collector.receive.codings import decompress
 from spanledger_collector.receive.receiver import Receiver, Signal
+from spanledger_collector.receive.senders import admit
 
 __all__ = ["build_http_app"]
 
@@ -45,10 +47,13 @@ async def _answer(receiver: Receiver, request: Request) -> Response:
     encoding = Encoding.of(request.headers.get("content-type", ""))
     signal = _SIGNALS.get(request.url.path)
     try:
-        with receiver.counted("http", signal.value if signal else "none"), receiver.budget.hold() as hold:
+        with receiver.counted("http", signal.value if signal else "none"):
             signal, encoding = _checked(request, signal, encoding)
-            body = await _body(request, receiver.max_request_bytes, hold)
-            answer = await receiver.export(signal, encoding, body)
+            host = request.client.host if request.client else ""
+            sender = admit(receiver.keys, request.headers.get("authorization", ""), host)
+            with receiver.budget.hold(sender.name) as hold:
+                body = await _body(request, receiver.max_request_bytes, hold)
+                answer = await receiver.export(sender, signal, encoding, body)
     except ReceiveError as error:
         return _refusal(error, encoding or Encoding.JSON)
     return Response(answer, media_type=encoding.value)
@@ -94,7 +99,11 @@ async def _body(request: Request, limit: int, hold: Hold) -> bytes:
 
 
 def _refusal(error: ReceiveError, encoding: Encoding) -> Response:
-    headers = {"allow": "POST"} if isinstance(error, WrongMethod) else {}
+    headers: dict[str, str] = {}
+    if isinstance(error, WrongMethod):
+        headers["allow"] = "POST"
+    if isinstance(error, Unauthenticated):
+        headers["www-authenticate"] = 'Bearer realm="SpanLedger"'
     if isinstance(error, RetryableError):
         headers["retry-after"] = str(error.retry_after)
     body = encoding.encode(error_status(error))

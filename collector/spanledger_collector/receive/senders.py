@@ -40,7 +40,7 @@ def admit(keys: KeyRing | None, authorization: str, peer: str) -> Sender:
 
 
 def as_sent_by(sender: Sender, spans: Sequence[ReceivedSpan]) -> Sequence[ReceivedSpan]:
-    """The spans with the organisation of the sender's key on their resources, in the place of what claims to be that."""
+    """The spans with the organisation of the sender's key on their resources, and nothing else that claims to be it."""
     if sender.org is None and not any(KEY_ORG in span.resource for span in spans):
         return spans
     owned: dict[int, Attributes] = {}  # spans share resources: each is copied once
