@@ -7,7 +7,7 @@ from spanledger import semconv
 from spanledger_collector.dialects.facts import Facts, text_of
 from spanledger_collector.dialects.names import DIMENSION_PREFIXES, GENERIC
 from spanledger_collector.dialects.shapes import by_names
-from spanledger_collector.model import Attributes, AttributeValue, Attribution
+from spanledger_collector.model import KEY_ORG, Attributes, AttributeValue, Attribution
 
 __all__ = ["read_attribution"]
 
@@ -16,15 +16,20 @@ _AS_DIMENSION: Final = ("agent", "environment")
 
 
 def read_attribution(facts: Facts, resource: Attributes) -> Attribution:
-    """The attribution of a span. Organisation, feature and dimensions may stand on the resource for a whole process."""
+    """The attribution of a span. Organisation, feature and dimensions may stand on the resource for a whole process.
+
+    The organisation of the key with which a span came overrides what it claims.
+    """
     said = facts.texts.get
+    key_org = text_of(resource.get(KEY_ORG))
     return Attribution(
         user=said("user"),
-        org=said("org") or text_of(resource.get(semconv.ORG)),
+        org=key_org or said("org") or text_of(resource.get(semconv.ORG)),
         session=said("session"),
         workflow=said("workflow"),
         feature=said("feature") or text_of(resource.get(semconv.FEATURE)),
         dimensions=_dimensions(facts, resource),
+        key_org=key_org,
     )
 
 
