@@ -41,7 +41,10 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class ReceivedSpan:
-    """One span as it arrived, whatever the transport; `kind` and `status` are the numbers of the OTLP enums."""
+    """One span as it arrived, whatever the transport; `kind` and `status` are the numbers of the OTLP enums.
+
+    A log record about a model call has this shape too: `kind` is 0, and the attribute `event.name` its name.
+    """
 
     trace_id: bytes
     span_id: bytes
