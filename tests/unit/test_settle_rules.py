@@ -165,6 +165,32 @@ def test_another_process_is_no_twin() -> None:
     assert len(_settled(mine, theirs)) == 2
 
 
+def test_a_record_that_begins_with_the_first_chunk_is_a_twin_of_the_whole_call() -> None:
+    whole = _chat(NATIVE, trace=1, start=0, end=2, answer="msg_aaaaaaaa")
+    (call,) = _settled(whole, _chat(_FRAMEWORK, trace=2, start=0.5, end=2.1))
+    assert call.flags == ("probable_duplicate",)
+    assert len(_settled(whole, _chat(_FRAMEWORK, trace=2, start=1.9, end=3))) == 2
+
+
+def test_a_call_that_failed_before_two_emitters_is_one_call() -> None:
+    failed: dict[str, AttributeValue] = {"error.type": "NotFoundError"}
+    outer = _chat(_FRAMEWORK, trace=1, tokens=None, more=failed)
+    inner = _chat(trace=2, start=0.2, end=0.8, tokens=None, more={**failed, "gen_ai.request.model": "openai/gpt-5"})
+    (call,) = _settled(outer, inner)
+    assert (call.error_type, call.meters, call.flags) == ("NotFoundError", {}, ("probable_duplicate",))
+
+
+def test_failures_that_only_one_emitter_saw_are_calls_each() -> None:
+    failed: dict[str, AttributeValue] = {"error.type": "NotFoundError"}
+    outer = _chat(_FRAMEWORK, trace=1, tokens=None, more=failed)
+    again = [_chat(trace=2, span=number, start=number / 10, end=0.9, tokens=None, more=failed) for number in (2, 3)]
+    assert len(_settled(outer, *again)) == 2
+    other_model = {**failed, "gen_ai.request.model": "gpt-4o"}
+    assert len(_settled(outer, _chat(trace=2, tokens=None, more=other_model))) == 2
+    succeeded = _chat(trace=2, tokens=None)
+    assert len(_settled(outer, succeeded)) == 2
+
+
 def test_a_measured_count_goes_before_an_estimate_and_a_valid_one_before_nonsense() -> None:
     estimated = _chat(NATIVE, tokens=(90, 40), more={"spanledger.usage_status": "estimated"}, end=9)
     (call,) = _settled(estimated, _chat(span=2, parent=1))

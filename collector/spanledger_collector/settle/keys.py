@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from spanledger.meters import METER_BY_NAME, METERS, Meter
 from spanledger_collector.model import Observation, Quantity
 
-__all__ = ["INPUT_METERS", "OUTPUT_METERS", "CallIds", "Totals", "response_key", "totals_of", "wide_key"]
+__all__ = ["INPUT_METERS", "OUTPUT_METERS", "CallIds", "Totals", "bare_model", "response_key", "totals_of", "wide_key"]
 
 _FAMILY_BY_ID: Final = (("msg_", "anthropic"), ("chatcmpl-", "openai"), ("cmpl-", "openai"), ("resp_", "openai"))
 """Shapes of response ids that tell whose wire format answered, whatever the emitter calls the provider."""
@@ -82,6 +82,11 @@ def response_key(observation: Observation) -> str | None:
     shape = next((family for start, family in _FAMILY_BY_ID if found.startswith(start)), None)
     family = shape or _FAMILIES.get(observation.provider, observation.provider)
     return f"{family}\0{found}"
+
+
+def bare_model(name: str) -> str:
+    """A model's name without what gateways put before it."""
+    return name.lower().rpartition("/")[2]
 
 
 def wide_key(*parts: object) -> int:

@@ -6,7 +6,7 @@ from typing import Final
 
 from spanledger import semconv
 from spanledger_collector.model import Observation
-from spanledger_collector.settle.keys import Totals, response_key, totals_of
+from spanledger_collector.settle.keys import Totals, bare_model, response_key, totals_of
 
 __all__ = ["OVERLAP_SLACK_NS", "Identity", "Node", "Order", "depth_first", "make_nodes", "node_of"]
 
@@ -24,7 +24,8 @@ OVERLAP_SLACK_NS: Final = 10_000_000_000
 class Node:
     """An observation with its place: `above` are the observations it lies in, nearest first; `below` those in it.
 
-    `twin_parts` is what another emitter's observation of the same call would share with it; `None` without usage.
+    `twin_parts` is what another emitter's observation of the same call would share with it; `None` where nothing is
+    known that tells calls apart.
     """
 
     observation: Observation
@@ -75,8 +76,17 @@ def node_of(observation: Observation) -> Node:
         metered,
         response_key(observation),
         totals,
-        (observation.service, observation.service_instance, *totals) if metered and totals.known else None,
+        _twin_parts(observation, totals if metered else None),
     )
+
+
+def _twin_parts(observation: Observation, totals: Totals | None) -> tuple[object, ...] | None:
+    """The counts; of a call that failed before there were any, the model that was asked for."""
+    process = observation.service, observation.service_instance
+    if totals is not None:
+        return (*process, *totals) if totals.known else None
+    model = observation.request_model
+    return None if observation.error_type is None or model is None else (*process, "failed", bare_model(model))
 
 
 def _ancestors(node: Node, nodes: Mapping[Identity, Node], parents: Mapping[Identity, bytes | None]) -> Iterator[Node]:

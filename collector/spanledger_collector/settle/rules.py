@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import permutations
 
 from spanledger_collector.settle.groups import Group, Groups
-from spanledger_collector.settle.keys import Totals
+from spanledger_collector.settle.keys import Totals, bare_model
 from spanledger_collector.settle.nodes import Node, Order, depth_first
 
 __all__ = ["join_by_path", "join_by_response", "join_twins", "mark_replays", "same_model"]
@@ -107,12 +107,12 @@ def same_model(one: Node, other: Node) -> bool:
 
 def _models(node: Node) -> set[str]:
     named = (node.observation.request_model, node.observation.response_model)
-    return {name.lower().rpartition("/")[2] for name in named if name}
+    return {bare_model(name) for name in named if name}
 
 
 def join_twins(groups: Groups, candidates: Sequence[Node]) -> None:
-    """Rule 3 across traces: two emitters in one process that saw the same model use the same tokens, one during the
-    other.
+    """Rule 3 across traces: two emitters in one process that saw the same model use the same tokens, or fail before it
+    used any, one for the better part during the other.
 
     Each call of one emitter is paired with at most one of another, the closest start first.
     """
@@ -159,8 +159,9 @@ def _is_twin(node: Node, later: Node) -> bool:
         return False
     if node.response_key is not None and later.response_key is not None:
         return False
-    within = other.ended_ns <= one.ended_ns or other.started_ns == one.started_ns
-    return within and same_model(node, later)
+    together = min(one.ended_ns, other.ended_ns) - other.started_ns
+    shorter = min(one.ended_ns - one.started_ns, other.ended_ns - other.started_ns)
+    return 2 * together >= shorter and same_model(node, later)
 
 
 def _both_saw(one: Group, other: Group) -> bool:
