@@ -2,14 +2,16 @@
 
 import random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.observed import observations_of, parents_of, worlds
 
+import spanledger_collector.settle
 from spanledger_collector.ledger.neighbours import IndexRow, index_row
 from spanledger_collector.model import Call, ReceivedSpan
 from spanledger_collector.settle import settle
-from spanledger_collector.settle.nodes import OVERLAP_SLACK_NS
+from spanledger_collector.settle.nodes import OVERLAP_SLACK_NS, Node
 
 
 @given(worlds(), st.randoms(use_true_random=False))
@@ -20,6 +22,16 @@ def test_any_order_and_repetition_gives_the_same_calls(spans: list[ReceivedSpan]
     assert settle(again, dict(chance.sample(sorted(parents.items(), key=repr), len(parents)))) == settle(
         observations, parents
     )
+
+
+@given(worlds(most=12))
+def test_calls_of_lone_observations_are_those_that_the_rules_give(spans: list[ReceivedSpan]) -> None:
+    """The short way for what has to do with nothing else, against the way through all rules."""
+    observations, parents = observations_of(spans), parents_of(spans)
+    short = settle(observations, parents)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(spanledger_collector.settle, "set_apart", _none_apart)
+        assert settle(observations, parents) == short
 
 
 @given(worlds())
@@ -56,6 +68,10 @@ def test_what_a_call_is_depends_on_its_neighbours_only(spans: list[ReceivedSpan]
         alone = settle([observations[found.seq] for found in near], parents)
         identity = observations[row.seq].trace_id, observations[row.seq].span_id
         assert _calls_of(identity, alone) == _calls_of(identity, everything)
+
+
+def _none_apart(nodes: list[Node]) -> tuple[list[Node], list[Node]]:
+    return [], nodes
 
 
 def _calls_of(identity: tuple[bytes, bytes], calls: list[Call]) -> list[Call]:

@@ -4,6 +4,7 @@ A statement costs DuckDB milliseconds however few rows it brings, and a row some
 `nanoarrow` is the bridge because it is small (an Arrow library proper costs over 100 MB of memory).
 """
 
+from array import array
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Protocol, Self, get_args, get_type_hints
@@ -15,7 +16,8 @@ __all__ = ["Inserter", "Int64", "Kind", "Target", "Text", "Time", "UInt8", "UInt
 
 Kind = Literal["uint64", "int64", "int32", "uint8", "text", "time", "money", "quantity", "text_list", "text_map"]
 """What a row holds for a column: integers of that width; `text` a str; `time` integer nanoseconds since the epoch;
-`money` and `quantity` decimal text; `text_list` and `text_map` JSON text of a list or object of strings; or None."""
+`money` and `quantity` `Decimal`, int or decimal text; `text_list` and `text_map` JSON text of a list or object of
+strings; or None."""
 
 
 UInt64 = Annotated[int, "uint64"]
@@ -61,27 +63,58 @@ class _ArrowType(Protocol):
     """A schema made by nanoarrow, which ships no types."""
 
 
+_na: Any = nanoarrow
+_Column = Callable[[_ArrowType, Sequence[Any]], object]
+"""Makes an Arrow array of a type from the values of a column."""
+
+
+def _integers(code: str) -> _Column:
+    """Columns of integers of the width that `array` calls so: many times faster than value by value."""
+
+    def column(kind: _ArrowType, values: Sequence[Any]) -> object:
+        try:
+            buffers = [None, array(code, values)]
+        except TypeError:  # some are None
+            buffers = [_validity(values), array(code, [value or 0 for value in values])]
+        return _na.c_array_from_buffers(kind, length=len(values), buffers=buffers, move=True)
+
+    return column
+
+
+def _validity(values: Sequence[object]) -> bytes:
+    """Arrow's bitmap of the values that are there, the first one in the lowest bit."""
+    bits = "".join(["0" if value is None else "1" for value in reversed(values)])
+    return int(bits, 2).to_bytes((len(values) + 7) // 8, "little")
+
+
+def _texts(kind: _ArrowType, values: Sequence[Any]) -> object:
+    return _na.c_array(values, kind)
+
+
+def _decimals(kind: _ArrowType, values: Sequence[Any]) -> object:
+    return _na.c_array([None if value is None else str(value) for value in values], kind)
+
+
 @dataclass(frozen=True, slots=True)
 class _Carrier:
-    """How a kind travels: its Arrow type, and the SQL that makes the column's type of it."""
+    """How a kind travels: its Arrow type, how a column of it is made, and the SQL for the type of the table."""
 
     arrow: Callable[[], _ArrowType]
+    column: _Column
     cast: str = "{}"
 
 
-_na: Any = nanoarrow
-
 _KINDS: Mapping[Kind, _Carrier] = {
-    "uint64": _Carrier(_na.uint64),
-    "int64": _Carrier(_na.int64),
-    "int32": _Carrier(_na.int32),
-    "uint8": _Carrier(_na.uint8),
-    "text": _Carrier(_na.string),
-    "time": _Carrier(_na.int64, "make_timestamp_ns({})"),
-    "money": _Carrier(_na.string, "CAST({} AS DECIMAL(18, 12))"),
-    "quantity": _Carrier(_na.string, "CAST({} AS DECIMAL(18, 6))"),
-    "text_list": _Carrier(_na.string, "CAST(CAST({} AS JSON) AS VARCHAR[])"),
-    "text_map": _Carrier(_na.string, "CAST(CAST({} AS JSON) AS MAP(VARCHAR, VARCHAR))"),
+    "uint64": _Carrier(_na.uint64, _integers("Q")),
+    "int64": _Carrier(_na.int64, _integers("q")),
+    "int32": _Carrier(_na.int32, _integers("i")),
+    "uint8": _Carrier(_na.uint8, _integers("B")),
+    "text": _Carrier(_na.string, _texts),
+    "time": _Carrier(_na.int64, _integers("q"), "make_timestamp_ns({})"),
+    "money": _Carrier(_na.string, _decimals, "CAST({} AS DECIMAL(18, 12))"),
+    "quantity": _Carrier(_na.string, _decimals, "CAST({} AS DECIMAL(18, 6))"),
+    "text_list": _Carrier(_na.string, _texts, "CAST(CAST({} AS JSON) AS VARCHAR[])"),
+    "text_map": _Carrier(_na.string, _texts, "CAST(CAST({} AS JSON) AS MAP(VARCHAR, VARCHAR))"),
 }
 
 
@@ -89,6 +122,7 @@ class _Batch:
     """What DuckDB scans under the name of the view: always the latest columns, so that one statement serves all."""
 
     def __init__(self, target: Target) -> None:
+        self._makers = [_KINDS[kind].column for kind in target.columns.values()]
         self._types = [_KINDS[kind].arrow() for kind in target.columns.values()]
         self._schema = _na.struct(dict(zip(target.columns, self._types, strict=True)))
         self._array: Any = None
@@ -96,7 +130,8 @@ class _Batch:
 
     def load(self, rows: Sequence[tuple[object, ...]]) -> None:
         values = list(zip(*rows, strict=True)) if rows else [()] * len(self._types)
-        children = [_na.c_array(column, kind) for column, kind in zip(values, self._types, strict=True)]
+        columns = zip(self._makers, self._types, values, strict=True)
+        children = [make(kind, column) for make, kind, column in columns]
         self._array = _na.c_array_from_buffers(self._schema, length=len(rows), buffers=[None], children=children)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:

@@ -3,31 +3,34 @@
 from collections.abc import Mapping
 from dataclasses import fields
 from decimal import ROUND_HALF_EVEN, Decimal
+from operator import attrgetter
+from struct import Struct
 from typing import Final
 
 from spanledger_collector.ledger.rows import CallRow, CallRows, ChargeRow, MeterRow, SourceRow, json_text
-from spanledger_collector.model import Call, Charge, Conditions, Pricing, Quantity
+from spanledger_collector.model import Call, Charge, Conditions, Pricing, Quantity, Source
 from spanledger_collector.settle.keys import totals_of
 
-__all__ = ["call_rows", "money_text", "quantity_text", "repriced"]
+__all__ = ["call_rows", "money_text", "repriced"]
 
 _CONDITIONS: Final = tuple(field.name for field in fields(Conditions) if field.name != "service_tier")
+_conditions_of: Final = attrgetter(*_CONDITIONS)
+_UNCONDITIONAL: Final = (None,) * len(_CONDITIONS)
 _MONEY_PLACES: Final = Decimal("1e-12")
 _QUANTITY_PLACES: Final = Decimal("1e-6")
+_EMPTY_LIST: Final = "[]"
+_EMPTY_MAP: Final = "{}"
+_ids: Final = Struct(">QQQ").unpack
 
 
 def call_rows(call: Call, pricing: Pricing, *, revision: int, settled_ns: int) -> CallRows:
     """The rows of a call under a revision number."""
-    key = (call.call_id, revision)
-    at = call.started_ns
+    call_id, at = call.call_id, call.started_ns
     return CallRows(
         _call_row(call, pricing, revision, settled_ns),
-        tuple(_charge_row(key, charge, at) for charge in pricing.charges),
-        tuple(MeterRow(*key, meter, quantity_text(call.meters[meter]), at) for meter in sorted(call.meters)),
-        tuple(
-            SourceRow(*key, *_halves(source.trace_id), int.from_bytes(source.span_id), source.part, source.reason, at)
-            for source in call.sources
-        ),
+        _charge_rows(call_id, revision, pricing, at),
+        tuple([MeterRow(call_id, revision, meter, _count(call.meters[meter]), at) for meter in sorted(call.meters)]),
+        tuple([_source_row(call_id, revision, source, at) for source in call.sources]),
     )
 
 
@@ -37,96 +40,131 @@ def repriced(before: CallRows, pricing: Pricing, flags: list[str], settled_ns: i
     call = rows.call._replace(
         price_status=pricing.status,
         price_reasons=json_text(pricing.reasons),
-        cost_usd=money_text(pricing.cost_usd),
-        cost_low_usd=money_text(pricing.cost_low_usd),
-        cost_high_usd=money_text(pricing.cost_high_usd),
+        cost_usd=pricing.cost_usd,
+        cost_low_usd=pricing.cost_low_usd,
+        cost_high_usd=pricing.cost_high_usd,
         flags=json_text(flags),
         price_book=pricing.price_book,
     )
-    key = (call.call_id, call.revision)
-    charges = tuple(_charge_row(key, charge, call.started_at) for charge in pricing.charges)
+    charges = _charge_rows(call.call_id, call.revision, pricing, call.started_at)
     return CallRows(call, charges, rows.meters, rows.sources)
 
 
 def _call_row(call: Call, pricing: Pricing, revision: int, settled_ns: int) -> CallRow:
     tokens = totals_of(call.meters)
-    conditions = {name: value for name in _CONDITIONS if (value := getattr(call.conditions, name)) is not None}
+    cache_read, cache_write, reasoning = _parts(call.meters)
+    attribution = call.attribution
     return CallRow(
-        call_id=call.call_id,
-        trace_id=call.trace_id.hex(),
-        span_id=call.span_id.hex(),
-        started_at=call.started_ns,
-        ended_at=call.ended_ns,
-        service=call.service,
-        provider=call.provider,
-        operation=call.operation,
-        request_model=call.request_model,
-        response_model=call.response_model,
-        response_id=call.response_id,
-        service_tier=call.conditions.service_tier,
-        error_type=call.error_type,
-        usage_status=call.usage_status,
-        usage_evidence=call.usage_evidence,
-        price_status=pricing.status,
-        price_reasons=json_text(pricing.reasons),
+        call.call_id,
+        call.trace_id.hex(),
+        call.span_id.hex(),
+        call.started_ns,
+        call.ended_ns,
+        call.service,
+        call.provider,
+        call.operation,
+        call.request_model,
+        call.response_model,
+        call.response_id,
+        call.conditions.service_tier,
+        call.error_type,
+        call.usage_status,
+        call.usage_evidence,
+        pricing.status,
+        json_text(pricing.reasons) if pricing.reasons else _EMPTY_LIST,
         input_tokens=_whole(tokens.input),
-        cache_read_tokens=_tokens(call.meters, "cache_read"),
-        cache_write_tokens=_tokens(call.meters, "cache_write"),
+        cache_read_tokens=_whole(cache_read),
+        cache_write_tokens=_whole(cache_write),
         output_tokens=_whole(tokens.output),
-        reasoning_tokens=_tokens(call.meters, "reasoning"),
+        reasoning_tokens=_whole(reasoning),
         total_tokens=_whole((tokens.input or 0) + (tokens.output or 0)) if tokens != (None, None) else None,
-        cost_usd=money_text(pricing.cost_usd),
-        cost_low_usd=money_text(pricing.cost_low_usd),
-        cost_high_usd=money_text(pricing.cost_high_usd),
-        reported_cost_usd=money_text(call.reported_cost_usd),
-        user_id=call.attribution.user,
-        org_id=call.attribution.org,
-        session_id=call.attribution.session,
-        workflow=call.attribution.workflow,
-        feature=call.attribution.feature,
-        dimensions=json_text(call.attribution.dimensions),
+        cost_usd=pricing.cost_usd,
+        cost_low_usd=pricing.cost_low_usd,
+        cost_high_usd=pricing.cost_high_usd,
+        reported_cost_usd=_money(call.reported_cost_usd),
+        user_id=attribution.user,
+        org_id=attribution.org,
+        session_id=attribution.session,
+        workflow=attribution.workflow,
+        feature=attribution.feature,
+        dimensions=json_text(attribution.dimensions) if attribution.dimensions else _EMPTY_MAP,
         dialect=call.dialect,
         sources=len(call.sources),
-        flags=json_text(list(dict.fromkeys((*call.flags, *pricing.flags)))),
+        flags=_flags(call, pricing),
         revision=revision,
         price_book=pricing.price_book,
         settled_at=settled_ns,
-        conditions=json_text(conditions),
+        conditions=_conditions(call.conditions),
     )
 
 
-def _charge_row(key: tuple[str, int], charge: Charge, started_ns: int) -> ChargeRow:
+def _charge_rows(call_id: str, revision: int, pricing: Pricing, started_ns: int) -> tuple[ChargeRow, ...]:
+    return tuple([_charge_row(call_id, revision, charge, started_ns) for charge in pricing.charges])
+
+
+def _charge_row(call_id: str, revision: int, charge: Charge, started_ns: int) -> ChargeRow:
     return ChargeRow(
-        *key,
+        call_id,
+        revision,
         charge.meter,
-        quantity_text(charge.quantity),
+        _count(charge.quantity),
         charge.unit,
-        money_text(charge.unit_price_usd) or "0",
-        money_text(charge.amount_usd) or "0",
+        charge.unit_price_usd,
+        charge.amount_usd,
         charge.price_entry_id,
         started_ns,
     )
 
 
-def _halves(trace_id: bytes) -> tuple[int, int]:
-    return int.from_bytes(trace_id[:8]), int.from_bytes(trace_id[8:])
+def _source_row(call_id: str, revision: int, source: Source, started_ns: int) -> SourceRow:
+    high, low, span = _ids(source.trace_id + source.span_id)
+    return SourceRow(call_id, revision, high, low, span, source.part, source.reason, started_ns)
 
 
-def _tokens(meters: Mapping[str, Quantity], start: str) -> int | None:
-    """The sum of a meter and its parts (`cache_write`, `cache_write_5m` ...), `None` when there is none of them."""
-    found = [quantity for meter, quantity in meters.items() if meter.startswith(start)]
-    return _whole(sum(found)) if found else None
+def _flags(call: Call, pricing: Pricing) -> str:
+    if not call.flags and not pricing.flags:
+        return _EMPTY_LIST
+    return json_text(list(dict.fromkeys((*call.flags, *pricing.flags))))
+
+
+def _conditions(conditions: Conditions) -> str:
+    values: tuple[str | None, ...] = _conditions_of(conditions)
+    if values == _UNCONDITIONAL:
+        return _EMPTY_MAP
+    known = zip(_CONDITIONS, values, strict=True)
+    return json_text({name: value for name, value in known if value is not None})
+
+
+def _parts(meters: Mapping[str, Quantity]) -> tuple[Quantity | None, Quantity | None, Quantity | None]:
+    """Tokens read from a cache, written to one and spent on reasoning, each with its parts (`cache_write_5m` ...);
+    `None` when there is none of them."""
+    cache_read: Quantity | None = None
+    cache_write: Quantity | None = None
+    reasoning: Quantity | None = None
+    for meter, quantity in meters.items():
+        if meter.startswith("cache_read"):
+            cache_read = quantity if cache_read is None else cache_read + quantity
+        elif meter.startswith("cache_write"):
+            cache_write = quantity if cache_write is None else cache_write + quantity
+        elif meter.startswith("reasoning"):
+            reasoning = quantity if reasoning is None else reasoning + quantity
+    return cache_read, cache_write, reasoning
 
 
 def _whole(quantity: Quantity | None) -> int | None:
     return None if quantity is None else int(quantity)
 
 
-def money_text(amount: Decimal | None) -> str | None:
+def _money(amount: Decimal | None) -> Decimal | None:
     """USD with the twelve decimal places of the ledger, rounded half-even."""
-    return None if amount is None else format(amount.quantize(_MONEY_PLACES, ROUND_HALF_EVEN), "f")
+    return None if amount is None else amount.quantize(_MONEY_PLACES, ROUND_HALF_EVEN)
 
 
-def quantity_text(quantity: Quantity) -> str:
+def _count(quantity: Quantity) -> Quantity:
     """A count with the six decimal places of the ledger."""
-    return format(Decimal(quantity).quantize(_QUANTITY_PLACES, ROUND_HALF_EVEN), "f")
+    return quantity if type(quantity) is int else Decimal(quantity).quantize(_QUANTITY_PLACES, ROUND_HALF_EVEN)
+
+
+def money_text(amount: Decimal | None) -> str | None:
+    """USD as text with the twelve decimal places of the ledger."""
+    return None if amount is None else format(amount.quantize(_MONEY_PLACES, ROUND_HALF_EVEN), "f")

@@ -9,6 +9,7 @@ import msgspec
 
 from spanledger_collector.ledger.arrow import Int64, Target, Text, Time, UInt64
 from spanledger_collector.ledger.sql import query
+from spanledger_collector.model import Quantity
 
 __all__ = [
     "CALLS",
@@ -28,8 +29,8 @@ __all__ = [
 ]
 
 _Int32 = Annotated[int, "int32"]
-_Money = Annotated[str, "money"]
-_Quantity = Annotated[str, "quantity"]
+_Money = Annotated[Decimal, "money"]
+_Quantity = Annotated[Quantity, "quantity"]
 _TextList = Annotated[str, "text_list"]
 _TextMap = Annotated[str, "text_map"]
 
@@ -189,12 +190,17 @@ class CallRows:
         """The call whole, as the JSON that history keeps."""
         return json_text(
             {
-                **self.call._asdict(),
-                "charges": [row._asdict() for row in self.charges],
-                "meters": {row.meter: row.quantity for row in self.meters},
+                **_texts(self.call._asdict()),
+                "charges": [_texts(row._asdict()) for row in self.charges],
+                "meters": _texts({row.meter: row.quantity for row in self.meters}),
                 "sources": [row._asdict() for row in self.sources],
             }
         )
+
+
+def _texts(values: dict[str, Any]) -> dict[str, Any]:
+    """The values with decimals as text without an exponent."""
+    return {name: format(value, "f") if isinstance(value, Decimal) else value for name, value in values.items()}
 
 
 def _said(rows: Sequence[ChargeRow] | Sequence[MeterRow] | Sequence[SourceRow]) -> list[tuple[object, ...]]:
@@ -216,7 +222,4 @@ def all_of(name: str, target: Target) -> str:
 def returned(target: Target, values: Sequence[object]) -> Iterator[Any]:  # typed by the row that is made of it
     """What a query returned for the columns of a table, as its rows hold it (times must come as nanoseconds)."""
     for kind, value in zip(target.columns.values(), values, strict=True):
-        if isinstance(value, Decimal):
-            yield format(value, "f")
-        else:
-            yield value if value is None or kind not in {"text_list", "text_map"} else json_text(value)
+        yield value if value is None or kind not in {"text_list", "text_map"} else json_text(value)

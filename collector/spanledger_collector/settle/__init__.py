@@ -1,15 +1,16 @@
 """Which observations are one call: `settle`, pure and independent of the order in which they came."""
 
 from collections.abc import Iterable, Mapping
+from operator import attrgetter
 
 from spanledger_collector.model import Call, Observation
 from spanledger_collector.settle.aggregates import place_aggregates
-from spanledger_collector.settle.calls import call_of
+from spanledger_collector.settle.calls import call_of, lone_call
 from spanledger_collector.settle.groups import Groups
-from spanledger_collector.settle.nodes import Identity, make_nodes
+from spanledger_collector.settle.nodes import Identity, Node, linked, node_of, set_apart
 from spanledger_collector.settle.rules import join_by_path, join_by_response, join_twins, mark_replays
 
-__all__ = ["settle"]
+__all__ = ["settle", "settle_nodes"]
 
 
 def settle(observations: Iterable[Observation], parents: Mapping[Identity, bytes | None]) -> list[Call]:
@@ -19,7 +20,20 @@ def settle(observations: Iterable[Observation], parents: Mapping[Identity, bytes
     no observations. The same set gives the same calls, in whatever order, and however often an observation is
     repeated.
     """
-    nodes = make_nodes(observations, parents)
+    return settle_nodes([node_of(observation) for observation in observations], parents)
+
+
+def settle_nodes(nodes: Iterable[Node], parents: Mapping[Identity, bytes | None]) -> list[Call]:
+    """`settle` for whoever has made nodes of the observations already; links them anew."""
+    lone, others = set_apart(linked(nodes, parents))
+    calls = [lone_call(node) for node in lone]
+    calls += [call_of(group) for group in _groups(others).all()]
+    calls.sort(key=attrgetter("started_ns", "call_id"))
+    return calls
+
+
+def _groups(nodes: list[Node]) -> Groups:
+    """What tells of one call each, by the rules in their order."""
     candidates = [node for node in nodes if node.observation.role == "candidate"]
     groups = Groups(candidates)
     join_by_response(groups, candidates)
@@ -27,5 +41,4 @@ def settle(observations: Iterable[Observation], parents: Mapping[Identity, bytes
     join_twins(groups, candidates)
     mark_replays(groups)
     place_aggregates(groups, [node for node in nodes if node.observation.role == "aggregate"])
-    calls = [call_of(group) for group in groups.all()]
-    return sorted(calls, key=lambda call: (call.started_ns, call.call_id))
+    return groups

@@ -59,12 +59,14 @@ class Totals(NamedTuple):
 
 def totals_of(meters: Mapping[str, Quantity]) -> Totals:
     """The inclusive totals of disjoint meters."""
-    return Totals(_sum_of(meters, INPUT_METERS), _sum_of(meters, OUTPUT_METERS))
-
-
-def _sum_of(meters: Mapping[str, Quantity], names: frozenset[str]) -> Quantity | None:
-    found = [quantity for meter, quantity in meters.items() if meter in names]
-    return sum(found) if found else None
+    taken: Quantity | None = None
+    given: Quantity | None = None
+    for meter, quantity in meters.items():
+        if meter in INPUT_METERS:
+            taken = quantity if taken is None else taken + quantity
+        elif meter in OUTPUT_METERS:
+            given = quantity if given is None else given + quantity
+    return Totals(taken, given)
 
 
 def response_key(observation: Observation) -> str | None:
@@ -75,18 +77,23 @@ def response_key(observation: Observation) -> str | None:
     found = observation.response_id
     if found is None or found.startswith(_MADE_BY_FRAMEWORKS):
         return None
-    matched = _RANDOM_PART.fullmatch(found)
-    random = matched[1] if matched else found
+    family, random = _family_and_random_part(found, observation.provider)
     if len(random) < (_SHORTEST_NUMBER if random.isdigit() else _SHORTEST_RANDOM_PART):
         return None
-    shape = next((family for start, family in _FAMILY_BY_ID if found.startswith(start)), None)
-    family = shape or _FAMILIES.get(observation.provider, observation.provider)
     return f"{family}\0{found}"
 
 
 def bare_model(name: str) -> str:
     """A model's name without what gateways put before it."""
     return name.lower().rpartition("/")[2]
+
+
+def _family_and_random_part(found: str, provider: str) -> tuple[str, str]:
+    for start, family in _FAMILY_BY_ID:
+        if found.startswith(start):
+            return family, found[len(start) :]
+    matched = _RANDOM_PART.fullmatch(found)
+    return _FAMILIES.get(provider, provider), matched[1] if matched else found
 
 
 def wide_key(*parts: object) -> int:

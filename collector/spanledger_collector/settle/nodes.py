@@ -1,14 +1,16 @@
 """Observations in their ancestry: which observation lies above which, over spans that are no observations."""
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from operator import attrgetter
 from typing import Final
 
 from spanledger import semconv
 from spanledger_collector.model import Observation
 from spanledger_collector.settle.keys import Totals, bare_model, response_key, totals_of
 
-__all__ = ["OVERLAP_SLACK_NS", "Identity", "Node", "Order", "depth_first", "make_nodes", "node_of"]
+__all__ = ["OVERLAP_SLACK_NS", "Identity", "Node", "Order", "depth_first", "linked", "node_of", "set_apart"]
 
 Identity = tuple[bytes, bytes]
 """Trace id and span id."""
@@ -35,8 +37,8 @@ class Node:
     response_key: str | None
     totals: Totals
     twin_parts: tuple[object, ...] | None
-    above: list["Node"] = field(default_factory=list["Node"])
-    below: list["Node"] = field(default_factory=list["Node"])
+    above: Sequence["Node"] = ()
+    below: Sequence["Node"] = ()
 
     def overlaps(self, other: "Node", slack_ns: int = 0) -> bool:
         """Whether both were going on at some moment, give or take the slack."""
@@ -44,24 +46,36 @@ class Node:
         return mine.started_ns <= theirs.ended_ns + slack_ns and theirs.started_ns <= mine.ended_ns + slack_ns
 
 
-def make_nodes(observations: Iterable[Observation], parents: Mapping[Identity, bytes | None]) -> list[Node]:
-    """Nodes of everything that may matter, in their total order, each span once, linked to those above and below."""
-    nodes: dict[Identity, Node] = {}
-    for observation in observations:
-        if observation.role == "ignored":
+def linked(nodes: Iterable[Node], parents: Mapping[Identity, bytes | None]) -> list[Node]:
+    """Everything that may matter, in its total order, each span once, linked to what is above and below (links that the
+    nodes had are forgotten)."""
+    distinct: dict[Identity, Node] = {}
+    for node in nodes:
+        if node.observation.role == "ignored":
             continue
-        node = node_of(observation)
-        known = nodes.get(node.identity)
+        known = distinct.setdefault(node.identity, node)
         # The journal keeps one content for an identity; whoever brings two gets the same answer in every order.
-        if known is None or repr(observation) < repr(known.observation):
-            nodes[node.identity] = node
-    ordered = sorted(nodes.values(), key=lambda node: node.order)
-    for node in ordered:
-        node.above.extend(_ancestors(node, nodes, parents))
-        if node.observation.operation != semconv.RECORD:  # that tells of nothing but itself, wherever it was made
-            for ancestor in node.above:
-                ancestor.below.append(node)
+        if known is not node and repr(node.observation) < repr(known.observation):
+            distinct[node.identity] = node
+    ordered = sorted(distinct.values(), key=attrgetter("order"))
+    _link(ordered, distinct, parents)
     return ordered
+
+
+def _link(
+    ordered: Sequence[Node], by_identity: Mapping[Identity, Node], parents: Mapping[Identity, bytes | None]
+) -> None:
+    in_trace = Counter([node.identity[0] for node in ordered])
+    below: defaultdict[Identity, list[Node]] = defaultdict(list)
+    for node in ordered:
+        node.below = ()
+        alone = node.observation.parent_span_id is None or in_trace[node.identity[0]] == 1
+        node.above = () if alone else tuple(_ancestors(node, by_identity, parents))
+        if node.above and node.observation.operation != semconv.RECORD:  # that tells of nothing but itself
+            for ancestor in node.above:
+                below[ancestor.identity].append(node)
+    for identity, inner in below.items():
+        by_identity[identity].below = inner
 
 
 def node_of(observation: Observation) -> Node:
@@ -72,7 +86,7 @@ def node_of(observation: Observation) -> Node:
     return Node(
         observation,
         identity,
-        (observation.started_ns, *identity),
+        (observation.started_ns, observation.trace_id, observation.span_id),
         metered,
         response_key(observation),
         totals,
@@ -87,6 +101,34 @@ def _twin_parts(observation: Observation, totals: Totals | None) -> tuple[object
         return (*process, *totals) if totals.known else None
     model = observation.request_model
     return None if observation.error_type is None or model is None else (*process, "failed", bare_model(model))
+
+
+def set_apart(nodes: Sequence[Node]) -> tuple[list[Node], list[Node]]:
+    """Linked nodes, split in two: candidates that no rule can join with another, as most are, and the rest.
+
+    The rules compare nodes that lie in one another, know the same response id, or saw the same usage as another
+    emitter. A candidate without any of these is a call by itself.
+    """
+    candidates = [node for node in nodes if node.observation.role == "candidate"]
+    with_key = Counter([node.response_key for node in candidates])
+    emitters: dict[tuple[object, ...], str | None] = {}  # None where there are several
+    for node in candidates:
+        if node.twin_parts is not None:
+            dialect = node.observation.dialect
+            if emitters.setdefault(node.twin_parts, dialect) != dialect:
+                emitters[node.twin_parts] = None
+    lone: list[Node] = []
+    others: list[Node] = []
+    for node in nodes:
+        is_lone = (
+            not node.above
+            and not node.below
+            and (node.response_key is None or with_key[node.response_key] == 1)
+            and (node.twin_parts is None or emitters.get(node.twin_parts) is not None)
+            and node.observation.role == "candidate"
+        )
+        (lone if is_lone else others).append(node)
+    return lone, others
 
 
 def _ancestors(node: Node, nodes: Mapping[Identity, Node], parents: Mapping[Identity, bytes | None]) -> Iterator[Node]:
