@@ -11,7 +11,7 @@ reported zero.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar, dataclass_transform
 
 AttributeScalar = str | bool | int | float | bytes
 AttributeValue = AttributeScalar | list["AttributeValue"] | dict[str, "AttributeValue"] | None
@@ -31,7 +31,17 @@ Role = Literal["candidate", "aggregate", "ignored"]
 """What an observation may become: a call of its own, a check on the calls below it, or nothing (design, section 4)."""
 
 
-@dataclass(frozen=True, slots=True)
+_Record = TypeVar("_Record")
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def _record(cls: type[_Record]) -> type[_Record]:
+    """A dataclass that is frozen to the type checker only: making one that is frozen at run time takes three times as
+    long, and of these there are several for each span."""
+    return dataclass(slots=True, unsafe_hash=True)(cls)
+
+
+@_record
 class Scope:
     """The instrumentation scope that emitted a span."""
 
@@ -39,7 +49,7 @@ class Scope:
     version: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@_record
 class ReceivedSpan:
     """One span as it arrived, whatever the transport; `kind` and `status` are the numbers of the OTLP enums.
 
@@ -65,7 +75,7 @@ class ReceivedSpan:
         return value if isinstance(value, str) else ""
 
 
-@dataclass(frozen=True, slots=True)
+@_record
 class Attribution:
     """Who or what spent the money; every field may be unknown.
 
@@ -81,7 +91,7 @@ class Attribution:
     key_org: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@_record
 class Conditions:
     """What a price may depend on besides model, meter and time; `None` is unknown, never "standard"."""
 
@@ -94,7 +104,7 @@ class Conditions:
     search_context_size: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@_record
 class Observation:
     """What one span says about one model call. Immutable; its identity is (trace_id, span_id).
 
@@ -130,7 +140,7 @@ class Observation:
     flags: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@_record
 class Source:
     """One observation behind a call: `part` says what was taken from it, `reason` why."""
 
@@ -140,7 +150,7 @@ class Source:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@_record
 class Call:
     """One real, billable model call, counted once; `trace_id` and `span_id` are those of the believed observation."""
 
@@ -167,7 +177,7 @@ class Call:
     flags: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@_record
 class Charge:
     """Meter x quantity x unit price. `unit_price_usd` is per one unit; `amount_usd` has at most 12 decimal places."""
 
@@ -179,7 +189,7 @@ class Charge:
     price_entry_id: str
 
 
-@dataclass(frozen=True, slots=True)
+@_record
 class Pricing:
     """What a price book says of a call.
 
