@@ -40,6 +40,8 @@ NOT_IN_A_COLUMN = {
     "total": "evidence of what contains what; the ledger adds up its own total",
     "server_address": "decides who bills; shown on the span as its peer host",
 }
+NO_FACT = {"dimensions", "key_org"}
+"""Parts of an attribution that have no name of their own: a dimension has any, and a key comes with its sender."""
 NOT_IN_A_CALL = {
     "parent_span_id": "ancestry is in the spans",
     "role": "what became of the observation is told by its sources",
@@ -67,4 +69,4 @@ def test_every_part_of_an_observation_reaches_the_call() -> None:
 
 @pytest.mark.parametrize("part", [Attribution, Conditions])
 def test_attribution_and_conditions_are_read_whole(part: type[Attribution | Conditions]) -> None:
-    assert {field.name for field in fields(part)} - {"dimensions"} <= set(GENERIC)
+    assert {field.name for field in fields(part)} - NO_FACT <= set(GENERIC)

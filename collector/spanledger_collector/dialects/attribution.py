@@ -1,10 +1,12 @@
-"""Who spent it: from the span's attributes by any emitter's names, with the resource's own words as the default."""
+"""Who spent it: by the map of this installation, else from the span's attributes by any emitter's names, with the
+resource's own words as the default."""
 
 from collections.abc import Iterator, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from spanledger import semconv
-from spanledger_collector.dialects.facts import Facts, text_of
+from spanledger_collector.dialects.attribution_map import FIELDS, NO_MAP, USUAL, AttributionMap, Sources
+from spanledger_collector.dialects.facts import LONGEST_FACT, Facts, text_of
 from spanledger_collector.dialects.names import DIMENSION_PREFIXES, GENERIC
 from spanledger_collector.dialects.shapes import by_names
 from spanledger_collector.model import KEY_ORG, Attributes, AttributeValue, Attribution
@@ -14,28 +16,93 @@ __all__ = ["read_attribution"]
 _LONGEST: Final = 256
 _AS_DIMENSION: Final = ("agent", "environment")
 
+_OF_PROCESS: Final[tuple[tuple[str, str], ...]] = (
+    ("user", semconv.USER_ID),
+    ("user", "enduser.id"),
+    ("org", semconv.ORG),
+    ("org", "organization.id"),
+    ("session", semconv.SESSION_ID),
+    ("workflow", semconv.WORKFLOW_NAME),
+    ("feature", semconv.FEATURE),
+)
+"""Fields that may stand on the resource for a whole process, and the attributes that hold them."""
 
-def read_attribution(facts: Facts, resource: Attributes) -> Attribution:
-    """The attribution of a span. Organisation, feature and dimensions may stand on the resource for a whole process.
+
+def read_attribution(
+    facts: Facts, attributes: Attributes, resource: Attributes, mapped: AttributionMap = NO_MAP
+) -> Attribution:
+    """The attribution of a span; what it says of itself is stronger than what its resource says.
 
     The organisation of the key with which a span came overrides what it claims.
     """
-    said = facts.texts.get
+    shape = _of_process(None, tuple(resource))
+    said: dict[str, str | None] = {field: facts.texts.get(field) for field in FIELDS}
+    for field, name in shape.fields:
+        said[field] = said[field] or text_of(resource[name])
+    dimensions = _dimensions(facts, resource, shape)
+    if mapped is not NO_MAP:
+        _overrule(said, dimensions, mapped, (attributes, resource))
     key_org = text_of(resource.get(KEY_ORG))
     return Attribution(
-        user=said("user"),
-        org=key_org or said("org") or text_of(resource.get(semconv.ORG)),
-        session=said("session"),
-        workflow=said("workflow"),
-        feature=said("feature") or text_of(resource.get(semconv.FEATURE)),
-        dimensions=_dimensions(facts, resource),
+        user=said["user"],
+        org=key_org or said["org"],
+        session=said["session"],
+        workflow=said["workflow"],
+        feature=said["feature"],
+        dimensions=dimensions,
         key_org=key_org,
     )
 
 
-def _dimensions(facts: Facts, resource: Attributes) -> dict[str, str]:
+def _overrule(
+    said: dict[str, str | None],
+    dimensions: dict[str, str],
+    mapped: AttributionMap,
+    places: tuple[Attributes, Attributes],
+) -> None:
+    """Put what the map finds in the place of what the usual names found."""
+    for field, sources in mapped.fields.items():
+        said[field] = _first(sources, places, said[field])
+    for dimension, sources in mapped.dimensions.items():
+        found = _first(sources, places, None)
+        if found is not None:
+            dimensions[dimension] = found[:_LONGEST]
+        elif not sources:
+            dimensions.pop(dimension, None)
+
+
+def _first(sources: Sources, places: tuple[Attributes, Attributes], usual: str | None) -> str | None:
+    """The text of the first source that has one."""
+    for name in sources:
+        if name == USUAL:
+            found = usual
+        else:
+            texts = (text_of(attributes.get(name)) for attributes in places)
+            # What is longer is not kept by the journal, and so would be gone when the span is read again.
+            found = next((text for text in texts if text is not None and len(text) <= LONGEST_FACT), None)
+        if found is not None:
+            return found
+    return None
+
+
+class _Shape(NamedTuple):
+    """The attributes of a resource that may hold fields and dimensions, the most trusted first."""
+
+    fields: tuple[tuple[str, str], ...]
+    dimensions: tuple[tuple[str, str], ...]
+
+
+@by_names
+def _of_process(_: None, names: tuple[str, ...]) -> _Shape:
+    prefix = semconv.DIMENSION_PREFIX
+    ours = ((name[len(prefix) :], name) for name in names if name.startswith(prefix))
+    environment = (("environment", name) for name in GENERIC["environment"] if name in names)
+    return _Shape(tuple(pair for pair in _OF_PROCESS if pair[1] in names), (*ours, *environment))
+
+
+def _dimensions(facts: Facts, resource: Attributes, shape: _Shape) -> dict[str, str]:
     found: dict[str, str] = {}
-    for dimension, name in _of_process(None, tuple(resource)):
+    for dimension, name in shape.dimensions:
         value = text_of(resource[name])
         if value is not None:
             found.setdefault(dimension, value[:_LONGEST])
@@ -48,14 +115,6 @@ def _dimensions(facts: Facts, resource: Attributes) -> dict[str, str]:
         for prefix in reversed(DIMENSION_PREFIXES):
             found.update(_under(facts.dimensions, prefix))
     return found
-
-
-@by_names
-def _of_process(_: None, names: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    """The dimensions for which a resource may hold a value, most trusted first, and the attributes that hold them."""
-    prefix = semconv.DIMENSION_PREFIX
-    ours = ((name[len(prefix) :], name) for name in names if name.startswith(prefix))
-    return (*ours, *(("environment", name) for name in GENERIC["environment"] if name in names))
 
 
 def _under(attributes: Mapping[str, AttributeValue], prefix: str) -> Iterator[tuple[str, str]]:

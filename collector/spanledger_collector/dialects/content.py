@@ -9,7 +9,7 @@ from spanledger_collector.dialects.facts import LONGEST_FACT, hidden_response_id
 from spanledger_collector.dialects.names import HIDDEN_RESPONSE_ID
 from spanledger_collector.model import AttributeValue, ReceivedSpan
 
-__all__ = ["kept_attributes"]
+__all__ = ["is_content", "kept_attributes"]
 
 _CONTENT: Final = frozenset(
     {
@@ -110,7 +110,7 @@ def kept_attributes(span: ReceivedSpan) -> dict[str, AttributeValue]:
     """
     kept: dict[str, AttributeValue] = {}
     for name, value in span.attributes.items():
-        if name in _CONTENT or (name.startswith(_CONTENT_PREFIXES) and name not in _FACTS_WITHIN):
+        if is_content(name):
             continue
         if not _is_overlong(value):
             kept[name] = _writable(value)
@@ -121,6 +121,11 @@ def kept_attributes(span: ReceivedSpan) -> dict[str, AttributeValue]:
     if hidden is not None:
         kept[HIDDEN_RESPONSE_ID] = hidden
     return kept
+
+
+def is_content(name: str) -> bool:
+    """Whether the attribute of that name holds what people or models said, which is never stored."""
+    return name in _CONTENT or (name.startswith(_CONTENT_PREFIXES) and name not in _FACTS_WITHIN)
 
 
 def _is_overlong(value: AttributeValue) -> bool:

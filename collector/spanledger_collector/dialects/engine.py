@@ -5,6 +5,7 @@ from functools import lru_cache
 from typing import Final, cast, get_args
 
 from spanledger_collector.dialects.attribution import read_attribution
+from spanledger_collector.dialects.attribution_map import NO_MAP, AttributionMap
 from spanledger_collector.dialects.billing import billing_provider, region_of_host
 from spanledger_collector.dialects.choice import choose_dialect
 from spanledger_collector.dialects.counts import Counts
@@ -13,7 +14,7 @@ from spanledger_collector.dialects.facts import Facts, hidden_response_id, read_
 from spanledger_collector.dialects.names import INPUT_BESIDE, TOTAL
 from spanledger_collector.dialects.operations import OPERATIONS, SPELLINGS, role_of_operation
 from spanledger_collector.dialects.usage import Convention, Usage, disjoint, use_billed
-from spanledger_collector.model import Conditions, Observation, ReceivedSpan, Role, UsageStatus
+from spanledger_collector.model import Attribution, Conditions, Observation, ReceivedSpan, Role, UsageStatus
 
 __all__ = ["recognise"]
 
@@ -25,8 +26,9 @@ _NO_USAGE: Final = Usage({})
 _PLAIN: Final = Convention()
 
 
-def recognise(span: ReceivedSpan) -> Observation | None:
-    """What a span says about a model call; `None` for a span that is not about one."""
+def recognise(span: ReceivedSpan, mapped: AttributionMap = NO_MAP) -> Observation | None:
+    """What a span says about a model call; `None` for a span that is not about one. `mapped`: who spends, for this
+    installation."""
     dialect = choose_dialect(span)
     if dialect is None:
         return None
@@ -36,7 +38,8 @@ def recognise(span: ReceivedSpan) -> Observation | None:
     role = _role(dialect, span, operation)
     if not facts.counts.told and not _tells_enough(dialect, facts, operation, role):
         return None
-    return _observation(span, dialect, facts=facts, operation=operation, role=role)
+    attribution = read_attribution(facts, span.attributes, span.resource, mapped)
+    return _observation(span, dialect, facts=facts, attribution=attribution, operation=operation, role=role)
 
 
 def _role(dialect: Dialect, span: ReceivedSpan, operation: str) -> Role:
@@ -57,7 +60,9 @@ def _tells_enough(dialect: Dialect, facts: Facts, operation: str, role: Role) ->
     return is_known_operation or "request_model" in facts.texts or "response_model" in facts.texts
 
 
-def _observation(span: ReceivedSpan, dialect: Dialect, *, facts: Facts, operation: str, role: Role) -> Observation:
+def _observation(
+    span: ReceivedSpan, dialect: Dialect, *, facts: Facts, attribution: Attribution, operation: str, role: Role
+) -> Observation:
     said = facts.texts.get
     host, request_model, response_model = said("server_address"), said("request_model"), said("response_model")
     provider = billing_provider(said("provider") or dialect.provider, host, request_model or response_model)
@@ -91,7 +96,7 @@ def _observation(span: ReceivedSpan, dialect: Dialect, *, facts: Facts, operatio
             said("deployment_type"),
             said("search_context_size"),
         ),
-        attribution=read_attribution(facts, span.resource),
+        attribution=attribution,
         reported_cost_usd=_reported_cost(dialect, facts, span),
         server_address=host.lower() if host else None,
         service_instance=text_of(span.resource.get("service.instance.id")),

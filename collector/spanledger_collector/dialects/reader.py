@@ -1,0 +1,30 @@
+"""The dialects together with one installation's words for who spends: what the journal and a rebuild read spans by."""
+
+from dataclasses import dataclass
+
+from spanledger_collector.dialects.attribution_map import NO_MAP, AttributionMap
+from spanledger_collector.dialects.content import kept_attributes
+from spanledger_collector.dialects.engine import recognise
+from spanledger_collector.dialects.peer import peer_host
+from spanledger_collector.model import AttributeValue, Observation, ReceivedSpan
+
+__all__ = ["Reader"]
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads spans and log records."""
+
+    attribution: AttributionMap = NO_MAP
+
+    def recognise(self, span: ReceivedSpan) -> Observation | None:
+        """What a span says about a model call; `None` for a span that is not about one."""
+        return recognise(span, self.attribution)
+
+    def peer_host(self, span: ReceivedSpan) -> str | None:
+        """The host that a client span talked to."""
+        return peer_host(span)
+
+    def kept_attributes(self, span: ReceivedSpan) -> dict[str, AttributeValue]:
+        """The attributes that are stored: all but message content."""
+        return kept_attributes(span)
