@@ -9,6 +9,7 @@
     │   ├── SchemaTooNew            written by a newer SpanLedger
     │   └── SchemaTooOld            needs a migration, but was opened for reading only
     ├── BadPrices                   the user's price file cannot be used (exit code 2)
+    ├── BadAttributionMap           the file that says who spends cannot be used (exit code 2)
     ├── BadKeys                     the file with keys cannot be used (exit code 2)
     ├── BadTls                      certificate, key or client CA cannot be used (exit code 2)
     ├── CannotListen                an address of the server cannot be bound (exit code 3)
@@ -17,7 +18,6 @@
     │   ├── BadQuery                an unknown or malformed argument, or wrong SQL (exit code 2)
     │   ├── NoMatch                 there is no such call, span or trace
     │   ├── Ambiguous               a prefix of an id fits several
-    │   ├── NotAllowed              this server does not answer that question to this asker
     │   └── QueryTimedOut           it took longer than the server gives a question
     └── ReceiveError                an OTLP request is refused
         ├── PermanentError          the same request fails again: the client must not retry
@@ -43,6 +43,7 @@ from typing import ClassVar
 
 __all__ = [
     "Ambiguous",
+    "BadAttributionMap",
     "BadKeys",
     "BadPrices",
     "BadQuery",
@@ -55,7 +56,6 @@ __all__ = [
     "LedgerMissing",
     "LedgerUnreadable",
     "NoMatch",
-    "NotAllowed",
     "NotStored",
     "Overloaded",
     "PermanentError",
@@ -159,6 +159,17 @@ class BadPrices(SpanLedgerError):
         self.reason = reason
 
 
+class BadAttributionMap(SpanLedgerError):
+    """The file that says which attributes tell who spends cannot be used; `reason` says what is wrong with it."""
+
+    exit_code = 2
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"The attribution file {path} cannot be used: {reason}")
+        self.path = path
+        self.reason = reason
+
+
 class BadKeys(SpanLedgerError):
     """The file with the keys of a server cannot be used; `reason` says what is wrong with it."""
 
@@ -219,10 +230,6 @@ class Ambiguous(QueryError):
     def __init__(self, what: str, prefix: str, matches: Sequence[str]) -> None:
         super().__init__(f"{prefix} fits several {what}: {', '.join(matches)}. Give more digits.")
         self.matches = tuple(matches)
-
-
-class NotAllowed(QueryError):
-    """The server does not answer this question to this asker."""
 
 
 class QueryTimedOut(QueryError):

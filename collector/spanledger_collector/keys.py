@@ -171,5 +171,10 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
 
 def _text(key: Key) -> str:
     fields = {"name": key.name, "sha256": key.digest.hex(), "role": key.role, "org": key.org}
-    lines = [f"{name} = {dumps(value, ensure_ascii=False)}" for name, value in fields.items() if value is not None]
+    lines = [f"{name} = {_quoted(value)}" for name, value in fields.items() if value is not None]
     return "\n".join(["[[keys]]", *lines, "\n"])
+
+
+def _quoted(text: str) -> str:
+    """A string as TOML has it: as JSON has it, but for one character that may not stand for itself."""
+    return dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

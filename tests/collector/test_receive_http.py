@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 from google.rpc.status_pb2 import Status
@@ -17,6 +18,7 @@ from receiving import CHAT, START, Receiving, in_json, received, receiving, requ
 
 from spanledger_collector.receive import http_app
 from spanledger_collector.receive.codings import zstd
+from spanledger_collector.settings import Address
 
 PROTOBUF = "application/x-protobuf"
 JSON = "application/json"
@@ -39,8 +41,15 @@ class Answer:
         return Status.FromString(self.body)
 
 
+class ListensForHttp(Protocol):
+    """A receiver alone, or a whole server."""
+
+    @property
+    def http(self) -> Address: ...
+
+
 def send(
-    receiver: Receiving, body: bytes, content_type: str | None = PROTOBUF, path: str = "/v1/traces", **headers: str
+    receiver: ListensForHttp, body: bytes, content_type: str | None = PROTOBUF, path: str = "/v1/traces", **headers: str
 ) -> Answer:
     """One POST on a connection of its own."""
     connection = http.client.HTTPConnection(*receiver.http, timeout=10)

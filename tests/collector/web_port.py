@@ -11,6 +11,7 @@ from typing import Any
 
 from background import in_background
 
+from spanledger_collector.keys import KeyRing, open_keys
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.listening import http_server, listen
 from spanledger_collector.pricing import PriceBook, shipped_book
@@ -31,6 +32,7 @@ class ServedLedger:
     stats: Stats = field(default_factory=Stats)
     started_at: datetime = datetime(2026, 11, 1, tzinfo=UTC)
     book: PriceBook = field(default_factory=shipped_book)
+    keys: KeyRing | None = None
 
 
 @dataclass(frozen=True)
@@ -85,11 +87,14 @@ class WebPort:
 
 @contextmanager
 def web_port(db: Path, *, seconds: float = 20.0, told_host: str = "127.0.0.1") -> Generator[WebPort]:
-    """Serve a ledger. `told_host` is what the server believes to be bound to; `seconds` is what a question may take."""
+    """Serve a ledger, with the keys beside it.
+
+    `told_host` is what the server believes to be bound to; `seconds` is what a question may take.
+    """
 
     async def serve(ready: Callable[[WebPort], None], until_stopped: Callable[[], Awaitable[object]]) -> None:
         with Ledger.open(db) as ledger:
-            served = ServedLedger(ledger, Settings(db=db, web=Address(told_host, 0)))
+            served = ServedLedger(ledger, Settings(db=db, web=Address(told_host, 0)), keys=open_keys(db))
             listener = listen("the web port", Address("127.0.0.1", 0), "--web")
             readers = Readers(ledger, seconds=seconds)
             async with http_server(build_app(served, readers), listener, 5) as address:

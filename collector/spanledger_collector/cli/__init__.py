@@ -38,6 +38,7 @@ COMMANDS: dict[str, Command] = {
     "estimate": Command(f"{_CLI}.estimate:estimate", "What a call will cost, before it is made."),
     "unpriced": Command(f"{_CLI}.unpriced:unpriced", "Calls without a price, and why."),
     "prices": Command(f"{_CLI}.prices:prices", "See, compare and set prices."),
+    "keys": Command(f"{_CLI}.keys:keys", "Make, list and remove the keys of a server."),
     "sql": Command(f"{_CLI}.sql:sql", "The answer to one reading SQL statement."),
     "status": Command(f"{_CLI}.status:status", "What has arrived and what the ledger holds."),
     "reprice": Command(f"{_CLI}.reprice:reprice", "Price the ledger anew, and say what changes."),

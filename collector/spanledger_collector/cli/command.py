@@ -7,6 +7,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from spanledger_collector.cli.access import access_of, access_options
 from spanledger_collector.cli.output import FORMATS, Table, emit
 from spanledger_collector.cli.source import DEFAULT_DB, DEFAULT_URL, Where, ask
 from spanledger_collector.ledger.queries import Arguments, Document, Parameter, Question
@@ -15,7 +16,7 @@ __all__ = ["format_option", "question_command", "where_of", "where_options"]
 
 
 def where_options() -> list[click.Parameter]:
-    """`--url` and `--db`."""
+    """`--url` and `--db`, and how to get into a server."""
     return [
         click.Option(
             ["--url"],
@@ -30,6 +31,7 @@ def where_options() -> list[click.Parameter]:
             show_envvar=True,
             help=f"Read this ledger file, or ask the server that owns it.  [default: {DEFAULT_DB}]",
         ),
+        *access_options(),
     ]
 
 
@@ -41,13 +43,15 @@ def format_option() -> click.Parameter:
 
 def where_of(context: click.Context) -> Where:
     """What the user named. An option is stronger than a variable, a server than a file; both options are a mistake."""
-    url, db = context.params["url"] or None, context.params["db"]
+    url, db, access = context.params["url"] or None, context.params["db"], access_of(context)
     sources = {name: context.get_parameter_source(name) for name in ("url", "db")}
     if url is None or db is None:
-        return Where(url, db)
+        return Where(url, db, access)
     if sources["url"] is sources["db"] is ParameterSource.COMMANDLINE:
         raise click.UsageError("Give --url or --db, not both.")
-    return Where(db=db) if sources["db"] is ParameterSource.COMMANDLINE else Where(url)
+    if sources["db"] is ParameterSource.COMMANDLINE:
+        return Where(db=db, access=access)
+    return Where(url, access=access)
 
 
 def question_command(question: Question, render: Callable[[Document], Table], text: str) -> click.Command:

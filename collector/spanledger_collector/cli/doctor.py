@@ -29,8 +29,9 @@ def doctor(context: click.Context, *, how: Format, **_where: object) -> None:
     Run it where your app runs: it patches the SDKs that are installed there, in its own process, reads the environment
     as the app would, tries the way to the collector, and asks the collector what came. Exit code 1: it found trouble.
     """
-    url = server_url(where_of(context))
-    found = [*check_patches(), *check_variables(os.environ), *check_collector(os.environ, url)]
+    where = where_of(context)
+    collector = check_collector(os.environ, server_url(where), where.access)
+    found = [*check_patches(), *check_variables(os.environ), *collector]
     emit(_table(found), how)
     if any(finding.level == "trouble" for finding in found):
         context.exit(1)

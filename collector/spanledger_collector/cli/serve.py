@@ -65,6 +65,7 @@ def _file(option: str, variable: str, text: str) -> Callable[[FC], FC]:
     envvar="SPANLEDGER_MAX_REQUEST_BYTES",
     help="The largest OTLP request, after decompression.",
 )
+@_file("--keys", "SPANLEDGER_KEYS", "The keys of senders and readers.  [default: <db>.keys.toml, if it exists]")
 @_file("--tls-cert", "SPANLEDGER_TLS_CERT", "The certificate of this server with its chain, in PEM; TLS on all ports.")
 @_file("--tls-key", "SPANLEDGER_TLS_KEY", "Its key, in PEM.  [default: in the file of the certificate]")
 @_file("--tls-client-ca", "SPANLEDGER_TLS_CLIENT_CA", "What signs the certificates of clients, who then need one.")
@@ -76,6 +77,7 @@ def serve(
     http: Address,
     web: Address,
     max_request_bytes: int,
+    keys: Path | None,
     tls_cert: Path | None,
     tls_key: Path | None,
     tls_client_ca: Path | None,
@@ -94,6 +96,7 @@ def serve(
         grpc=grpc,
         http=http,
         web=web,
+        keys=keys,
         tls=_tls(tls_cert, tls_key, tls_client_ca),
         max_request_bytes=max_request_bytes,
     )

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import cast
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode, urlsplit
-from urllib.request import OpenerDirector, ProxyHandler, Request, build_opener
+from urllib.request import Request
 from urllib.response import addinfourl
 
+from spanledger_collector.cli.access import Access
 from spanledger_collector.errors import (
     BadQuery,
     CannotReach,
@@ -32,15 +33,16 @@ DEFAULT_DB = _DEFAULTS.db
 _SECONDS = 60.0
 """Longer than a server gives one question, so that its answer says what was wrong."""
 _ERRORS: Mapping[int, type[SpanLedgerError]] = {1: QueryError, 2: BadQuery, 3: CannotReach}
-_LOCAL = ("127.0.0.1", "localhost", "::1")
+_OPEN = Access()
 
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """What the user named: a server, a file, or neither."""
+    """What the user named: a server, a file, or neither; and how to get into a server."""
 
     url: str | None = None
     db: Path | None = None
+    access: Access = _OPEN
 
 
 def ask(question: Question, arguments: Arguments, where: Where) -> Document:
@@ -49,20 +51,20 @@ def ask(question: Question, arguments: Arguments, where: Where) -> Document:
     Raises CannotReach, LedgerError and QueryError.
     """
     if where.url is not None:
-        return _ask_server(question, arguments, where.url)
+        return _ask_server(question, arguments, where.url, where.access)
     if where.db is not None:
-        return _ask_file_or_its_server(question, arguments, where.db)
+        return _ask_file_or_its_server(question, arguments, where.db, where.access)
     if _living_server(DEFAULT_DB):
-        return _ask_file_or_its_server(question, arguments, DEFAULT_DB)
+        return _ask_file_or_its_server(question, arguments, DEFAULT_DB, where.access)
     try:
-        return _ask_server(question, arguments, DEFAULT_URL)
+        return _ask_server(question, arguments, DEFAULT_URL, where.access)
     except CannotReach as error:
         if not DEFAULT_DB.exists():
             raise CannotReach(
                 f"{error} And there is no ledger {DEFAULT_DB} here. Start `spanledger serve`, or name a server "
                 "with --url or a file with --db."
             ) from error
-    return _ask_file_or_its_server(question, arguments, DEFAULT_DB)
+    return _ask_file_or_its_server(question, arguments, DEFAULT_DB, where.access)
 
 
 def server_url(where: Where) -> str:
@@ -74,7 +76,13 @@ def server_url(where: Where) -> str:
 
 
 def fetch(
-    url: str, path: str, *, body: Document | None = None, tag: str | None = None, seconds: float = _SECONDS
+    url: str,
+    path: str,
+    access: Access = _OPEN,
+    *,
+    body: Document | None = None,
+    tag: str | None = None,
+    seconds: float = _SECONDS,
 ) -> Document:
     """The JSON object at a path of a server, which must keep the ledger of the `tag` where one is given.
 
@@ -83,8 +91,9 @@ def fetch(
     address = f"{_checked(url)}{path}"
     data = None if body is None else json.dumps(body).encode()
     request = Request(address, data, {"content-type": "application/json"} if data else {})  # noqa: S310 - checked: http(s)
+    access.introduce(request)
     try:
-        with _opener(url).open(request, timeout=seconds) as response:
+        with access.opener(url).open(request, timeout=seconds) as response:
             return _parsed(url, tag, response)
     except HTTPError as error:
         with error:
@@ -94,22 +103,23 @@ def fetch(
         raise CannotReach(f"No server answers at {url}: {reason}.") from error
 
 
-def _ask_server(question: Question, arguments: Arguments, url: str, tag: str | None = None) -> Document:
+def _ask_server(question: Question, arguments: Arguments, url: str, access: Access, tag: str | None = None) -> Document:
     in_path = {parameter.name for parameter in question.parameters if parameter.in_path}
     path = question.path.format(**{name: quote(arguments[name][0], safe="") for name in in_path})
     if question.posted_as:
-        return fetch(url, path, body={question.posted_as: arguments[question.parameters[0].name][0]}, tag=tag)
+        body = {question.posted_as: arguments[question.parameters[0].name][0]}
+        return fetch(url, path, access, body=body, tag=tag)
     rest = {name: values for name, values in arguments.items() if name not in in_path}
-    return fetch(url, f"{path}?{urlencode(rest, doseq=True)}" if rest else path, tag=tag)
+    return fetch(url, f"{path}?{urlencode(rest, doseq=True)}" if rest else path, access, tag=tag)
 
 
-def _ask_file_or_its_server(question: Question, arguments: Arguments, db: Path) -> Document:
+def _ask_file_or_its_server(question: Question, arguments: Arguments, db: Path, access: Access) -> Document:
     """The server of the file answers; the file itself, where it has none that lives."""
     sidecar = _living_server(db)
     unreachable: CannotReach | None = None
     if sidecar is not None:
         try:
-            return _ask_server(question, arguments, sidecar.web, ledger_tag(db))
+            return _ask_server(question, arguments, sidecar.web, access, ledger_tag(db))
         except CannotReach as error:
             unreachable = error
     try:
@@ -150,11 +160,6 @@ def _checked(url: str) -> str:
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise BadQuery(f"The URL of a server is like {DEFAULT_URL}, not {url!r}.")
     return url.rstrip("/")
-
-
-def _opener(url: str) -> OpenerDirector:
-    """Proxies are for other machines only."""
-    return build_opener(ProxyHandler({})) if urlsplit(url).hostname in _LOCAL else build_opener()
 
 
 def _parsed(url: str, tag: str | None, response: addinfourl) -> Document:

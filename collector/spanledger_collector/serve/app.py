@@ -21,7 +21,8 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from spanledger._version import __version__
-from spanledger_collector.errors import NotAllowed, SpanLedgerError
+from spanledger_collector.errors import SpanLedgerError
+from spanledger_collector.keys import KeyRing
 from spanledger_collector.ledger.queries import QUESTIONS, STATUS, Arguments, Document, Question, answer
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.pricing import PriceBook
@@ -51,6 +52,8 @@ class Served(Protocol):
     def started_at(self) -> datetime: ...
     @property
     def book(self) -> PriceBook: ...
+    @property
+    def keys(self) -> KeyRing | None: ...
 
 
 def build_app(state: Served, readers: Readers) -> Starlette:
@@ -61,7 +64,14 @@ def build_app(state: Served, readers: Readers) -> Starlette:
             *(Route(page.path, web.endpoint(page)) for page in _PAGES),
             *(Route(question.path, web.asked(question), methods=_methods(question)) for question in QUESTIONS),
         ],
-        middleware=[Middleware(Guard, on_loopback=web.on_loopback, tag=ledger_tag(state.ledger.path))],
+        middleware=[
+            Middleware(
+                Guard,
+                on_loopback=is_loopback(state.settings.web.host),
+                keys=state.keys,
+                tag=ledger_tag(state.ledger.path),
+            )
+        ],
         exception_handlers={SpanLedgerError: refused, HTTPException: not_http, Exception: failed},
     )
 
@@ -77,7 +87,6 @@ class _Web:
         self._state = state
         self._readers = readers
         self._gauges = LedgerGauges(readers)
-        self.on_loopback = is_loopback(state.settings.web.host)
 
     def endpoint(self, page: "_Page") -> Callable[[Request], Awaitable[Response]]:
         """The endpoint of a path that is no question."""
@@ -91,10 +100,6 @@ class _Web:
         """The endpoint of a question."""
 
         async def endpoint(request: Request) -> Response:
-            if question.on_loopback_only and not self.on_loopback:
-                raise NotAllowed(
-                    f"This server can be reached from other machines, so that it does not answer {question.path}."
-                )
             arguments = await read_arguments(request, question)
             return Response(
                 await self._readers.run(lambda cursor: self._document(question, arguments, cursor)),

@@ -10,7 +10,6 @@ from spanledger_collector.errors import (
     Ambiguous,
     BadQuery,
     NoMatch,
-    NotAllowed,
     QueryTimedOut,
     SpanLedgerError,
     Stopping,
@@ -21,7 +20,6 @@ __all__ = ["failed", "not_http", "problem", "refused"]
 # RFC 9110, section 15: 409 because the ledger's state (two ids that begin alike) is what stands against the request.
 _STATUS: dict[type[SpanLedgerError], HTTPStatus] = {
     BadQuery: HTTPStatus.BAD_REQUEST,
-    NotAllowed: HTTPStatus.FORBIDDEN,
     NoMatch: HTTPStatus.NOT_FOUND,
     Ambiguous: HTTPStatus.CONFLICT,
     QueryTimedOut: HTTPStatus.GATEWAY_TIMEOUT,

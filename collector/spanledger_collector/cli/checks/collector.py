@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Mapping
 
+from spanledger_collector.cli.access import Access
 from spanledger_collector.cli.checks.exporting import target
 from spanledger_collector.cli.checks.finding import Finding
 from spanledger_collector.cli.notes import plural
@@ -15,10 +16,10 @@ __all__ = ["check_collector"]
 _SECONDS = 2.0
 
 
-def check_collector(environment: Mapping[str, str], url: str) -> list[Finding]:
+def check_collector(environment: Mapping[str, str], url: str, access: Access) -> list[Finding]:
     """Whether something listens where spans are sent, and what the server at `url` (its web port) says of itself."""
     try:
-        status = fetch(url, STATUS.path, seconds=_SECONDS)
+        status = fetch(url, STATUS.path, access, seconds=_SECONDS)
     except CannotReach as error:
         remedy = "Start `spanledger serve`, or name its web port with --url (or SPANLEDGER_URL)."
         return [_listening(environment), Finding("ledger", "note", str(error), remedy)]

@@ -116,6 +116,5 @@ SQL = Question(
     f"The answer to one reading SQL statement, at most {ROWS_AT_MOST:,} rows of it.",
     _sql,
     (Parameter("q", "The SQL statement.", metavar="QUERY"),),
-    on_loopback_only=True,
     posted_as="query",
 )

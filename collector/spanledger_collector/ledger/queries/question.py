@@ -49,9 +49,8 @@ class Parameter:
 class Question:
     """A named query.
 
-    `on_loopback_only`: only a server that other machines cannot reach answers it. `posted_as`: its one parameter may be
-    long, so that it can also be POSTed, as this field of a JSON object. `posted`: all parameters can be POSTed so,
-    each as the field of its name.
+    `posted_as`: its one parameter may be long, so that it can also be POSTed, as this field of a JSON object. `posted`:
+    all parameters can be POSTed so, each as the field of its name.
     """
 
     name: str
@@ -59,7 +58,6 @@ class Question:
     help: str
     answer: Callable[["Reading"], Document]
     parameters: tuple[Parameter, ...] = ()
-    on_loopback_only: bool = False
     posted_as: str | None = None
     posted: bool = False
 
