@@ -9,6 +9,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from spanledger_collector.errors import BadRequest
 from spanledger_collector.model import Scope
+from spanledger_collector.receive import decode
 from spanledger_collector.receive.decode import decode_traces
 from spanledger_collector.receive.decoded import REJECTIONS
 
@@ -128,6 +129,31 @@ def test_text_that_is_not_utf8_is_refused() -> None:
     body = request(name="chat").SerializeToString().replace(b"chat", b"ch\xfft")
     with pytest.raises(BadRequest):
         decode_traces(body)
+
+
+def test_text_in_attributes_that_is_not_utf8_is_refused() -> None:
+    sent = request()
+    sent.resource_spans[0].scope_spans[0].spans[0].attributes.add(key="http.route").value.string_value = "route"
+    body = sent.SerializeToString()
+    assert len(decode_traces(body).spans) == 1
+    for part in (b"http.route", b"route"):
+        with pytest.raises(BadRequest):
+            decode_traces(body.replace(part, b"\xff" + part[1:]))
+
+
+def test_attributes_that_come_again_are_read_the_same_and_not_all_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    known = decode.KnownAttributes(most=10)
+    monkeypatch.setattr(decode, "_known", known)
+    for number in range(50):
+        sent = request()
+        span = sent.resource_spans[0].scope_spans[0].spans[0]
+        span.attributes.add(key="number").value.int_value = number // 2
+        span.attributes.add(key="text").value.string_value = str(number % 3)
+        span.attributes.add(key="prompt").value.string_value = f"{number}" * 500
+        (received,) = decode_traces(sent.SerializeToString()).spans
+        assert received.attributes == {"number": number // 2, "text": str(number % 3), "prompt": f"{number}" * 500}
+        assert len(known) <= 10
+    assert max(map(len, known)) < 500
 
 
 def nested(levels: int) -> bytes:

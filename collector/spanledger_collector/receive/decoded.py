@@ -71,12 +71,14 @@ def _rejection(span: ReceivedSpan) -> str | None:
         return "span_id"
     if span.parent_span_id is not None and len(span.parent_span_id) != 8:
         return "parent_span_id"
+    if 0 < span.started_ns <= span.ended_ns <= _LATEST_NS:
+        return None
     return _time_rejection(span.started_ns, span.ended_ns)
 
 
-def _time_rejection(started_ns: int, ended_ns: int) -> str | None:
+def _time_rejection(started_ns: int, ended_ns: int) -> str:
     if started_ns == 0:
         return "no_start"
     if started_ns > _LATEST_NS or ended_ns > _LATEST_NS:
         return "time_range"
-    return "ends_before_start" if ended_ns < started_ns else None
+    return "ends_before_start"

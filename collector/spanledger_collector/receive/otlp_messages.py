@@ -1,0 +1,118 @@
+"""The trace messages of OTLP as far as we read them, under types of our own: the same bytes for a third of the work.
+
+What is not read is left out, and attributes stay the bytes that they are on the wire, so that who reads them may know
+them already. Names and numbers come from the released messages.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final, Protocol
+
+from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto
+from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message_factory import GetMessageClass
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
+from opentelemetry.proto.common.v1 import common_pb2
+from opentelemetry.proto.resource.v1 import resource_pb2
+from opentelemetry.proto.trace.v1 import trace_pb2
+
+__all__ = ["SpanMessage", "TraceRequest", "trace_request"]
+
+
+class StatusMessage(Protocol):
+    """`Status`."""
+
+    code: int
+
+
+class SpanMessage(Protocol):
+    """`Span`; an attribute is a `KeyValue` as bytes."""
+
+    trace_id: bytes
+    span_id: bytes
+    parent_span_id: bytes
+    name: str
+    kind: int
+    start_time_unix_nano: int
+    end_time_unix_nano: int
+    attributes: Sequence[bytes]
+    status: StatusMessage
+
+
+class ScopeMessage(Protocol):
+    """`InstrumentationScope`."""
+
+    name: str
+    version: str
+
+
+class ScopeSpansMessage(Protocol):
+    """`ScopeSpans`."""
+
+    scope: ScopeMessage
+    spans: Sequence[SpanMessage]
+
+
+class ResourceMessage(Protocol):
+    """`Resource`; an attribute is a `KeyValue` as bytes."""
+
+    attributes: Sequence[bytes]
+
+
+class ResourceSpansMessage(Protocol):
+    """`ResourceSpans`."""
+
+    resource: ResourceMessage
+    scope_spans: Sequence[ScopeSpansMessage]
+
+
+class TraceRequest(Protocol):
+    """`ExportTraceServiceRequest`."""
+
+    resource_spans: Sequence[ResourceSpansMessage]
+
+
+_READ: Final[Mapping[str, type]] = {
+    "Status": StatusMessage,
+    "Span": SpanMessage,
+    "InstrumentationScope": ScopeMessage,
+    "ScopeSpans": ScopeSpansMessage,
+    "Resource": ResourceMessage,
+    "ResourceSpans": ResourceSpansMessage,
+    "ExportTraceServiceRequest": TraceRequest,
+}
+"""What we read of each message; the annotations name its fields."""
+
+_KEY_VALUE: Final = f".{common_pb2.KeyValue.DESCRIPTOR.full_name}"
+
+
+def _own_types() -> DescriptorPool:
+    pool = DescriptorPool()
+    for module in (common_pb2, resource_pb2, trace_pb2, trace_service_pb2):
+        file = FileDescriptorProto()
+        module.DESCRIPTOR.CopyToProto(file)
+        for message in file.message_type:
+            if message.name in _READ:
+                _reduce(message, set(_READ[message.name].__annotations__))
+        pool.AddSerializedFile(file.SerializeToString())
+    return pool
+
+
+def _reduce(message: DescriptorProto, names: set[str]) -> None:
+    """Leave only these fields, with attributes as bytes."""
+    fields = [field for field in message.field if field.name in names]
+    for field in fields:
+        if field.type_name == _KEY_VALUE:
+            field.type = FieldDescriptorProto.TYPE_BYTES
+            field.ClearField("type_name")
+    del message.field[:]
+    message.field.extend(fields)
+
+
+_Request: Final[Any] = GetMessageClass(
+    _own_types().FindMessageTypeByName(trace_service_pb2.ExportTraceServiceRequest.DESCRIPTOR.full_name)
+)
+
+
+def trace_request(body: bytes) -> TraceRequest:
+    """The message in the bytes. Raises `google.protobuf.message.DecodeError` for bytes that are none."""
+    return _Request.FromString(body)
