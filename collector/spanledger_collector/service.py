@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 
 import duckdb
 
-from spanledger_collector import dialects
+from spanledger_collector.attribution_file import attribution_file_of, own_attribution
+from spanledger_collector.dialects import Reader
 from spanledger_collector.journal import Journal
 from spanledger_collector.keys import KeyRing, key_file_of, open_keys
 from spanledger_collector.ledger.settling import Settler
@@ -52,7 +53,7 @@ class Running:
             f"  OTLP/gRPC  {self.grpc}\n"
             f"  OTLP/HTTP  {self.http.url_by(scheme)}\n"
             f"  web        {self.web.url_by(scheme)}"
-            f"{self._own_prices()}{self._keys()}"
+            f"{self._own_prices()}{self._attribution()}{self._keys()}"
         )
 
     def _own_prices(self) -> str:
@@ -60,6 +61,12 @@ class Running:
         settings, book = self.state.settings, self.state.book
         own = sum(entry.layer != "list" for entry in book.rows())
         return f"\n  prices     {own:,} of your own, from {price_file_of(settings.db, settings.prices)}" if own else ""
+
+    def _attribution(self) -> str:
+        """Where it is said which attributes tell who spends."""
+        settings, mapped = self.state.settings, self.state.attribution.said()
+        where = attribution_file_of(settings.db, settings.attribution)
+        return f"\n  attribution {', '.join(mapped)} from {where}" if mapped else ""
 
     def _keys(self) -> str:
         """Whom the ports are open to."""
@@ -70,7 +77,7 @@ class Running:
 def run(settings: Settings, announce: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT, then finish what was accepted. `announce` gets the message that it is ready.
 
-    Raises LedgerError, BadPrices, BadTls, BadKeys and CannotListen.
+    Raises LedgerError, BadPrices, BadAttributionMap, BadTls, BadKeys and CannotListen.
     """
     asyncio.run(_run(settings, announce))
 
@@ -126,6 +133,7 @@ async def serving(settings: Settings) -> AsyncGenerator[Running, None]:
 def _start_inside(settings: Settings, stack: AsyncExitStack) -> ServiceState:
     """Open the ledger and start the threads that write it."""
     book = own_book(settings.db, settings.prices)
+    attribution = own_attribution(settings.db, settings.attribution)
     keys = open_keys(settings.db, settings.keys)
     ledger = Ledger.open(settings.db)
     stack.callback(_close, ledger)
@@ -134,9 +142,9 @@ def _start_inside(settings: Settings, stack: AsyncExitStack) -> ServiceState:
     stats.watch_pending(settler.pending)
     settling = SettleThread(settler, stats)
     stack.push_async_callback(asyncio.to_thread, settling.close, settings.drain_seconds)
-    journal = Journal(ledger, stats, dialects, settling.wake)
+    journal = Journal(ledger, stats, Reader(attribution), settling.wake)
     stack.push_async_callback(asyncio.to_thread, journal.close)
-    return ServiceState(ledger, stats, journal, settler, settings, datetime.now(UTC), book, keys)
+    return ServiceState(ledger, stats, journal, settler, settings, datetime.now(UTC), book, keys, attribution)
 
 
 def _reload(*renewable: Tls | KeyRing | None) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from spanledger_collector.dialects.attribution_map import AttributionMap
 from spanledger_collector.journal import Journal
 from spanledger_collector.keys import KeyRing
 from spanledger_collector.ledger.settling import Settler
@@ -26,3 +27,4 @@ class ServiceState:
     started_at: datetime
     book: PriceBook
     keys: KeyRing | None
+    attribution: AttributionMap

@@ -68,6 +68,8 @@ class Settings:
     db: Path = Path("spanledger.duckdb")
     prices: Path | None = None
     """The user's own prices; without it the file beside the ledger, if there is one (`price_file`)."""
+    attribution: Path | None = None
+    """Which attributes tell who spends; without it the file beside the ledger, if there is one (`attribution_file`)."""
     grpc: Address = _GRPC
     http: Address = _HTTP
     web: Address = _WEB

@@ -22,26 +22,38 @@ _COLUMNS = (Column("call_id", title="call"), Column("kind", title="difference"),
 
 
 @click.command(params=[*price_file_options(), format_option()])
+@click.option(
+    "--attribution",
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar="SPANLEDGER_ATTRIBUTION",
+    show_envvar=True,
+    help="The file that says which attributes tell who spends.  [default: <db>.attribution.toml, if it exists]",
+)
 @click.option("--dry-run", is_flag=True, help="Only say what differs; exit code 1 if anything does.")
 @click.pass_context
-def rebuild(context: click.Context, *, db: Path, prices: Path | None, dry_run: bool, how: Format) -> None:
+def rebuild(
+    context: click.Context, *, db: Path, prices: Path | None, attribution: Path | None, dry_run: bool, how: Format
+) -> None:
     """Make the ledger again from its journal.
 
-    Everything that was received is read, settled and priced anew with this version's dialects, rules and price book,
-    and compared with the ledger. What differs becomes a new revision; what it replaces stays in the history.
+    Everything that was received is read, settled and priced anew with this version's dialects and rules, your price
+    book and your attribution file, and compared with the ledger. What differs becomes a new revision; what it replaces
+    stays in the history.
     """
     # Only now, because they need the extra.
     import duckdb  # noqa: PLC0415
 
+    from spanledger_collector.attribution_file import own_attribution  # noqa: PLC0415
+    from spanledger_collector.dialects import Reader  # noqa: PLC0415
     from spanledger_collector.ledger.rebuild import rebuild as rebuild_ledger  # noqa: PLC0415
     from spanledger_collector.ledger.store import Ledger  # noqa: PLC0415
 
     if not db.exists():
         raise LedgerMissing(db)
-    book = book_of(db, prices)
+    book, reader = book_of(db, prices), Reader(own_attribution(db, attribution))
     with Ledger.open(db) as ledger:
         try:
-            found = rebuild_ledger(ledger, book, apply=not dry_run)
+            found = rebuild_ledger(ledger, book, reader, apply=not dry_run)
         except duckdb.Error as error:
             raise LedgerUnreadable(db, f"rebuilding failed, and the ledger is as it was. {error}") from error
     emit(_table(found), how)

@@ -15,6 +15,7 @@ from typing import Final, Literal
 
 import duckdb
 
+from spanledger_collector.dialects import Reader
 from spanledger_collector.journal.rows import OBSERVATIONS, ObservationRow
 from spanledger_collector.ledger.arrow import Inserter
 from spanledger_collector.ledger.book_rows import BookRecorder
@@ -32,6 +33,7 @@ __all__ = ["Difference", "Rebuilt", "rebuild"]
 
 _EXAMPLES: Final = 20
 _REASON: Final = "rebuilt from the journal"
+_USUAL: Final = Reader()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ class Rebuilt:
         return not self.kinds
 
 
-def rebuild(ledger: Ledger, book: PriceBook, *, apply: bool = False) -> Rebuilt:
+def rebuild(ledger: Ledger, book: PriceBook, reader: Reader = _USUAL, *, apply: bool = False) -> Rebuilt:
     """Rebuild what is settled, report what differs, and make it the ledger's content if `apply`.
 
     Nothing else may settle this ledger meanwhile. Observations that are still pending are left alone. Raises
@@ -71,7 +73,7 @@ def rebuild(ledger: Ledger, book: PriceBook, *, apply: bool = False) -> Rebuilt:
     found = Rebuilt()
     with closing(ledger.cursor()) as cursor, _scratch(ledger.path) as scratch, closing(scratch.cursor()) as fresh:
         ((until, _),) = cursor.execute(query("settling.settled")).fetchall()
-        copy_journal(ledger, scratch, until)
+        copy_journal(ledger, scratch, until, reader)
         Settler(scratch, book).settle_pending()
         found.reread = sum(len(rows) for rows in _changed_readings(cursor, fresh, until, found))
         for difference, _, _ in _differences(cursor, fresh, found):

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import duckdb
 import msgspec
 
-from spanledger_collector import dialects
+from spanledger_collector.dialects import Reader
 from spanledger_collector.journal.reading import decode_reading, encode_reading
 from spanledger_collector.journal.rows import OBSERVATIONS, SPANS, ObservationRow
 from spanledger_collector.ledger.arrow import Inserter
@@ -41,14 +41,14 @@ def journal_rows(cursor: duckdb.DuckDBPyConnection, until: int) -> Iterator[list
         page["after"] = rows[-1][0].seq
 
 
-def read_again(row: ObservationRow, skeleton: Skeleton) -> ObservationRow:
-    """The row as today's dialects read it. A span that is about no model call today is kept, with the role `ignored`;
-    one whose skeleton is gone stays as it was read."""
+def read_again(row: ObservationRow, skeleton: Skeleton, reader: Reader) -> ObservationRow:
+    """The row as today's dialects and attribution map read it. A span that is about no model call today is kept, with
+    the role `ignored`; one whose skeleton is gone stays as it was read."""
     before = decode_reading(row.reading)
     span = _span(row, skeleton, before)
     if span is None:
         return row
-    now = dialects.recognise(span) or replace(before, role="ignored", rule="no_model_call")
+    now = reader.recognise(span) or replace(before, role="ignored", rule="no_model_call")
     return row._replace(
         dialect=now.dialect,
         rule=now.rule,
@@ -83,14 +83,14 @@ def _span(row: ObservationRow, skeleton: Skeleton, before: Observation) -> Recei
     )
 
 
-def copy_journal(source: Ledger, copy: Ledger, until: int) -> None:
+def copy_journal(source: Ledger, copy: Ledger, until: int, reader: Reader) -> None:
     """Fill an empty ledger with the journal of another up to the observation `until`, read again, and with the
     skeletons that settling asks for."""
     with closing(source.cursor()) as reading, closing(copy.cursor()) as writing:
         _copy_skeletons(reading, writing)
         with closing(Inserter(writing, OBSERVATIONS)) as observations:
             for rows in journal_rows(reading, until):
-                observations.insert([read_again(*row) for row in rows])
+                observations.insert([read_again(*row, reader) for row in rows])
 
 
 def _copy_skeletons(reading: duckdb.DuckDBPyConnection, writing: duckdb.DuckDBPyConnection) -> None:
