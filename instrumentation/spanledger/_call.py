@@ -21,7 +21,7 @@ from opentelemetry.trace import NonRecordingSpan, SpanKind, Status, StatusCode
 from spanledger import semconv
 from spanledger._guard import guarded
 from spanledger._metrics import Metrics
-from spanledger._others import anothers_call
+from spanledger._others import anothers_call, under_own_names
 from spanledger._reading import Reading, end_attributes, ending_of
 from spanledger._version import __version__
 from spanledger.attribution import attribution_attributes, without_attribution_baggage
@@ -169,6 +169,7 @@ class Call:
 
     __slots__ = (
         "_adopted_end_ns",
+        "_beside",
         "_context",
         "_finished",
         "_last_ns",
@@ -198,7 +199,7 @@ class Call:
         self._read_response = read_response
         self._read_chunk = read_chunk
         self.span: Span = NonRecordingSpan(trace.INVALID_SPAN_CONTEXT)
-        self._owned = False
+        self._owned = self._beside = False
         self._returned = False
         self._finished = Lock()
         self._started_ns = time.time_ns()
@@ -233,10 +234,10 @@ class Call:
 
         The start attributes include attribution.
         """
-        observed, span = anothers_call()
-        if span is not None:
-            self.adopt(span, measures=True)
-        if observed:
+        another = anothers_call()
+        if another.span is not None:
+            self.adopt(another.span, measures=True, counts_alike=another.counts_alike)
+        if another.observes:
             self.awaits_span = False
             return
         attributes = {**self.request.span_attributes(), **self.attribution()}
@@ -248,15 +249,17 @@ class Call:
             self.awaits_span = False
             context.attach(trace.set_span_in_context(self.span))
 
-    def adopt(self, span: Span, *, measures: bool = False) -> None:
+    def adopt(self, span: Span, *, measures: bool = False, counts_alike: bool = True) -> None:
         """Let `span`, which somebody else started and will end, stand for this call; before, it gets what we know.
 
         Who `measures` records metrics of the call too, as other instrumentations do and SDKs do not: then we do not.
+        Unless `counts_alike`, what we write goes beside its own words, not over them.
         """
         self.awaits_span = False
         self._measured = not measures
+        self._beside = not counts_alike
         self.span = span
-        span.set_attributes({**self.request.attributes, **self.attribution()})
+        span.set_attributes({**(self.request.attributes if counts_alike else {}), **self.attribution()})
         if span.is_recording():
             vars(span)["end"] = self._end_after_us(span)
 
@@ -334,7 +337,9 @@ class Call:
 
     def _end_span(self, attributes: Mapping[str, AttributeValue], how: Ending) -> None:
         span = self.span
-        if span.is_recording():
+        if span.is_recording() and self._beside:
+            span.set_attributes(under_own_names(attributes))
+        elif span.is_recording():
             span.set_attributes(attributes)
             if self.retries:
                 span.set_attribute(semconv.HTTP_RESEND_COUNT, self.retries)

@@ -90,10 +90,10 @@ class Layer(Call):
     def start(self) -> None:
         """Start the span now, as of the time when the framework was called, where the application was then; or add to
         that of another instrumentation, as any call does."""
-        observed, span = anothers_call()
-        if span is not None:
-            self.adopt(span, measures=True)
-        if observed:
+        another = anothers_call()
+        if another.span is not None:
+            self.adopt(another.span, measures=True, counts_alike=another.counts_alike)
+        if another.observes:
             return
         self.span = self._runtime.tracer.start_span(
             self.request.span_name(),

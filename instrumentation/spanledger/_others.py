@@ -1,15 +1,25 @@
-"""Spans that other instrumentations of the same SDK make: the call they stand for must not get a second one from us."""
+"""Spans that other instrumentations of the same SDK make: the call they stand for must not get a second one from us.
+
+We add to theirs what was read. Where their counts mean what the conventions say, ours may replace them; elsewhere ours
+stand beside them, under names of our own (`spanledger.usage.input` ...), and the collector reads those.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from opentelemetry import context, trace
 
-if TYPE_CHECKING:
-    from opentelemetry.trace import Span
+from spanledger import semconv
+from spanledger.meters import METERS, OTHER_METER_PREFIX
 
-__all__ = ["anothers_call"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from opentelemetry.trace import Span
+    from opentelemetry.util.types import AttributeValue
+
+__all__ = ["Another", "anothers_call", "under_own_names"]
 
 INFERENCE_CONTEXT_KEY = "opentelemetry.genai.client.inference.context"
 """Set by instrumentations built on opentelemetry-util-genai while a call of theirs is active."""
@@ -17,6 +27,7 @@ INFERENCE_CONTEXT_KEY = "opentelemetry.genai.client.inference.context"
 _OTHERS: tuple[tuple[str, bool], ...] = (
     ("opentelemetry.instrumentation.genai.bedrock", False),
     ("opentelemetry.instrumentation.genai.", True),
+    ("opentelemetry.instrumentation.openai_v2", True),
     *(
         (f"{family}.{sdk}", False)
         for family in ("openinference.instrumentation", "opentelemetry.instrumentation", "openlit.instrumentation")
@@ -27,20 +38,38 @@ _OTHERS: tuple[tuple[str, bool], ...] = (
     ("opentelemetry.instrumentation.google_generativeai", False),
     ("openlit.instrumentation.google_ai_studio", False),
 )
-"""Prefix of the scope of an instrumentation of an SDK, and whether its counts mean what the conventions say, so that
-ours may stand beside them. The first prefix that fits counts. Instrumentations of frameworks are not here: their spans
-may stand for several calls."""
+"""Prefix of the scope of an instrumentation of an SDK, and whether its counts mean what the conventions say. The first
+prefix that fits counts. Instrumentations of frameworks are not here: their spans may stand for several calls."""
+
+_OWN_NAMES = {meter.attribute: OTHER_METER_PREFIX + meter.name for meter in METERS}
 
 
-def anothers_call() -> tuple[bool, Span | None]:
-    """Whether another instrumentation observes the call that is about to be made, and its span if we may add to it."""
+class Another(NamedTuple):
+    """Whether another instrumentation observes the call that is about to be made; its span, if that is for us to add
+    to; and whether its counts mean what the conventions say."""
+
+    observes: bool
+    span: Span | None = None
+    counts_alike: bool = True
+
+
+def anothers_call() -> Another:
+    """What another instrumentation does about the call that is about to be made."""
     active = context.get_value(INFERENCE_CONTEXT_KEY) is not None
     span = trace.get_current_span()
     scope = getattr(span, "instrumentation_scope", None)
     if scope is None or not span.is_recording():
-        return active, None
-    adoptable = next((adoptable for prefix, adoptable in _OTHERS if scope.name.startswith(prefix)), None)
-    if adoptable is None:
-        return active, None
+        return Another(active)
+    alike = next((alike for prefix, alike in _OTHERS if scope.name.startswith(prefix)), None)
+    if alike is None:
+        return Another(active)
     taken = "end" in vars(span)  # by an earlier call within the same span
-    return True, span if adoptable and not taken else None
+    return Another(observes=True, span=None if taken else span, counts_alike=alike)
+
+
+def under_own_names(attributes: Mapping[str, AttributeValue]) -> dict[str, AttributeValue]:
+    """What may stand on a span that counts in a way of its own; nothing, if there is no usage to tell of."""
+    if attributes.get(semconv.USAGE_STATUS) == "unmetered":
+        return {}
+    named = {_OWN_NAMES.get(name, name): value for name, value in attributes.items()}
+    return {name: value for name, value in named.items() if name.startswith("spanledger.")}

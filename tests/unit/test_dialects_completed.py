@@ -34,6 +34,22 @@ def test_a_span_of_xai_that_we_completed_does_not() -> None:
     assert meters(read(XAI, **ours)) == {"input": 40, "cache_read": 60, "output": 10, "reasoning": 30}
 
 
+def test_what_we_wrote_beside_the_counts_of_another_is_what_counts() -> None:
+    """OpenLIT leaves cached tokens out of the input; ours say what is what."""
+    ours: dict[str, AttributeValue] = {
+        "gen_ai.usage.output_tokens": 10,
+        "spanledger.usage_status": "metered",
+        "spanledger.usage.input": 190,
+        "spanledger.usage.cache_read": 60,
+        "spanledger.usage.cache_write": 30,
+        "spanledger.usage.output": 40,
+        "spanledger.usage.reasoning": 30,
+    }
+    found = read(Scope("openlit.instrumentation.anthropic", "1.45"), **{"gen_ai.provider.name": "anthropic", **ours})
+    assert meters(found) == {"input": 100, "cache_read": 60, "cache_write": 30, "output": 10, "reasoning": 30}
+    assert found.dialect == "openlit"
+
+
 def test_what_cohere_bills_is_what_counts() -> None:
     """Of 100 tokens that the model worked with, 60 of them cached, 25 are billed."""
     ours: dict[str, AttributeValue] = {

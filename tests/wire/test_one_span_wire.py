@@ -20,6 +20,7 @@ from wire_scripted import answer, serving
 import spanledger
 from provider_server import ProviderServer
 from spanledger.instrumentor import SpanLedgerInstrumentor
+from spanledger.meters import METERS
 
 OPENAI_MESSAGES: list[ChatCompletionMessageParam] = [{"role": "user", "content": "Where is my parcel?"}]
 ANTHROPIC_MESSAGES: list[MessageParam] = [{"role": "user", "content": "Where is my parcel?"}]
@@ -227,13 +228,27 @@ def test_a_span_is_adopted_by_one_call_only(instrumented: Recording, client: ope
 
 
 @pytest.mark.parametrize("scope", ["openinference.instrumentation.openai", "opentelemetry.instrumentation.openai.v1"])
-def test_a_span_that_counts_in_another_way_is_left_alone(
-    instrumented: Recording, client: openai.OpenAI, scope: str
+def test_a_span_that_counts_in_another_way_keeps_its_words_and_gets_ours_beside_them(
+    instrumented: Recording, provider: ProviderServer, client: openai.OpenAI, scope: str
 ) -> None:
     with observed_by(instrumented, scope):
         chat(client)
     assert not usage_of(instrumented.only)
-    assert "spanledger.usage_status" not in instrumented.attributes
+    true = true_usage(provider.served[-1])
+    added = {name: value for name, value in instrumented.attributes.items() if name != "gen_ai.operation.name"}
+    assert added.pop("spanledger.usage_status") == "metered"
+    counts = {meter.attribute: added.pop(f"spanledger.usage.{meter.name}", None) for meter in METERS}
+    assert {name: count for name, count in counts.items() if count} == true
+    assert not added
+
+
+def test_a_span_that_counts_in_another_way_keeps_its_word_on_what_we_cannot_count(
+    instrumented: Recording, client: openai.OpenAI
+) -> None:
+    with observed_by(instrumented, "openinference.instrumentation.openai"):
+        for _ in client.chat.completions.create(model="gpt-4o", messages=OPENAI_MESSAGES, stream=True):
+            pass
+    assert instrumented.attributes == {"gen_ai.operation.name": "chat"}
 
 
 @pytest.mark.parametrize("scope", ["my.app", "openinference.instrumentation.langchain", "pydantic-ai"])
