@@ -7,6 +7,8 @@ from spanledger.meters import OTHER_METER_PREFIX
 from spanledger_collector.dialects.choice import READ_NAMES, choose_dialect
 from spanledger_collector.dialects.facts import LONGEST_FACT, hidden_response_id
 from spanledger_collector.dialects.names import HIDDEN_RESPONSE_ID
+from spanledger_collector.dialects.shapes import by_names
+from spanledger_collector.dialects.table import DIALECTS
 from spanledger_collector.model import AttributeValue, ReceivedSpan
 
 __all__ = ["is_content", "kept_attributes"]
@@ -100,6 +102,9 @@ _CONTENT_PREFIXES: Final = (
 _FACTS_WITHIN: Final = frozenset({"reranker.model_name"})
 """Names under those prefixes that are facts after all."""
 
+_WITH_IDS: Final = frozenset(path[0] for dialect in DIALECTS for path in dialect.hidden_ids)
+"""Content in which some dialect looks for the response id."""
+
 
 def kept_attributes(span: ReceivedSpan) -> dict[str, AttributeValue]:
     """The span's attributes without prompts, completions, tool arguments and results, documents and overlong values.
@@ -108,19 +113,27 @@ def kept_attributes(span: ReceivedSpan) -> dict[str, AttributeValue]:
     kept under `HIDDEN_RESPONSE_ID`, and of an overlong value under a name that dialects look for it is kept that there
     was one.
     """
+    attributes = span.attributes
     kept: dict[str, AttributeValue] = {}
-    for name, value in span.attributes.items():
-        if is_content(name):
-            continue
-        if not _is_overlong(value):
+    for name in _names_kept(None, tuple(attributes)):
+        value = attributes[name]
+        if type(value) is int or (type(value) is str and len(value) <= LONGEST_FACT):  # nearly always
+            kept[name] = value
+        elif not _is_overlong(value):
             kept[name] = _writable(value)
         elif name in READ_NAMES or name.startswith(OTHER_METER_PREFIX):
             kept[name] = [] if isinstance(value, list | dict) else ""
-    dialect = choose_dialect(span)
-    hidden = hidden_response_id(dialect, span.attributes) if dialect is not None else None
-    if hidden is not None:
-        kept[HIDDEN_RESPONSE_ID] = hidden
+    if not _WITH_IDS.isdisjoint(attributes):
+        dialect = choose_dialect(span)
+        hidden = hidden_response_id(dialect, attributes) if dialect is not None else None
+        if hidden is not None:
+            kept[HIDDEN_RESPONSE_ID] = hidden
     return kept
+
+
+@by_names
+def _names_kept(_: None, names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in names if not is_content(name))
 
 
 def is_content(name: str) -> bool:
