@@ -38,6 +38,7 @@ COLUMN_OF_FACT = {
 NOT_IN_A_COLUMN = {
     "input_beside": "a part of the input, added to it",
     "total": "evidence of what contains what; the ledger adds up its own total",
+    "lasted": "tells when the call started, where a record of its end has no length of its own",
     "server_address": "decides who bills; shown on the span as its peer host",
 }
 NO_FACT = {"dimensions", "key_org"}

@@ -20,6 +20,7 @@ __all__ = ["recognise"]
 
 _USAGE_STATUSES: Final = frozenset(get_args(UsageStatus))
 _STATUS_ERROR: Final = 2
+_NS_PER_SECOND: Final = 10**9
 _LARGEST_COST: Final = 10**6
 """USD: what the ledger's columns hold, and more than any call costs."""
 _NO_USAGE: Final = Usage({})
@@ -71,7 +72,7 @@ def _observation(
         trace_id=span.trace_id,
         span_id=span.span_id,
         parent_span_id=span.parent_span_id,
-        started_ns=span.started_ns,
+        started_ns=_started_ns(span, said("lasted")),
         ended_ns=span.ended_ns,
         service=span.service,
         dialect=dialect.id,
@@ -102,6 +103,12 @@ def _observation(
         service_instance=text_of(span.resource.get("service.instance.id")),
         flags=tuple(dict.fromkeys(usage.flags)),
     )
+
+
+def _started_ns(span: ReceivedSpan, lasted: str | None) -> int:
+    """When the call started: a record of one moment may say how many seconds it looks back on."""
+    seconds = _decimal(lasted) if span.started_ns == span.ended_ns else None
+    return span.started_ns if seconds is None else max(0, span.started_ns - max(0, int(seconds * _NS_PER_SECOND)))
 
 
 _conditions = lru_cache(256)(Conditions)

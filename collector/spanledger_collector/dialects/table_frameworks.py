@@ -142,10 +142,12 @@ _AGENT_FRAMEWORKS: Final = (
             "cache_write_1h": (f"{_LOGFIRE}.cache_creation.ephemeral_1h_input_tokens",),
             "reasoning": (*GENERIC["reasoning"], *_under(_LOGFIRE, *_PROVIDERS_REASONING)),
             "service_tier": (*GENERIC["service_tier"], f"{_LOGFIRE}.service_tier"),
+            "lasted": ("duration",),
         },
-        notes="5.2: counts within the input and the output stand only in the provider's own record of usage. The usage "
-        "of a stream stands on a log record (with a level) after the span of its request, without response id. Inside "
-        "its spans it suppresses other instrumentations, and so the Anthropic SDK's own spans.",
+        notes="5.4: counts within the input and the output stand only in the provider's own record of usage. The usage "
+        "of a stream stands on a log record (with a level) after the span of its request, without response id, at the "
+        "stream's end; its duration is that of the reading. Inside its spans it suppresses other instrumentations, and "
+        "so the Anthropic SDK's own spans, but not those of streams.",
     ),
     Dialect(
         id="logfire-stream-request",
