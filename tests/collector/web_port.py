@@ -11,6 +11,7 @@ from typing import Any
 
 from background import in_background
 
+from spanledger_collector.dialects.attribution_map import NO_MAP, AttributionMap
 from spanledger_collector.keys import KeyRing, open_keys
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.listening import http_server, listen
@@ -32,6 +33,7 @@ class ServedLedger:
     stats: Stats = field(default_factory=Stats)
     started_at: datetime = datetime(2026, 11, 1, tzinfo=UTC)
     book: PriceBook = field(default_factory=shipped_book)
+    attribution: AttributionMap = NO_MAP
     keys: KeyRing | None = None
 
 

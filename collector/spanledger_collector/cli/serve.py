@@ -49,6 +49,11 @@ def _file(option: str, variable: str, text: str) -> Callable[[FC], FC]:
     envvar="SPANLEDGER_PRICES",
     help="The file with your own prices, read once at the start.  [default: <db>.prices.toml, if it exists]",
 )
+@_file(
+    "--attribution",
+    "SPANLEDGER_ATTRIBUTION",
+    "Which attributes tell who spends, read once at the start.  [default: <db>.attribution.toml, if it exists]",
+)
 @click.option(
     "--grpc", type=_ADDRESS, default=str(_DEFAULTS.grpc), envvar="SPANLEDGER_GRPC", help="Where OTLP over gRPC arrives."
 )
@@ -73,6 +78,7 @@ def serve(
     *,
     db: Path,
     prices: Path | None,
+    attribution: Path | None,
     grpc: Address,
     http: Address,
     web: Address,
@@ -93,6 +99,7 @@ def serve(
     settings = Settings(
         db=db,
         prices=prices,
+        attribution=attribution,
         grpc=grpc,
         http=http,
         web=web,

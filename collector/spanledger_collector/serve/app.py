@@ -21,6 +21,7 @@ from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, R
 from starlette.routing import Route
 
 from spanledger._version import __version__
+from spanledger_collector.dialects.attribution_map import AttributionMap
 from spanledger_collector.errors import SpanLedgerError
 from spanledger_collector.keys import KeyRing
 from spanledger_collector.ledger.queries import QUESTIONS, STATUS, Arguments, Document, Question, answer
@@ -54,6 +55,8 @@ class Served(Protocol):
     def book(self) -> PriceBook: ...
     @property
     def keys(self) -> KeyRing | None: ...
+    @property
+    def attribution(self) -> AttributionMap: ...
 
 
 def build_app(state: Served, readers: Readers) -> Starlette:
@@ -121,6 +124,7 @@ class _Web:
             "pid": os.getpid(),
             "version": __version__,
             "started_at": self._state.started_at.isoformat().replace("+00:00", "Z"),
+            "attribution_map": self._state.attribution.said(),
             "counters": self._state.stats.snapshot(),
         }
 

@@ -60,6 +60,10 @@ def _arrived(status: Document, url: str) -> list[Finding]:
         found.append(
             Finding(about, "ok", f"{counts}, the last span at {status['received_at'][:19].replace('T', ' ')} UTC")
         )
+    mapped: Mapping[str, str] = status.get("attribution_map") or {}
+    if mapped:
+        said = "; ".join(f"{field}: {sources}" for field, sources in mapped.items())
+        found.append(Finding("attribution", "note", f"the server has a map of who spends: {said}"))
     refused = _refused(status["counters"])
     if refused:
         found.append(Finding(about, "trouble", f"refused since the server started: {refused}"))
