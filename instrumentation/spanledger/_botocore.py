@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from spanledger import semconv
 from spanledger._aws_bodies import observe_raw, watch_raw_close
-from spanledger._call import open_call, run, run_async
+from spanledger._call import keep_content, open_call, run, run_async
 from spanledger._decoding import Decoding
 from spanledger._guard import guarded
 from spanledger._http import server_of
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from spanledger._call import Call
     from spanledger._reading import Reader
+    from spanledger.content.parts import Form
 
 __all__ = ["ApiOperation", "AwsService", "async_api_call", "sync_api_call"]
 
@@ -73,6 +74,7 @@ class ApiOperation:
 
     `held_in` names the part of the answer that is a stream of events, or a body that the application reads; `read_head`
     reads the answer without that part, which `read_response` (a body, or a whole answer) or `read_event` reads.
+    `content`: how it says what was asked and answered.
     """
 
     read_head: Reader
@@ -80,6 +82,7 @@ class ApiOperation:
     read_event: Reader
     held_in: str | None = None
     stream: bool = False
+    content: Form | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +148,10 @@ def _open(service: AwsService, client: AwsClient, args: Args, kwargs: Kwargs) ->
     if operation is None or client.meta.service_model.service_name != service.name:
         return None
     params = cast("Params", args[1] if len(args) > 1 else kwargs.get("api_params"))
-    call = open_call(_request(service, operation, client.meta, params), operation.read_response, operation.read_event)
+    request = _request(service, operation, client.meta, params)
+    call = open_call(request, operation.read_response, operation.read_event)
+    if request.operation == "chat":
+        keep_content(call, operation.content, params)
     return (call, operation) if call is not None else None
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 from urllib.parse import urlsplit
 
 from spanledger._bodies import observe_body
-from spanledger._call import current_call, open_call
+from spanledger._call import current_call, keep_content, open_call
 from spanledger._reading import Request
 from spanledger._streams import HttpResponse
 from spanledger.hosts import provider_of_host
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from spanledger._call import Call
     from spanledger._reading import Reader
+    from spanledger.content.parts import Form
 
 __all__ = [
     "Body",
@@ -87,7 +88,8 @@ class Route:
     """One kind of billed request, known by its path (a regular expression that ends where the path does).
 
     `needs`: the meters that make a call metered. `read_request` gives what a price may depend on besides the model.
-    `read_chunk` gets bytes (see `skimming`) wherever the response of a stream is observed.
+    `read_chunk` gets bytes (see `skimming`) wherever the response of a stream is observed. `content`: how it says what
+    was asked and answered.
     """
 
     path: re.Pattern[str]
@@ -96,6 +98,7 @@ class Route:
     read_chunk: Reader
     needs: tuple[str, ...] = ("input", "output")
     read_request: Callable[[Body], Mapping[str, AttributeValue]] | None = None
+    content: Form | None = None
 
 
 def route_of(routes: tuple[Route, ...], path: str) -> Route | None:
@@ -137,7 +140,9 @@ def open_exchange(
         needs=route.needs,
         attributes=route.read_request(body) if route.read_request is not None else {},
     )
-    return open_call(request, route.read_response, route.read_chunk, adopts=adopts)
+    call = open_call(request, route.read_response, route.read_chunk, adopts=adopts)
+    keep_content(call, route.content, body)
+    return call
 
 
 def count_attempt(

@@ -15,13 +15,14 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from spanledger import semconv
-from spanledger._call import run, run_async
+from spanledger._call import keep_content, run, run_async
 from spanledger._decoding import Decoding
 from spanledger._guard import guarded
 from spanledger._http import server_of
 from spanledger._layers import current_layer, open_layer
 from spanledger._reading import Request, ending_of
 from spanledger._streams import AsyncItems, Items
+from spanledger._wrapping import argument
 from spanledger.hosts import provider_of_host
 from spanledger.usage import get
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from spanledger._call import Call
     from spanledger._reading import Reader, Reading
     from spanledger._streams import Observer
+    from spanledger.content.parts import Form
 
 __all__ = ["Function", "async_function", "note_async_end", "note_end", "note_server", "sync_function"]
 
@@ -68,13 +70,16 @@ _CACHED: Final = "cached_response"
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One function of LiteLLM and its asynchronous twin; `model_at`: the model's position among the arguments."""
+    """One function of LiteLLM and its asynchronous twin; `model_at`: the model's position among the arguments.
+    `content`: how it says what was asked, which is the argument `asked_at`, and answered."""
 
     operation: str
     read_response: Reader
     read_chunk: Reader
     needs: tuple[str, ...] = ("input", "output")
     model_at: int = 0
+    content: Form | None = None
+    asked_at: tuple[int, str] = (1, "messages")
 
 
 class StreamWrapper(Protocol):
@@ -125,7 +130,11 @@ def _open(function: Function, args: Args, kwargs: Kwargs) -> Call | None:
         needs=function.needs,
         attributes={semconv.REGION: region} if isinstance(region, str) else {},
     )
-    return open_layer(request, function.read_response, function.read_chunk, _describe)
+    layer = open_layer(request, function.read_response, function.read_chunk, _describe)
+    if function.content is not None:
+        position, name = function.asked_at
+        keep_content(layer, function.content, {**kwargs, name: argument(args, kwargs, position, name)})
+    return layer
 
 
 def _describe(request: Request, outcome: object) -> Request | None:

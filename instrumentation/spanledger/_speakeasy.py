@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, cast
 
+from spanledger._call import capturing
 from spanledger._http import (
     Body,
     Url,
@@ -86,6 +87,7 @@ def _open(sdk: SpeakeasySdk, args: Args, kwargs: Mapping[str, object]) -> Call |
     if route is None:
         return None
     sent_as_json = "json" in request.headers.get("content-type", "")  # a form has files that only the sending reads
-    body = body_of(request.content, whole=route.read_request is not None) if sent_as_json else _NO_BODY
+    whole = route.read_request is not None or (route.content is not None and capturing())
+    body = body_of(request.content, whole=whole) if sent_as_json else _NO_BODY
     stream = argument(args, kwargs, 3, "stream") is True
     return open_exchange(route, server_of_url(request.url), body, sdk.provider, stream=stream, adopts=sdk.adopts)

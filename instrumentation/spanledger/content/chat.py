@@ -32,7 +32,7 @@ from spanledger.usage import get
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-__all__ = ["CHAT", "COMPLETION", "content_parts", "message_of", "read_chat", "tools_of"]
+__all__ = ["CHAT", "COMPLETION", "content_parts", "message_of", "parts_of", "read_answer", "read_chat", "tools_of"]
 
 
 def read_chat(body: Body) -> Prompt:
@@ -57,7 +57,7 @@ def _choice(choice: object) -> Message:
     said, reason = get(choice, "message"), get(choice, "finish_reason")
     if said is None:
         return output_message("assistant", [text(get(choice, "text"))], reason)
-    return output_message(get(said, "role") or "assistant", _parts_of(said), reason)
+    return output_message(get(said, "role") or "assistant", parts_of(said), reason)
 
 
 def message_of(entry: object) -> Message:
@@ -68,10 +68,11 @@ def message_of(entry: object) -> Message:
         said = texts(content, "text") if _only_text(content) else content_parts(content)
         called = get(entry, "tool_call_id") or get(entry, "name")
         return message("tool", [tool_response(called, said)])
-    return message(role, _parts_of(entry), get(entry, "name"))
+    return message(role, parts_of(entry), get(entry, "name"))
 
 
-def _parts_of(said: object) -> list[Part]:
+def parts_of(said: object) -> list[Part]:
+    """The parts of a message, of whichever side."""
     parts = [reasoning(thought) for name in REASONING if (thought := _text_of(said, name))]
     parts += content_parts(get(said, "content"))
     if refusal := _text_of(said, "refusal"):

@@ -26,7 +26,9 @@ __all__ = [
     "Part",
     "Pieces",
     "Prompt",
+    "ReadPart",
     "binary",
+    "document",
     "file",
     "finish_reason",
     "function_tool",
@@ -47,6 +49,7 @@ __all__ = [
 Part = dict[str, object]
 Message = dict[str, object]
 Body = Mapping[str, object]
+ReadPart = Callable[[object], Part]
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +202,11 @@ def parsed(arguments: object) -> object:
 def items(value: object) -> Iterable[object]:
     """The entries of a list; of anything else, such as a generator of the application, none."""
     return cast("list[object]", value) if isinstance(value, list | tuple) else ()
+
+
+def document(value: object) -> dict[str, object]:
+    """A JSON object, or an empty one in place of anything else."""
+    return cast("dict[str, object]", value) if isinstance(value, dict) else {}
 
 
 def texts(value: object, *fields: str) -> str | None:

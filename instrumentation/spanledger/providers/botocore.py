@@ -12,12 +12,15 @@ from __future__ import annotations
 
 import base64
 import json
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, cast
 
 from spanledger import semconv
 from spanledger._botocore import ApiOperation, AwsService, async_api_call, sync_api_call
 from spanledger._patching import PatchPoint, Sdk
+from spanledger.content.converse import CONVERSE
+from spanledger.content.invoke import INVOKE
 from spanledger.providers import anthropic, openai
 from spanledger.usage import count, get, put
 
@@ -202,15 +205,18 @@ def _kind_of(model: str) -> tuple[str, tuple[str, ...]]:
     return next((kind for part, kind in _KINDS if part in model), _CHAT)
 
 
+_CONVERSING: Final = ApiOperation(read_nothing, read_converse, read_converse_event, content=CONVERSE)
+_INVOKING: Final = ApiOperation(read_headers, read_body, read_chunk, "body", content=INVOKE)
+
 _BEDROCK: Final = AwsService(
     name="bedrock-runtime",
     provider="aws.bedrock",
     operations=MappingProxyType(
         {
-            "Converse": ApiOperation(read_nothing, read_converse, read_converse_event),
-            "ConverseStream": ApiOperation(read_nothing, read_converse, read_converse_event, "stream", stream=True),
-            "InvokeModel": ApiOperation(read_headers, read_body, read_chunk, "body"),
-            "InvokeModelWithResponseStream": ApiOperation(read_headers, read_body, read_chunk, "body", stream=True),
+            "Converse": _CONVERSING,
+            "ConverseStream": replace(_CONVERSING, held_in="stream", stream=True),
+            "InvokeModel": _INVOKING,
+            "InvokeModelWithResponseStream": replace(_INVOKING, stream=True),
         }
     ),
     kind_of=_kind_of,
@@ -223,6 +229,6 @@ BOTOCORE: Final = Sdk(
 )
 AIOBOTOCORE: Final = Sdk(
     distribution="aiobotocore",
-    supported=">=2.13,<4",
+    supported=">=2.13.1,<4",
     points=(PatchPoint("aiobotocore.client", "AioBaseClient._make_api_call", async_api_call(_BEDROCK)),),
 )

@@ -25,6 +25,8 @@ from spanledger._stainless import Endpoint, StainlessSdk
 from spanledger._stainless import request_points as stainless_points
 from spanledger._streams import AsyncItems, Items
 from spanledger._wrapping import Args, argument, observing, observing_async
+from spanledger.content.gemini import GENERATE
+from spanledger.content.parts import document
 from spanledger.providers.google_answers import (
     read_cache,
     read_content,
@@ -68,8 +70,8 @@ class _Stream(Decoding):
         self._kept: dict[str, str] = {}
 
     def _keep(self, call: Call, chunk: object) -> None:
-        call.chunk(chunk)
         body = cast("HttpBody", chunk).body or ""
+        call.chunk(body)
         call.reading.characters += characters(body)
         self._kept.setdefault("", body)
         for word in _SAID_LAST:
@@ -110,9 +112,9 @@ def read_place(body: Body) -> dict[str, str]:
 
 
 _ROUTES = tuple(
-    Route(re.compile(path), operation, read_response, read_nothing, needs, read_place)
-    for path, operation, read_response, needs in (
-        (r":(streamG|g)enerateContent$", "generate_content", read_content, ("input", "output")),
+    Route(re.compile(path), operation, read_response, read_nothing, needs, read_place, *content)
+    for path, operation, read_response, needs, *content in (
+        (r":(streamG|g)enerateContent$", "generate_content", read_content, ("input", "output"), GENERATE),
         (r":(embedContent|batchEmbedContents)$", "embeddings", read_embeddings, ("input",)),
         (r"(^|/)cachedContents$", "create_cache", read_cache, ("cache_write",)),
         (r":predictLongRunning$", "video_generation", read_operation, ("second",)),
@@ -170,7 +172,7 @@ def _open(client: ApiClient, args: Args, kwargs: Mapping[str, object], *, stream
     in_path = _MODEL_IN_PATH.match(path)
     model = in_path["model"] if in_path is not None else str(get(sent, "model") or "").removeprefix("models/")
     provider = "gcp.vertex_ai" if client.vertexai else "gcp.gemini"
-    body = {"model": model or None, "location": client.location if client.vertexai else None}
+    body = {**document(sent), "model": model or None, "location": client.location if client.vertexai else None}
     server = server_of(_base_url(client, argument(args, kwargs, 3, "http_options")))
     return open_exchange(route, server, body, provider, stream=stream)
 

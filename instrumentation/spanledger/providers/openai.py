@@ -13,7 +13,7 @@ from spanledger._fetched import count_once
 from spanledger._patching import Sdk
 from spanledger._stainless import Endpoint, StainlessSdk, request_points
 from spanledger._stream_usage import is_usage_chunk
-from spanledger.content import chat
+from spanledger.content import chat, responses
 from spanledger.providers.openai_fetched import FETCHINGS
 from spanledger.providers.openai_media import MEDIA_ENDPOINTS
 from spanledger.providers.openai_responses import LAST_EVENTS, read_whole_response
@@ -129,7 +129,7 @@ _OPENAI = StainlessSdk(
             usage_chunk=is_usage_chunk,
             content=chat.CHAT,
         ),
-        Endpoint("/responses", "chat", read_response, read_response_event, read_request),
+        Endpoint("/responses", "chat", read_response, read_response_event, read_request, content=responses.RESPONSES),
         Endpoint("/embeddings", "embeddings", read_embeddings, read_embeddings, needs=("input",)),
         Endpoint(
             "/completions",

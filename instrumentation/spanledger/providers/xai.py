@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from opentelemetry import trace
 
-from spanledger._call import open_call, run, run_async
+from spanledger._call import capturing, keep_content, open_call, run, run_async
 from spanledger._decoding import Decoding
 from spanledger._guard import guarded
 from spanledger._native import goes_where_ours_go
@@ -21,6 +21,7 @@ from spanledger._patching import PatchPoint, Sdk
 from spanledger._reading import Request, ending_of
 from spanledger._streams import AsyncItems, Items
 from spanledger._wrapping import Args, argument
+from spanledger.content.xai import CHAT, body_of
 from spanledger.providers.xai_usage import read_completion, read_images, read_video
 from spanledger.usage import get
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from spanledger._call import Call
     from spanledger._reading import Ending, Reader
+    from spanledger.content.parts import Form
 
 __all__ = ["SDK"]
 
@@ -56,11 +58,12 @@ class Rpc:
     native: str | None = None
     deferred: bool = False
     stream: bool = False
+    content: Form | None = None
 
 
 _RPCS = {
-    "/xai_api.Chat/GetCompletion": Rpc("chat", read_completion, native="chat."),
-    "/xai_api.Chat/GetCompletionChunk": Rpc("chat", read_completion, native="chat.", stream=True),
+    "/xai_api.Chat/GetCompletion": Rpc("chat", read_completion, native="chat.", content=CHAT),
+    "/xai_api.Chat/GetCompletionChunk": Rpc("chat", read_completion, native="chat.", stream=True, content=CHAT),
     "/xai_api.Chat/GetDeferredCompletion": Rpc("chat", read_completion, native="chat.", deferred=True),
     "/xai_api.Chat/CompactContext": Rpc("chat", read_completion),
     "/xai_api.Image/GenerateImage": Rpc("image_generation", read_images, ("image",), native="image."),
@@ -75,7 +78,7 @@ def _unary(wrapped: Callable[..., Outcome], _interceptor: object, args: Args, kw
         if outcome.exception() is None:
             guarded("read a deferred answer", _deferred, rpc, outcome.result())
         return outcome
-    call = guarded("open a call", _open, rpc, _model(args, kwargs))
+    call = guarded("open a call", _open, rpc, _asked(args, kwargs))
     if call is None:
         return wrapped(*args, **kwargs)
     return run(call, _observe, lambda: wrapped(*args, **kwargs))
@@ -90,7 +93,7 @@ async def _async_unary(
     """The interceptor returns when the request is on its way: whoever awaits what it returns gets the same answer as we
     do here, or the same error."""
     rpc = _rpc_of(args, kwargs)
-    call = None if rpc is None or rpc.deferred else guarded("open a call", _open, rpc, _model(args, kwargs))
+    call = None if rpc is None or rpc.deferred else guarded("open a call", _open, rpc, _asked(args, kwargs))
     if call is not None:
         under_way = await run_async(call, _sent, lambda: wrapped(*args, **kwargs))
     else:
@@ -117,7 +120,7 @@ async def _async_unary(
 def _stream(
     wrapped: Callable[..., Iterable[object]], _interceptor: object, args: Args, kwargs: Mapping[str, object]
 ) -> Iterator[object]:
-    call = guarded("open a call", _open, _rpc_of(args, kwargs), _model(args, kwargs))
+    call = guarded("open a call", _open, _rpc_of(args, kwargs), _asked(args, kwargs))
     if call is None:
         return cast("Iterator[object]", wrapped(*args, **kwargs))
     return Items(iter(run(call, _sent, lambda: wrapped(*args, **kwargs))), _Chunks(call))
@@ -129,7 +132,7 @@ async def _async_stream(
     args: Args,
     kwargs: Mapping[str, object],
 ) -> AsyncIterator[object]:
-    call = guarded("open a call", _open, _rpc_of(args, kwargs), _model(args, kwargs))
+    call = guarded("open a call", _open, _rpc_of(args, kwargs), _asked(args, kwargs))
     if call is None:
         return cast("AsyncIterator[object]", await wrapped(*args, **kwargs))
     return AsyncItems(aiter(await run_async(call, _sent, lambda: wrapped(*args, **kwargs))), _Chunks(call))
@@ -161,13 +164,15 @@ def _rpc_of(args: Args, kwargs: Mapping[str, object]) -> Rpc | None:
     return _RPCS.get(method.decode() if isinstance(method, bytes) else str(method))
 
 
-def _model(args: Args, kwargs: Mapping[str, object]) -> object:
-    return get(argument(args, kwargs, 2, "request"), "model")
+def _asked(args: Args, kwargs: Mapping[str, object]) -> object:
+    return argument(args, kwargs, 2, "request")
 
 
-def _open(rpc: Rpc | None, model: object) -> Call | None:
+def _open(rpc: Rpc | None, asked: object) -> Call | None:
+    """`asked` has the model: the request or, of one that was deferred, the answer."""
     if rpc is None:
         return None
+    model = get(asked, "model")
     request = Request(
         operation=rpc.operation,
         provider="x_ai",
@@ -181,6 +186,8 @@ def _open(rpc: Rpc | None, model: object) -> Call | None:
     call = open_call(request, rpc.read, rpc.read, adopts=native is not None)
     if call is not None and native is not None:
         call.adopt(native)
+    if rpc.content is not None and capturing():
+        keep_content(call, rpc.content, body_of(asked))
     return call
 
 
@@ -227,7 +234,7 @@ def _deferred(rpc: Rpc, answer: object) -> None:
     """A look at whether an answer is there. The SDK's span is around all looks; ours, if it must be, is of the last."""
     if get(answer, "status") == _DONE:
         response = get(answer, "response")
-        call = _open(rpc, get(response, "model"))
+        call = _open(rpc, response)
         if call is not None:
             _answered(call, response)
 
