@@ -11,11 +11,14 @@ from ssl import SSLContext
 import uvicorn
 from starlette.types import ASGIApp
 
+from spanledger_collector.connections import ConnectionLimits, limited_protocol
 from spanledger_collector.errors import CannotListen
 from spanledger_collector.settings import Address
 from spanledger_collector.sidecar import Sidecar, sidecar_path
 
 __all__ = ["announced", "http_server", "listen"]
+
+_LIMITS = ConnectionLimits()
 
 
 def listen(what: str, address: Address, option: str) -> socket.socket:
@@ -37,16 +40,22 @@ class _Server(uvicorn.Server):
 
 @asynccontextmanager
 async def http_server(
-    app: ASGIApp, listener: socket.socket, grace: float, tls: SSLContext | None = None
+    app: ASGIApp,
+    listener: socket.socket,
+    grace: float,
+    tls: SSLContext | None = None,
+    limits: ConnectionLimits = _LIMITS,
 ) -> AsyncGenerator[Address, None]:
     """Serve the application; yields where. At the end running requests have `grace` seconds to finish."""
     host, port = listener.getsockname()[:2]
     config = uvicorn.Config(
         app,
+        http=limited_protocol(limits),
         lifespan="off",
         log_config=None,
         log_level="warning",
         access_log=False,
+        timeout_keep_alive=int(limits.idle_seconds),
         timeout_graceful_shutdown=int(grace),
     )
     config.load()

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import duckdb
 
 from spanledger_collector.attribution_file import attribution_file_of, own_attribution
+from spanledger_collector.connections import ConnectionLimits, allow_files
 from spanledger_collector.dialects import Reader
 from spanledger_collector.journal import Journal
 from spanledger_collector.keys import KeyRing, key_file_of, open_keys
@@ -114,18 +115,20 @@ async def serving(settings: Settings) -> AsyncGenerator[Running, None]:
             max_waiting_bytes=settings.max_waiting_bytes,
             keys=state.keys,
         )
-        grace = settings.drain_seconds
+        grace, limits = settings.drain_seconds, ConnectionLimits(settings.max_connections)
+        allow_files(3 * settings.max_connections)
         context, credentials = (None, None) if tls is None else (tls.context, tls.grpc_credentials())
         web = stack.enter_context(listen("the web port", settings.web, "--web"))
         http = stack.enter_context(listen("OTLP/HTTP", settings.http, "--http"))
         readers = Readers(state.ledger)
-        answering = await stack.enter_async_context(http_server(build_app(state, readers), web, grace, context))
+        receiving = build_http_app(receiver, settings.cors_origins)
+        answering = await stack.enter_async_context(http_server(build_app(state, readers), web, grace, context, limits))
         stack.callback(readers.close)
         yield Running(
             state,
             web=answering,
-            grpc=await stack.enter_async_context(grpc_server(receiver, settings.grpc, grace, credentials)),
-            http=await stack.enter_async_context(http_server(build_http_app(receiver), http, grace, context)),
+            grpc=await stack.enter_async_context(grpc_server(receiver, settings.grpc, grace, credentials, limits)),
+            http=await stack.enter_async_context(http_server(receiving, http, grace, context, limits)),
             reload=lambda: _reload(tls, state.keys),
         )
 

@@ -81,6 +81,10 @@ class Settings:
     """The largest request body, after decompression."""
     max_waiting_bytes: int = 64 * 1024 * 1024
     """Bodies held at once, being read or waiting for the journal; more are asked to come again."""
+    max_connections: int = 1000
+    """Connections held at once on each of the three ports."""
+    cors_origins: tuple[str, ...] = ()
+    """Origins (`https://shop.example`, or `*`) whose pages may send OTLP over HTTP from a browser."""
     drain_seconds: float = 10.0
     """How long the end of the server may take to finish what was accepted and to settle it."""
 

@@ -12,8 +12,10 @@ from typing import Any
 from background import in_background
 from google.protobuf.json_format import MessageToDict
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from starlette.types import ASGIApp
 
 from spanledger_collector import dialects
+from spanledger_collector.connections import ConnectionLimits
 from spanledger_collector.journal import Journal
 from spanledger_collector.journal.rows import Dialects
 from spanledger_collector.ledger.store import Ledger
@@ -42,6 +44,7 @@ __all__ = [
 
 ANY_PORT = Address("127.0.0.1", 0)
 START = 1_790_000_000_000_000_000
+_LIMITS = ConnectionLimits()
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,8 @@ def receiving(
     max_waiting_bytes: int = 8 * 1024 * 1024,
     grpc: Address = ANY_PORT,
     grace: float = 5,
+    limits: ConnectionLimits = _LIMITS,
+    cors_origins: Sequence[str] = (),
 ) -> Generator[Receiving]:
     """Receive in a thread of its own, so that a test may block."""
 
@@ -80,7 +85,8 @@ def receiving(
             receiver = Receiver(
                 journal, stats, max_request_bytes=max_request_bytes, max_waiting_bytes=max_waiting_bytes
             )
-            async with _servers(receiver, grpc, grace) as addresses:
+            app = build_http_app(receiver, cors_origins)
+            async with _servers(receiver, app, grpc, grace, limits) as addresses:
                 ready(Receiving(ledger, stats, journal, receiver.budget, *addresses))
                 await until_stopped()
 
@@ -89,10 +95,14 @@ def receiving(
 
 
 @asynccontextmanager
-async def _servers(receiver: Receiver, address: Address, grace: float) -> AsyncGenerator[tuple[Address, Address]]:
+async def _servers(
+    receiver: Receiver, app: ASGIApp, address: Address, grace: float, limits: ConnectionLimits
+) -> AsyncGenerator[tuple[Address, Address]]:
     listener = listen("OTLP/HTTP", ANY_PORT, "--http")
-    app = build_http_app(receiver)
-    async with grpc_server(receiver, address, grace) as grpc, http_server(app, listener, grace) as http:
+    async with (
+        grpc_server(receiver, address, grace, limits=limits) as grpc,
+        http_server(app, listener, grace, limits=limits) as http,
+    ):
         yield grpc, http
 
 

@@ -292,3 +292,38 @@ def test_a_server_that_stops_tells_clients_that_are_still_sending(db: Path) -> N
             connection.sendall(head(500) + b"half")
             until(lambda: receiver.budget.held == 4)
         assert connection.recv(4096).startswith(b"HTTP/1.1 503 ")
+
+
+def preflight(receiver: Receiving, origin: str) -> Answer:
+    """What a browser asks before a page of that origin may send JSON."""
+    connection = http.client.HTTPConnection(*receiver.http, timeout=10)
+    asked = {
+        "origin": origin,
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "authorization,content-type",
+    }
+    try:
+        connection.request("OPTIONS", "/v1/traces", headers=asked)
+        response = connection.getresponse()
+        return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
+    finally:
+        connection.close()
+
+
+def test_pages_may_send_only_from_origins_that_are_named(db: Path) -> None:
+    with receiving(db, cors_origins=["https://shop.example"]) as receiver:
+        allowed = preflight(receiver, "https://shop.example")
+        assert (allowed.status, allowed.headers["access-control-allow-origin"]) == (200, "https://shop.example")
+        assert "POST" in allowed.headers["access-control-allow-methods"]
+        assert "authorization" in allowed.headers["access-control-allow-headers"]
+        assert "access-control-allow-credentials" not in allowed.headers
+        sent = send(receiver, ONE_IN_JSON, JSON, origin="https://shop.example")
+        assert (sent.status, sent.headers["access-control-allow-origin"]) == (200, "https://shop.example")
+        refused = preflight(receiver, "https://evil.example")
+        assert (refused.status, refused.headers.get("access-control-allow-origin")) == (400, None)
+
+
+def test_by_default_no_page_may_send(receiver: Receiving) -> None:
+    refused = preflight(receiver, "https://shop.example")
+    assert (refused.status, refused.headers.get("access-control-allow-origin")) == (405, None)
+    assert "access-control-allow-origin" not in send(receiver, ONE_IN_JSON, JSON, origin="https://a.example").headers

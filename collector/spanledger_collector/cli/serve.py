@@ -1,8 +1,10 @@
 """`spanledger serve`: the collector."""
 
 import logging
+import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import click
 from click.decorators import FC
@@ -10,6 +12,8 @@ from click.decorators import FC
 from spanledger_collector.settings import Address, Settings, TlsFiles
 
 __all__ = ["serve"]
+
+_ORIGIN = re.compile(r"https?://[^/\s]+")
 
 
 class _AddressType(click.ParamType[Address]):
@@ -24,6 +28,21 @@ class _AddressType(click.ParamType[Address]):
             return Address.parse(str(value))
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+class _OriginsType(click.ParamType[tuple[str, ...]]):
+    """Origins as browsers write them, with commas."""
+
+    name = "LIST"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        if isinstance(value, tuple):
+            return cast("tuple[str, ...]", value)
+        origins = tuple(part.strip() for part in str(value).split(",") if part.strip())
+        for origin in origins:
+            if origin != "*" and not _ORIGIN.fullmatch(origin):
+                self.fail(f"{origin!r} is no origin, for example https://shop.example", param, ctx)
+        return origins
 
 
 _ADDRESS = _AddressType()
@@ -70,6 +89,28 @@ def _file(option: str, variable: str, text: str) -> Callable[[FC], FC]:
     envvar="SPANLEDGER_MAX_REQUEST_BYTES",
     help="The largest OTLP request, after decompression.",
 )
+@click.option(
+    "--max-waiting-bytes",
+    type=click.IntRange(min=1024),
+    default=_DEFAULTS.max_waiting_bytes,
+    envvar="SPANLEDGER_MAX_WAITING_BYTES",
+    help="Requests held at once until they are stored; one client may hold half of it.",
+)
+@click.option(
+    "--max-connections",
+    type=click.IntRange(min=1),
+    default=_DEFAULTS.max_connections,
+    envvar="SPANLEDGER_MAX_CONNECTIONS",
+    help="Connections held at once on each port.",
+)
+@click.option(
+    "--cors-origins",
+    type=_OriginsType(),
+    default="",
+    envvar="SPANLEDGER_CORS_ORIGINS",
+    help="Origins whose pages may send OTLP over HTTP, with commas, or *.  [default: none]",
+    show_default=False,
+)
 @_file("--keys", "SPANLEDGER_KEYS", "The keys of senders and readers.  [default: <db>.keys.toml, if it exists]")
 @_file("--tls-cert", "SPANLEDGER_TLS_CERT", "The certificate of this server with its chain, in PEM; TLS on all ports.")
 @_file("--tls-key", "SPANLEDGER_TLS_KEY", "Its key, in PEM.  [default: in the file of the certificate]")
@@ -83,6 +124,9 @@ def serve(
     http: Address,
     web: Address,
     max_request_bytes: int,
+    max_waiting_bytes: int,
+    max_connections: int,
+    cors_origins: tuple[str, ...],
     keys: Path | None,
     tls_cert: Path | None,
     tls_key: Path | None,
@@ -106,6 +150,9 @@ def serve(
         keys=keys,
         tls=_tls(tls_cert, tls_key, tls_client_ca),
         max_request_bytes=max_request_bytes,
+        max_waiting_bytes=max_waiting_bytes,
+        max_connections=max_connections,
+        cors_origins=cors_origins,
     )
     service.run(settings, click.echo)
 

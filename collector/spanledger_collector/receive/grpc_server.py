@@ -7,6 +7,7 @@ from typing import Any, TypeAlias, cast
 import grpc
 import grpc.aio
 
+from spanledger_collector.connections import ConnectionLimits
 from spanledger_collector.errors import CannotListen, ReceiveError
 from spanledger_collector.listening import listen
 from spanledger_collector.receive.answers import ANSWERS, Encoding, error_status
@@ -18,12 +19,19 @@ __all__ = ["grpc_server"]
 
 _Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
 _Handler: TypeAlias = "grpc.GenericRpcHandler[bytes, bytes]"
+_LIMITS = ConnectionLimits()
+_REQUESTS_PER_CONNECTION = 32
+"""At once; a client keeps back what is more. gRPC holds their bodies before we know of them."""
 _grpc: Any = grpc  # its stubs leave the makers of servers and handlers half untyped
 
 
 @asynccontextmanager
 async def grpc_server(
-    receiver: Receiver, address: Address, grace: float, credentials: grpc.ServerCredentials | None = None
+    receiver: Receiver,
+    address: Address,
+    grace: float,
+    credentials: grpc.ServerCredentials | None = None,
+    limits: ConnectionLimits = _LIMITS,
 ) -> AsyncGenerator[Address, None]:
     """Serve; yields where. At the end running requests have `grace` seconds to finish. Raises CannotListen.
 
@@ -32,10 +40,7 @@ async def grpc_server(
     handlers = [_handler(receiver, signal) for signal in Signal]
     server: grpc.aio.Server = _grpc.aio.server(
         handlers=handlers,
-        options=[
-            ("grpc.max_receive_message_length", receiver.max_request_bytes),
-            ("grpc.so_reuseport", 0),  # otherwise a second server takes half of the first one's requests
-        ],
+        options=[("grpc.max_receive_message_length", receiver.max_request_bytes), *_options(limits)],
     )
     listen("OTLP/gRPC", address, "--grpc").close()  # finds an address that is taken, which gRPC tells less clearly
     try:
@@ -48,6 +53,25 @@ async def grpc_server(
         yield Address(address.host, port)
     finally:
         await server.stop(grace)
+
+
+def _options(limits: ConnectionLimits) -> Sequence[tuple[str, int]]:
+    """What gRPC calls the limits of a port (grpc/impl/channel_arg_names.h)."""
+    return (
+        ("grpc.so_reuseport", 0),  # otherwise a second server takes half of the first one's requests
+        ("grpc.max_allowed_incoming_connections", limits.connections),
+        ("grpc.server_handshake_timeout_ms", int(1000 * limits.head_seconds)),
+        ("grpc.max_connection_idle_ms", int(1000 * limits.idle_seconds)),
+        # A request that trickles in has no time limit of its own: its connection has. Others notice nothing.
+        ("grpc.max_connection_age_ms", 1_800_000),
+        ("grpc.max_connection_age_grace_ms", 30_000),
+        ("grpc.max_concurrent_streams", _REQUESTS_PER_CONNECTION),
+        # Dead peers are found; and clients may look often whether we live, which gRPC else takes for an attack.
+        ("grpc.keepalive_time_ms", 60_000),
+        ("grpc.keepalive_timeout_ms", 20_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+    )
 
 
 def _handler(receiver: Receiver, signal: Signal) -> _Handler:

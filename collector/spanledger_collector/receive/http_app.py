@@ -1,7 +1,9 @@
 """OTLP over HTTP: an ASGI application of three endpoints."""
 
 import asyncio
+from collections.abc import Sequence
 
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -32,15 +34,20 @@ _BODY_SECONDS = 30.0
 _SIGNALS = {f"/v1/{signal.value}": signal for signal in Signal}
 
 
-def build_http_app(receiver: Receiver) -> ASGIApp:
-    """The application behind the OTLP/HTTP port."""
+def build_http_app(receiver: Receiver, cors_origins: Sequence[str] = ()) -> ASGIApp:
+    """The application behind the OTLP/HTTP port. Pages of the origins may send to it from a browser."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
         response = await _answer(receiver, request)
         await response(scope, receive, send)
 
-    return app
+    if not cors_origins:
+        return app
+    # Exporters set headers of their operator's choice, a key among them; no cookie is ever needed.
+    return CORSMiddleware(
+        app, cors_origins, allow_methods=["POST"], allow_headers=["*"], expose_headers=["retry-after"]
+    )
 
 
 async def _answer(receiver: Receiver, request: Request) -> Response:
