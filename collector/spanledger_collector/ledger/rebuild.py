@@ -33,6 +33,9 @@ __all__ = ["Difference", "Rebuilt", "rebuild"]
 
 _EXAMPLES: Final = 20
 _REASON: Final = "rebuilt from the journal"
+_THE_SAME: Final = ((), ("price_book",))
+"""Columns in which a call may differ from its rebuilt self. A call keeps the name of the book that gave it its price as
+long as later books give it the same price by the same entries (`Revisions` and `reprice` leave it alone, too)."""
 _USUAL: Final = Reader()
 
 
@@ -131,7 +134,7 @@ def _differences(
             yield Difference(after.call.call_id, "missing"), None, after
         elif before is not None and after is None:
             yield Difference(before.call.call_id, "extra"), before, None
-        elif before is not None and after is not None and (columns := after.differing(before)):
+        elif before is not None and after is not None and (columns := after.differing(before)) not in _THE_SAME:
             yield Difference(before.call.call_id, "changed", columns), before, after
 
 

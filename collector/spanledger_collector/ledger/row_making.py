@@ -11,7 +11,7 @@ from spanledger_collector.ledger.rows import CallRow, CallRows, ChargeRow, Meter
 from spanledger_collector.model import Call, Charge, Conditions, Pricing, Quantity, Source
 from spanledger_collector.settle.keys import totals_of
 
-__all__ = ["call_rows", "money_text", "repriced"]
+__all__ = ["call_rows", "money_text"]
 
 _CONDITIONS: Final = tuple(field.name for field in fields(Conditions) if field.name != "service_tier")
 _conditions_of: Final = attrgetter(*_CONDITIONS)
@@ -32,22 +32,6 @@ def call_rows(call: Call, pricing: Pricing, *, revision: int, settled_ns: int) -
         tuple([MeterRow(call_id, revision, meter, _count(call.meters[meter]), at) for meter in sorted(call.meters)]),
         tuple([_source_row(call_id, revision, source, at) for source in call.sources]),
     )
-
-
-def repriced(before: CallRows, pricing: Pricing, flags: list[str], settled_ns: int) -> CallRows:
-    """The rows of a call under its next revision, with another price and everything else as it was."""
-    rows = before.with_revision(before.call.revision + 1, settled_ns)
-    call = rows.call._replace(
-        price_status=pricing.status,
-        price_reasons=json_text(pricing.reasons),
-        cost_usd=pricing.cost_usd,
-        cost_low_usd=pricing.cost_low_usd,
-        cost_high_usd=pricing.cost_high_usd,
-        flags=json_text(flags),
-        price_book=pricing.price_book,
-    )
-    charges = _charge_rows(call.call_id, call.revision, pricing, call.started_at)
-    return CallRows(call, charges, rows.meters, rows.sources)
 
 
 def _call_row(call: Call, pricing: Pricing, revision: int, settled_ns: int) -> CallRow:

@@ -128,8 +128,20 @@ WHERE s.call_id = $call_id AND s.revision = $revision AND s.started_at = CAST($s
 ORDER BY (['usage', 'merged', 'check']).list_position(s.part), s.trace_hi, s.trace_lo, s.span;
 
 -- name: call_history
+-- What settling superseded is kept whole; of what a reprice superseded, the price.
 SELECT revision, epoch_ns(superseded_at) AS superseded_at, reason, body
 FROM call_history WHERE call_id = $call_id
+UNION ALL
+SELECT p.revision, epoch_ns(p.superseded_at), p.reason, CAST(to_json({
+           cost_usd: CAST(p.cost_usd AS VARCHAR), cost_low_usd: CAST(p.cost_low_usd AS VARCHAR),
+           cost_high_usd: CAST(p.cost_high_usd AS VARCHAR), price_status: p.price_status, price_reasons: p.price_reasons,
+           flags: p.flags, price_book: p.price_book,
+           charges: (SELECT coalesce(list({
+                         meter: h.meter, quantity: CAST(h.quantity AS VARCHAR), unit: h.unit,
+                         unit_price_usd: CAST(h.unit_price_usd AS VARCHAR), amount_usd: CAST(h.amount_usd AS VARCHAR),
+                         price_entry_id: h.price_entry_id} ORDER BY h.meter), [])
+                     FROM charge_history h WHERE h.call_id = $call_id AND h.revision = p.revision)}) AS VARCHAR)
+FROM price_history p WHERE p.call_id = $call_id
 ORDER BY revision DESC;
 
 -- name: counts

@@ -1,29 +1,212 @@
--- What pricing the calls of a ledger anew asks of it.
+-- What pricing the calls of a ledger anew asks of it. The temporary tables belong to one reprice and one connection.
 -- The comment /*conditions*/ stands where `ledger.queries` puts conditions from its own table of names.
 
--- name: calls
--- Everything that a price depends on, and what was charged before; in time, so that what changes together lies together.
-WITH chosen AS (SELECT * FROM calls WHERE /*conditions*/),
+-- name: signatures
+-- The names and conditions that the chosen calls have: calls of one signature are priced alike.
+CREATE OR REPLACE TEMP TABLE reprice_signatures AS
+SELECT CAST(row_number() OVER () AS INTEGER) AS signature, * EXCLUDE (of_text), of_text
+FROM (SELECT DISTINCT provider AS of_provider, request_model AS of_request, response_model AS of_answer, service_tier AS of_tier,
+             CAST(conditions AS VARCHAR) AS of_text, conditions AS of_conditions
+      FROM calls WHERE /*conditions*/);
+
+-- name: all_signatures
+FROM reprice_signatures ORDER BY signature;
+
+-- name: pages
+-- The moments at which the chosen calls, in the order of time, fall into pages of $size calls, and the last moment.
+SELECT DISTINCT epoch_ns(started_at) FROM (
+    SELECT started_at, row_number() OVER (ORDER BY started_at) AS number, count(*) OVER () AS calls FROM calls WHERE /*conditions*/
+) WHERE number % $size = 0 OR number = calls OR number = 1 ORDER BY 1;
+
+-- name: stretches
+CREATE OR REPLACE TEMP TABLE reprice_stretches (
+    stretch INTEGER, signature INTEGER, from_ns BIGINT, above BIGINT, odd BOOLEAN, reasons VARCHAR[], flags VARCHAR[], free BOOLEAN);
+
+-- name: meters
+CREATE OR REPLACE TEMP TABLE reprice_meters (
+    stretch INTEGER, meter VARCHAR, odd BOOLEAN, reason VARCHAR, unit VARCHAR, unit_price_usd DECIMAL(18, 12),
+    price_entry_id VARCHAR, free BOOLEAN);
+
+-- name: signature_meters
+-- What calls of each signature have counted.
+SELECT signature, list(DISTINCT meter)
+FROM (
+    SELECT call_id, revision, signature
+    FROM calls JOIN reprice_signatures ON provider = of_provider AND request_model IS NOT DISTINCT FROM of_request
+        AND response_model IS NOT DISTINCT FROM of_answer AND service_tier IS NOT DISTINCT FROM of_tier
+        AND CAST(conditions AS VARCHAR) IS NOT DISTINCT FROM of_text
+    WHERE /*conditions*/
+) JOIN call_meters USING (call_id, revision)
+WHERE quantity <> 0
+GROUP BY signature;
+
+-- name: chosen
+-- A page of calls, each with its stretch. What only `price` can say of a call is `odd`.
+CREATE OR REPLACE TEMP TABLE reprice_chosen AS
+WITH page AS (
+    SELECT calls.*, signature, epoch_ns(started_at) AS at_ns,
+           list_filter(flags, lambda flag: NOT list_contains($price_flags, flag)) AS own_flags
+    FROM calls JOIN reprice_signatures ON provider = of_provider AND request_model IS NOT DISTINCT FROM of_request
+        AND response_model IS NOT DISTINCT FROM of_answer AND service_tier IS NOT DISTINCT FROM of_tier
+        AND CAST(conditions AS VARCHAR) IS NOT DISTINCT FROM of_text
+    WHERE started_at > make_timestamp_ns($after) AND started_at <= make_timestamp_ns($until) AND /*conditions*/
+), counted AS (
+    SELECT call_id, revision, count(*) AS meters,
+           coalesce(sum(quantity) FILTER (list_contains($input_meters, meter)), 0) AS input,
+           bool_or(quantity <> trunc(quantity) OR quantity < 0 OR quantity >= 1000000000000) AS odd
+    FROM call_meters SEMI JOIN page USING (call_id, revision)
+    WHERE started_at > make_timestamp_ns($after) AND started_at <= make_timestamp_ns($until)
+    GROUP BY ALL
+), placed AS (
+    SELECT page.*, coalesce(n.meters, 0) AS meters, CAST(trunc(coalesce(n.input, 0)) AS BIGINT) AS input,
+           coalesce(n.odd, false) AS odd_counts, s.from_ns
+    FROM page LEFT JOIN counted n USING (call_id, revision)
+    ASOF JOIN (SELECT DISTINCT signature, from_ns FROM reprice_stretches) s ON page.signature = s.signature AND page.at_ns >= s.from_ns
+)
+SELECT p.call_id, p.revision, p.started_at, p.own_flags, p.price_status, p.price_reasons, p.flags, p.cost_usd, p.cost_low_usd,
+       p.cost_high_usd, p.provider, p.org_id, coalesce(p.response_model, p.request_model) AS model, s.stretch,
+       p.usage_status = 'unmetered' OR p.meters = 0 AS unmetered,
+       p.odd_counts OR s.odd OR len(list_filter(p.own_flags, lambda flag: list_contains($odd_flags, flag)
+           OR starts_with(flag, $odd_prefix))) > 0 AS odd
+FROM placed p ASOF JOIN reprice_stretches s ON p.signature = s.signature AND p.from_ns = s.from_ns AND p.input > s.above;
+
+-- name: lines
+-- The meters of the page with their prices; an amount that the ledger cannot hold is NULL.
+CREATE OR REPLACE TEMP TABLE reprice_lines AS
+SELECT c.call_id, m.meter, m.quantity, r.unit, r.unit_price_usd, r.price_entry_id,
+       TRY_CAST(m.quantity * r.unit_price_usd AS DECIMAL(18, 12)) AS amount_usd, r.reason, r.free,
+       r.odd OR (r.reason IS NULL AND TRY_CAST(m.quantity * r.unit_price_usd AS DECIMAL(18, 12)) IS NULL) AS odd
+FROM reprice_chosen c JOIN call_meters m USING (call_id, revision) JOIN reprice_meters r USING (stretch, meter)
+WHERE m.quantity <> 0 AND NOT (c.odd OR c.unmetered)
+    AND m.started_at > make_timestamp_ns($after) AND m.started_at <= make_timestamp_ns($until);
+
+-- name: odd_calls
+-- Which calls of the page are for `price`.
+SELECT call_id FROM reprice_chosen WHERE odd
+UNION SELECT call_id FROM reprice_lines GROUP BY call_id HAVING bool_or(odd) OR sum(amount_usd) >= $amount_limit;
+
+-- name: odd_inputs
+-- Everything that their price depends on.
+WITH chosen AS (SELECT * FROM calls WHERE call_id IN (SELECT unnest($calls))),
 counted AS (
     SELECT call_id, revision, list(meter ORDER BY meter) AS meters, list(quantity ORDER BY meter) AS quantities
-    FROM call_meters GROUP BY ALL
-), charged AS (
-    SELECT call_id, revision, list(meter ORDER BY meter) AS meters, list(amount_usd ORDER BY meter) AS amounts,
-           list(price_entry_id ORDER BY meter) AS entries
-    FROM charges GROUP BY ALL
+    FROM call_meters SEMI JOIN chosen USING (call_id)
+    WHERE started_at > make_timestamp_ns($after) AND started_at <= make_timestamp_ns($until) GROUP BY ALL
 )
 SELECT c.call_id, epoch_ns(c.started_at), epoch_ns(c.ended_at), c.provider, c.request_model, c.response_model, c.usage_status,
-       c.service_tier, c.conditions, c.flags, c.org_id, c.price_status, c.price_reasons, c.cost_usd, c.cost_low_usd,
-       c.cost_high_usd, m.meters, m.quantities, h.meters, h.amounts, h.entries
-FROM chosen c LEFT JOIN counted m USING (call_id, revision) LEFT JOIN charged h USING (call_id, revision)
-ORDER BY c.started_at, c.call_id;
+       c.service_tier, c.conditions, c.flags, m.meters, m.quantities
+FROM chosen c LEFT JOIN counted m USING (call_id, revision);
 
--- name: whole_calls
-SELECT call_id, trace_id, span_id, epoch_ns(started_at), epoch_ns(ended_at), service, provider, operation,
-       request_model, response_model, response_id, service_tier, error_type, usage_status, usage_evidence,
-       price_status, price_reasons, input_tokens, cache_read_tokens, cache_write_tokens, output_tokens,
-       reasoning_tokens, total_tokens, cost_usd, cost_low_usd, cost_high_usd, reported_cost_usd,
-       user_id, org_id, session_id, workflow, feature, dimensions, dialect, sources, flags, revision,
-       price_book, epoch_ns(settled_at), conditions
-FROM calls
-WHERE started_at BETWEEN make_timestamp_ns($first) AND make_timestamp_ns($last) AND call_id IN (SELECT unnest($calls));
+-- name: forget_odd_lines
+DELETE FROM reprice_lines WHERE call_id IN (SELECT unnest($calls));
+
+-- name: odd_answers
+-- What `price` said of them.
+CREATE OR REPLACE TEMP TABLE reprice_odd (
+    call_id VARCHAR, status VARCHAR, reasons VARCHAR[], flags VARCHAR[], cost DECIMAL(18, 12), low DECIMAL(18, 12), high DECIMAL(18, 12));
+
+-- name: answers
+-- What the book says of each call of the page, beside what the ledger says. A call of a closed period keeps its revision; what
+-- was booked of it is its cost with the adjustments.
+CREATE OR REPLACE TEMP TABLE reprice_answers AS
+WITH summed AS (
+    SELECT call_id, count(amount_usd) AS charges, coalesce(sum(amount_usd), 0) AS cost,
+           list(reason ORDER BY meter) FILTER (reason IS NOT NULL) AS reasons, bool_and(coalesce(free, false)) AS free
+    FROM reprice_lines GROUP BY call_id
+), stored AS (
+    SELECT h.call_id, count(*) AS charges, count(l.call_id) AS same
+    FROM charges h JOIN reprice_chosen c USING (call_id, revision)
+    LEFT JOIN reprice_lines l ON l.call_id = h.call_id AND l.meter = h.meter AND l.amount_usd = h.amount_usd
+        AND l.price_entry_id = h.price_entry_id
+    WHERE h.started_at > make_timestamp_ns($after) AND h.started_at <= make_timestamp_ns($until)
+    GROUP BY h.call_id
+), adjusted AS (
+    SELECT call_id, sum(amount_usd) AS amount FROM adjustments SEMI JOIN reprice_chosen USING (call_id) GROUP BY call_id
+), said AS (
+    SELECT c.*, coalesce(s.charges, 0) AS new_charges, coalesce(t.charges, 0) AS old_charges, coalesce(t.same, 0) AS same_charges,
+           CASE WHEN c.unmetered THEN ['unmetered'] WHEN len(g.reasons) > 0 THEN g.reasons ELSE coalesce(s.reasons, []) END AS reasons,
+           if(c.unmetered, c.own_flags, list_concat(c.own_flags, g.flags)) AS new_flags,
+           g.free AND coalesce(s.free, true) AS free, coalesce(s.cost, 0) AS cost, a.amount AS adjusted,
+           p.period
+    FROM reprice_chosen c JOIN reprice_stretches g USING (stretch) LEFT JOIN summed s USING (call_id) LEFT JOIN stored t USING (call_id)
+    LEFT JOIN adjusted a USING (call_id)
+    LEFT JOIN periods p ON p.reopened_at IS NULL AND c.started_at >= p.start_at AND c.started_at < p.end_at
+), new AS (
+    SELECT said.* EXCLUDE (reasons, new_flags), coalesce(o.reasons, said.reasons) AS new_reasons, coalesce(o.flags, said.new_flags) AS new_flags,
+           CASE WHEN o.call_id IS NOT NULL THEN o.status WHEN len(said.reasons) > 0 AND new_charges = 0 THEN 'unpriced'
+                WHEN len(said.reasons) > 0 THEN 'partial' WHEN free THEN 'free' ELSE 'priced' END AS new_status,
+           CAST(CASE WHEN o.call_id IS NOT NULL THEN o.cost WHEN len(said.reasons) = 0 THEN said.cost END AS DECIMAL(18, 12)) AS new_cost,
+           CAST(CASE WHEN o.call_id IS NOT NULL THEN o.low WHEN len(said.reasons) = 0 OR new_charges > 0 THEN said.cost END AS DECIMAL(18, 12)) AS new_low,
+           CAST(CASE WHEN o.call_id IS NOT NULL THEN o.high WHEN len(said.reasons) = 0 THEN said.cost END AS DECIMAL(18, 12)) AS new_high
+    FROM said LEFT JOIN reprice_odd o USING (call_id)
+)
+SELECT call_id, revision, started_at, provider, model, org_id, period,
+       if(adjusted IS NULL, cost_usd, CAST(coalesce(cost_usd, 0) + adjusted AS DECIMAL(18, 12))) AS old_cost,
+       new_cost, new_low, new_high, new_status, new_reasons, new_flags,
+       if(period IS NOT NULL AND adjusted IS NOT NULL, coalesce(cost_usd, 0) + adjusted IS NOT DISTINCT FROM new_cost,
+          new_status = price_status AND new_cost IS NOT DISTINCT FROM cost_usd AND new_low IS NOT DISTINCT FROM cost_low_usd
+          AND new_high IS NOT DISTINCT FROM cost_high_usd AND new_reasons = price_reasons AND new_flags = flags
+          AND new_charges = old_charges AND old_charges = same_charges) AS same
+FROM new;
+
+-- name: deltas
+-- What changes, by model, day, organisation and in all, apart for closed periods.
+SELECT period IS NOT NULL AS closed, grouping(model, CAST(started_at AS DATE), org_id) AS keys, model,
+       CAST(CAST(started_at AS DATE) AS VARCHAR) AS day, org_id, count(*), coalesce(sum(old_cost), 0), coalesce(sum(new_cost), 0),
+       count(*) FILTER (old_cost IS NULL AND new_cost IS NOT NULL), count(*) FILTER (old_cost IS NOT NULL AND new_cost IS NULL)
+FROM reprice_answers WHERE NOT same
+GROUP BY GROUPING SETS ((closed, model), (closed, CAST(started_at AS DATE)), (closed, org_id), (closed));
+
+-- name: changed
+CREATE OR REPLACE TEMP TABLE reprice_changed AS SELECT call_id FROM reprice_answers WHERE NOT same AND period IS NULL;
+
+-- name: keep_prices
+INSERT INTO price_history
+SELECT call_id, revision, make_timestamp_ns($now), $reason, price_status, price_reasons, flags, cost_usd, cost_low_usd,
+       cost_high_usd, price_book, settled_at, started_at
+FROM calls SEMI JOIN reprice_changed USING (call_id)
+WHERE started_at > make_timestamp_ns($after) AND started_at <= make_timestamp_ns($until);
+
+-- name: keep_charges
+INSERT INTO charge_history
+SELECT call_id, revision, meter, quantity, unit, unit_price_usd, amount_usd, price_entry_id, started_at
+FROM charges SEMI JOIN reprice_changed USING (call_id)
+WHERE started_at > make_timestamp_ns($after) AND started_at <= make_timestamp_ns($until);
+
+-- name: forget_charges
+DELETE FROM charges
+WHERE started_at > make_timestamp_ns($after) AND started_at <= make_timestamp_ns($until) AND call_id IN (FROM reprice_changed);
+
+-- name: write_charges
+INSERT INTO charges
+SELECT a.call_id, a.revision + 1, l.meter, l.quantity, l.unit, l.unit_price_usd, l.amount_usd, l.price_entry_id, a.started_at
+FROM reprice_answers a SEMI JOIN reprice_changed USING (call_id) JOIN reprice_lines l USING (call_id)
+WHERE l.amount_usd IS NOT NULL;
+
+-- name: revise_meters
+UPDATE call_meters SET revision = revision + 1
+WHERE started_at > make_timestamp_ns($after) AND started_at <= make_timestamp_ns($until) AND call_id IN (FROM reprice_changed);
+
+-- name: revise_sources
+UPDATE store.call_sources SET revision = revision + 1
+WHERE started_at > make_timestamp_ns($after) AND started_at <= make_timestamp_ns($until) AND call_id IN (FROM reprice_changed);
+
+-- name: revise_calls
+UPDATE calls SET revision = a.revision + 1, price_status = a.new_status, price_reasons = a.new_reasons, flags = a.new_flags,
+    cost_usd = a.new_cost, cost_low_usd = a.new_low, cost_high_usd = a.new_high, price_book = $book,
+    settled_at = make_timestamp_ns($now)
+FROM (FROM reprice_answers SEMI JOIN reprice_changed USING (call_id)) a
+WHERE calls.call_id = a.call_id AND calls.started_at > make_timestamp_ns($after) AND calls.started_at <= make_timestamp_ns($until);
+
+-- name: adjust
+-- Book what calls of closed periods cost by this book more or less than was booked. A cost that is lost cannot be booked.
+INSERT INTO adjustments
+WITH h AS (
+    SELECT call_id, CAST(to_json(list({amount_usd: CAST(amount_usd AS VARCHAR), meter: meter, price_entry_id: price_entry_id,
+           quantity: CAST(quantity AS VARCHAR), unit: unit, unit_price_usd: CAST(unit_price_usd AS VARCHAR)} ORDER BY meter)) AS VARCHAR) AS charges
+    FROM reprice_lines WHERE amount_usd IS NOT NULL GROUP BY call_id
+)
+SELECT make_timestamp_ns($now), period, call_id, revision, started_at, provider, model, org_id, old_cost, new_cost,
+       new_cost - coalesce(old_cost, 0), $book, coalesce(h.charges, '[]'), $by, $reason
+FROM reprice_answers LEFT JOIN h USING (call_id)
+WHERE NOT same AND period IS NOT NULL AND new_cost IS NOT NULL AND new_cost <> coalesce(old_cost, 0);

@@ -1,0 +1,246 @@
+"""Pricing stored calls anew, a page of them at a time, by the database: it multiplies what `pricing.bulk` says of each
+kind of call, compares with what is stored, and writes what differs. What is odd about a call is left to `price`.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from decimal import Decimal
+from itertools import pairwise
+from typing import Annotated, Any, Final, NamedTuple
+
+import duckdb
+
+from spanledger_collector.ledger.arrow import Inserter, Target, Text
+from spanledger_collector.ledger.queries.dimensions import Selection
+from spanledger_collector.ledger.rows import json_text
+from spanledger_collector.ledger.sql import query
+from spanledger_collector.model import Attribution, Call, Conditions, Pricing, Quantity
+from spanledger_collector.pricing import PriceBook, price
+from spanledger_collector.pricing.bulk import Product, Stretch, stretches
+from spanledger_collector.pricing.engine import AMOUNT_LIMIT, CACHE_REPLAY, FLAGS, INCLUSION_UNKNOWN, INVALID_USAGE
+from spanledger_collector.pricing.rules import INPUT_METERS
+
+__all__ = ["CALLS_AT_A_TIME", "Page", "Pages"]
+
+_WRITES: Final = (
+    "keep_prices",
+    "keep_charges",
+    "forget_charges",
+    "write_charges",
+    "revise_meters",
+    "revise_sources",
+    "revise_calls",
+)
+CALLS_AT_A_TIME: Final = 200_000
+_ODD_AT_A_TIME: Final = 5_000
+_ROWS_AT_A_TIME: Final = 10_000
+_NOBODY: Final = Attribution()
+_Money = Annotated[Decimal, "money"]
+_TextList = Annotated[str, "text_list"]
+
+
+class _LineRow(NamedTuple):
+    """A charge by `price`, as a row of `reprice_lines`."""
+
+    call_id: Text
+    meter: Text
+    quantity: Annotated[Quantity, "quantity"]
+    unit: Text
+    unit_price_usd: _Money
+    price_entry_id: Text
+    amount_usd: _Money
+
+
+class _OddRow(NamedTuple):
+    """A row of `reprice_odd`."""
+
+    call_id: Text
+    status: Text
+    reasons: _TextList
+    flags: _TextList
+    cost: _Money | None
+    low: _Money | None
+    high: _Money | None
+
+
+_LINES: Final = Target.of("reprice_lines", _LineRow)
+_ODD: Final = Target.of("reprice_odd", _OddRow)
+
+
+class Page(NamedTuple):
+    """Calls that started after one moment and until another (ns since the epoch)."""
+
+    after: int
+    until: int
+
+
+class Pages:
+    """The chosen calls, page by page, within a transaction of the cursor's owner: `price` a page, then ask for its
+    `deltas`, `write` them or `adjust`."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, book: PriceBook, chosen: Selection) -> None:
+        self._cursor = cursor
+        self._book = book
+        self._chosen = chosen
+        self._price_all_kinds()
+
+    def __iter__(self) -> Iterator[Page]:
+        """The pages in the order of time."""
+        found = [moment for (moment,) in self._over("pages", {"size": CALLS_AT_A_TIME})]
+        for after, until in pairwise([found[0] - 1, *found] if found else []):
+            yield Page(after, until)
+
+    def price(self, page: Page) -> int:
+        """Say what the book says of each call of the page; how many calls that is."""
+        self._over(
+            "chosen",
+            {
+                **page._asdict(),
+                "price_flags": sorted(FLAGS),
+                "input_meters": sorted(INPUT_METERS),
+                "odd_flags": [CACHE_REPLAY, INCLUSION_UNKNOWN],
+                "odd_prefix": INVALID_USAGE,
+            },
+        )
+        self._run("lines", page)
+        self._run("odd_answers")
+        self._price_odd_calls(page)
+        self._run("answers", page)
+        ((count,),) = self._cursor.execute("SELECT count(*) FROM reprice_chosen").fetchall()
+        return int(count)
+
+    def deltas(self) -> list[tuple[Any, ...]]:
+        """The rows of the query `reprice.deltas` about the page."""
+        return self._run("deltas")
+
+    def write(self, page: Page, now_ns: int, reason: str) -> None:
+        """Give calls whose price differs a new revision; what it replaces goes to history. Closed periods stay."""
+        self._run("changed")
+        for name in _WRITES:
+            self._run(name, page, now=now_ns, reason=reason, book=self._book.sha256)
+
+    def adjust(self, now_ns: int, by: str, reason: str) -> None:
+        """Book the differences of calls in closed periods."""
+        self._run("adjust", now=now_ns, by=by, reason=reason, book=self._book.sha256)
+
+    def _run(self, name: str, page: Page | None = None, **parameters: object) -> list[tuple[Any, ...]]:
+        """Run a query with those of the parameters that it has."""
+        text = query(f"reprice.{name}")
+        given = {**(page._asdict() if page else {}), **parameters}
+        used = {key: value for key, value in given.items() if f"${key}" in text}
+        return self._cursor.execute(text, used).fetchall()
+
+    def _over(self, name: str, parameters: dict[str, object]) -> list[tuple[Any, ...]]:
+        """Run a query over the chosen calls."""
+        text = query(f"reprice.{name}").replace("/*conditions*/", self._chosen.sql)
+        return self._cursor.execute(text, {**self._chosen.parameters, **parameters}).fetchall()
+
+    def _price_all_kinds(self) -> None:
+        """Work out what calls of each names and conditions cost, before any call is looked at."""
+        for name in ("stretches", "meters"):
+            self._run(name)
+        self._over("signatures", {})
+        used: dict[int, list[str]] = dict(self._over("signature_meters", {}))
+        kinds: list[tuple[object, ...]] = []
+        meters: list[tuple[object, ...]] = []
+        for signature, provider, request, answer, tier, said, _ in self._run("all_signatures"):
+            conditions: dict[str, str] = said or {}
+            names = (provider, request, answer)
+            for stretch in stretches(names, Conditions(service_tier=tier, **conditions), self._book):
+                number = len(kinds)
+                kinds.append(_kind_row(number, signature, stretch))
+                if stretch.plan is not None:
+                    meters.extend((number, name, *_columns(stretch.meter(name))) for name in used.get(signature, ()))
+        _fill(self._cursor, "reprice_stretches", kinds)
+        _fill(self._cursor, "reprice_meters", meters)
+
+    def _price_odd_calls(self, page: Page) -> None:
+        odd = [call_id for (call_id,) in self._run("odd_calls", amount_limit=AMOUNT_LIMIT)]
+        for start in range(0, len(odd), _ODD_AT_A_TIME):
+            some = odd[start : start + _ODD_AT_A_TIME]
+            self._run("forget_odd_lines", calls=some)
+            found = [_call(row) for row in self._run("odd_inputs", page, calls=some)]
+            said = [(call, price(call, self._book)) for call in found]
+            with closing(Inserter(self._cursor, _LINES)) as lines, closing(Inserter(self._cursor, _ODD)) as answers:
+                lines.insert([row for call, pricing in said for row in _line_rows(call.call_id, pricing)])
+                answers.insert([_odd_row(call, pricing) for call, pricing in said])
+
+
+def _kind_row(number: int, signature: int, stretch: Stretch) -> tuple[object, ...]:
+    """A row of `reprice_stretches`."""
+    lists = (list(stretch.reasons), list(stretch.flags))
+    return number, signature, stretch.from_ns, stretch.above, stretch.odd, *lists, stretch.free
+
+
+def _columns(said: Product | str | None) -> tuple[object, ...]:
+    """The columns of `reprice_meters` after the first two: odd, reason, unit, unit price, price entry, free."""
+    if isinstance(said, Product):
+        return False, None, said.unit, format(said.unit_price, "f"), said.price_entry_id, said.free
+    return said is None, said, None, None, None, False
+
+
+def _fill(cursor: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[object, ...]]) -> None:
+    """Bring rows into one of our temporary tables."""
+    for start in range(0, len(rows), _ROWS_AT_A_TIME):
+        columns = zip(*rows[start : start + _ROWS_AT_A_TIME], strict=True)
+        values = {f"column_{number}": list(column) for number, column in enumerate(columns)}
+        unnested = ", ".join(f"unnest(${name})" for name in values)
+        cursor.execute(f"INSERT INTO {table} SELECT {unnested}", values)
+
+
+def _call(row: Sequence[Any]) -> Call:
+    """A row of `reprice.odd_inputs` as much of a call as a price depends on."""
+    call_id, started, ended, provider, request, answer, usage, tier, said, flags, meters, quantities = row
+    conditions: dict[str, str] = said or {}
+    return Call(
+        call_id=call_id,
+        trace_id=b"",
+        span_id=b"",
+        started_ns=started,
+        ended_ns=ended,
+        service="",
+        provider=provider,
+        operation="",
+        request_model=request,
+        response_model=answer,
+        response_id=None,
+        error_type=None,
+        usage_status=usage,
+        usage_evidence=None,
+        meters={meter: _quantity(count) for meter, count in zip(meters or (), quantities or (), strict=True)},
+        conditions=Conditions(service_tier=tier, **conditions),
+        attribution=_NOBODY,
+        dialect="",
+        sources=(),
+        flags=tuple(flag for flag in flags if flag not in FLAGS),
+    )
+
+
+def _quantity(count: Decimal) -> Quantity:
+    whole = int(count)
+    return whole if whole == count else count
+
+
+def _line_rows(call_id: str, pricing: Pricing) -> Iterator[_LineRow]:
+    for charge in pricing.charges:
+        yield _LineRow(
+            call_id,
+            charge.meter,
+            charge.quantity,
+            charge.unit,
+            charge.unit_price_usd,
+            charge.price_entry_id,
+            charge.amount_usd,
+        )
+
+
+def _odd_row(call: Call, pricing: Pricing) -> _OddRow:
+    return _OddRow(
+        call.call_id,
+        pricing.status,
+        json_text(pricing.reasons),
+        json_text(list(dict.fromkeys((*call.flags, *pricing.flags)))),
+        pricing.cost_usd,
+        pricing.cost_low_usd,
+        pricing.cost_high_usd,
+    )
