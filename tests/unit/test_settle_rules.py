@@ -172,6 +172,13 @@ def test_a_record_that_begins_with_the_first_chunk_is_a_twin_of_the_whole_call()
     assert len(_settled(whole, _chat(_FRAMEWORK, trace=2, start=1.9, end=3))) == 2
 
 
+def test_records_that_look_back_farther_than_their_call_are_paired_with_the_one_that_ended_with_them() -> None:
+    calls = [_chat(NATIVE, span=n, start=n, end=n + 0.9, answer=f"msg_{n}aaaaaaa") for n in (1, 2)]
+    records = [_chat(_FRAMEWORK, span=n + 2, start=n - 0.5, end=n + 0.95) for n in (1, 2)]
+    settled = _settled(*calls, *records)
+    assert [len(call.sources) for call in settled] == [2, 2]
+
+
 def test_a_call_that_failed_before_two_emitters_is_one_call() -> None:
     failed: dict[str, AttributeValue] = {"error.type": "NotFoundError"}
     outer = _chat(_FRAMEWORK, trace=1, tokens=None, more=failed)

@@ -114,7 +114,7 @@ def join_twins(groups: Groups, candidates: Sequence[Node]) -> None:
     """Rule 3 across traces: two emitters in one process that saw the same model use the same tokens, or fail before it
     used any, one for the better part during the other.
 
-    Each call of one emitter is paired with at most one of another, the closest start first.
+    Each call of one emitter is paired with at most one of another, the closest start or end first.
     """
     by_usage: dict[tuple[object, ...], dict[str, list[Node]]] = defaultdict(lambda: defaultdict(list))
     for node in candidates:
@@ -126,7 +126,7 @@ def join_twins(groups: Groups, candidates: Sequence[Node]) -> None:
         for nodes, others in permutations(emitters.values(), 2)
         for pair in _twins(nodes, others)
     ]
-    pairs.sort(key=_closest_start)
+    pairs.sort(key=_closest)
     for one, other in pairs:
         mine, theirs = groups.of(one), groups.of(other)
         if mine is None or theirs is None or mine is theirs or _both_saw(mine, theirs):
@@ -148,9 +148,11 @@ def _started(node: Node) -> int:
     return node.observation.started_ns
 
 
-def _closest_start(pair: tuple[Node, Node]) -> tuple[int, Order, Order]:
+def _closest(pair: tuple[Node, Node]) -> tuple[int, Order, Order]:
     one, other = pair
-    return abs(one.observation.started_ns - other.observation.started_ns), one.order, other.order
+    mine, theirs = one.observation, other.observation
+    apart = min(abs(mine.started_ns - theirs.started_ns), abs(mine.ended_ns - theirs.ended_ns))
+    return apart, one.order, other.order
 
 
 def _is_twin(node: Node, later: Node) -> bool:
