@@ -124,13 +124,13 @@ def test_the_request_of_a_logfire_stream_is_told_of_by_its_record() -> None:
     assert [record.role, failure.role, failure.error_type] == ["candidate", "candidate", "_OTHER"]
 
 
-def test_the_record_of_a_logfire_stream_looks_back_on_it() -> None:
+def test_the_record_of_a_logfire_stream_looks_back_on_its_request_and_its_reading() -> None:
     said = _ASKED | {"logfire.level_num": 9, "gen_ai.usage.input_tokens": 1, "duration": 0.25}
     record = dialects.recognise(make_span(said, _LOGFIRE, start=10, end=10))
     span = dialects.recognise(make_span(said | {"gen_ai.response.id": "x"}, _LOGFIRE, start=10, end=11))
     assert record is not None
     assert span is not None
-    assert (record.ended_ns - record.started_ns, span.ended_ns - span.started_ns) == (250_000_000, 1_000_000_000)
+    assert (record.ended_ns - record.started_ns, span.ended_ns - span.started_ns) == (750_000_000, 1_000_000_000)
 
 
 def test_the_model_of_litellm_is_not_who_bills() -> None:

@@ -21,6 +21,8 @@ __all__ = ["recognise"]
 _USAGE_STATUSES: Final = frozenset(get_args(UsageStatus))
 _STATUS_ERROR: Final = 2
 _NS_PER_SECOND: Final = 10**9
+_UNTIL_THE_FIRST_CHUNK_NS: Final = _NS_PER_SECOND // 2
+"""A model takes about as long before it begins to answer, more often longer."""
 _LARGEST_COST: Final = 10**6
 """USD: what the ledger's columns hold, and more than any call costs."""
 _NO_USAGE: Final = Usage({})
@@ -106,9 +108,11 @@ def _observation(
 
 
 def _started_ns(span: ReceivedSpan, lasted: str | None) -> int:
-    """When the call started: a record of one moment may say how many seconds it looks back on."""
+    """When the call started: a record of one moment may say for how many seconds the answer was read before it."""
     seconds = _decimal(lasted) if span.started_ns == span.ended_ns else None
-    return span.started_ns if seconds is None else max(0, span.started_ns - max(0, int(seconds * _NS_PER_SECOND)))
+    if seconds is None:
+        return span.started_ns
+    return max(0, span.started_ns - max(0, int(seconds * _NS_PER_SECOND)) - _UNTIL_THE_FIRST_CHUNK_NS)
 
 
 _conditions = lru_cache(256)(Conditions)
