@@ -341,6 +341,7 @@ EMITTERS = (
     Emitter("anthropic-native", Scope("com.anthropic.sdk.python", "2.12.0"), _conventions, providers=("anthropic",)),
     Emitter("xai-native", Scope("xai_sdk.telemetry", "1.21"), _xai, _NO_WRITE, providers=("x_ai",)),
     Emitter("mistral-native", Scope("mistralai_sdk", "3.7"), _conventions, providers=("mistral_ai",)),
+    Emitter("otel-openai-v2", _otel("openai_v2"), _sums_only, _INPUT_AND_OUTPUT, providers=("openai",)),
     Emitter("otel-genai", _otel("genai.openai"), _conventions),
     Emitter("otel-genai", _otel("genai.anthropic"), _conventions, providers=("anthropic",)),
     Emitter("otel-framework", _otel("genai.langchain"), _conventions, kind=1),

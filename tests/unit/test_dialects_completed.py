@@ -50,6 +50,12 @@ def test_what_we_wrote_beside_the_counts_of_another_is_what_counts() -> None:
     assert found.dialect == "openlit"
 
 
+def test_an_emitter_that_leaves_out_cached_tokens_is_flagged_until_we_tell_of_them() -> None:
+    v2 = Scope("opentelemetry.instrumentation.openai_v2", "2.4b0")
+    assert "cache_not_reported" in read(v2).flags
+    assert not read(v2, **{"spanledger.usage_status": "metered"}).flags
+
+
 def test_what_cohere_bills_is_what_counts() -> None:
     """Of 100 tokens that the model worked with, 60 of them cached, 25 are billed."""
     ours: dict[str, AttributeValue] = {

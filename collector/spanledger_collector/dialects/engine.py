@@ -25,7 +25,7 @@ _UNTIL_THE_FIRST_CHUNK_NS: Final = _NS_PER_SECOND // 2
 """A model takes about as long before it begins to answer, more often longer."""
 _LARGEST_COST: Final = 10**6
 """USD: what the ledger's columns hold, and more than any call costs."""
-_NO_USAGE: Final = Usage({})
+_NO_USAGE: Final = Usage.of({})
 _PLAIN: Final = Convention()
 
 
@@ -133,7 +133,8 @@ def _usage(dialect: Dialect, facts: Facts, provider: str, operation: str) -> Usa
     if billed:
         usage.rules.append("billed")
     _flag(usage, counts)
-    usage.flags.extend(dialect.flags)
+    if not completed:
+        usage.flags.extend(dialect.flags)
     return usage
 
 

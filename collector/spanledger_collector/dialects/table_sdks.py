@@ -65,8 +65,16 @@ _OPENTELEMETRY: Final = (
         source_rank=2,
     ),
     Dialect(
+        id="otel-openai-v2",
+        scopes=("opentelemetry.instrumentation.openai_v2*",),
+        source_rank=1,
+        flags=("cache_not_reported",),
+        notes="2.4b0: tells only sums, so that cached tokens are priced as fresh input; does not observe the Responses "
+        "API. Its successor is genai.openai.",
+    ),
+    Dialect(
         id="otel-genai",
-        scopes=("opentelemetry.instrumentation.genai.*", "opentelemetry.instrumentation.openai_v2*"),
+        scopes=("opentelemetry.instrumentation.genai.*",),
         source_rank=1,
         notes="The official packages for one SDK each. A stream without include_usage, or closed early, has no usage "
         "and an unset status.",
