@@ -35,14 +35,13 @@ class Outcome:
     counted: list[truth.Counted]
     ledger: Path
 
-    def differences(self, lost: Iterable[str] = ()) -> list[str]:
-        """Every disagreement over calls and their counts, in words; meters that the emitter has `lost` are looked for
-        in the larger one that contains them."""
-        lost = frozenset(lost)
+    def differences(self, lost: frozenset[str] = frozenset(), unseen: frozenset[str] = frozenset()) -> list[str]:
+        """Every disagreement over calls and their counts, in words; meters that the emitters have `lost` are looked for
+        in the larger one that contains them, calls of endpoints that are `unseen` are not looked for."""
         expected = Counter(
             _key(record.model or "", _without(record.usage.meters if record.usage_sent else {}, lost))
             for record in self.served
-            if record.usage is not None
+            if record.usage is not None and record.endpoint not in unseen
         )
         found = Counter(
             _key(resolve(call.model), _without(call.meters, lost)) for call in self.counted if not call.failed

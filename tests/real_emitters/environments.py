@@ -61,14 +61,14 @@ FRAMEWORKS = Environment(
 OPENAI_V2 = Environment(
     "openai-v2",
     (
-        "openai",
+        "openai<3",
         "opentelemetry-instrumentation-openai-v2",
         "opentelemetry-util-genai==0.4b0",
         "opentelemetry-instrumentation-openai",
         "openinference-instrumentation-openai",
     ),
 )
-"""The first official instrumentation of the OpenAI SDK, which breaks with newer versions of what it is built on."""
+"""The first official instrumentation of the OpenAI SDK, which does not work with newer versions of what it needs."""
 
 OLDER_SDKS = Environment(
     "older-sdks",
