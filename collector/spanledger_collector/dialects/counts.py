@@ -1,9 +1,9 @@
 """Reading counts from span attributes: what is a count, what is a count in disguise, and what is not one."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 from spanledger_collector.model import AttributeValue, Quantity
 
@@ -30,9 +30,14 @@ class Counts:
     `as_text` when a count came as text."""
 
     told: tuple[Counter, ...]
-    quantities: dict[str, Quantity] = field(default_factory=dict[str, Quantity])
-    invalid: list[str] = field(default_factory=list[str])
-    as_text: bool = False
+    quantities: dict[str, Quantity]
+    invalid: list[str]
+    as_text: bool
+
+    @classmethod
+    def of(cls, told: tuple[Counter, ...]) -> Self:
+        """Nothing read yet."""
+        return cls(told, {}, [], False)
 
     def attribute_of(self, meter: str) -> str:
         """The attribute that tells of a meter."""

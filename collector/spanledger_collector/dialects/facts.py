@@ -78,7 +78,7 @@ def _read(shape: _Shape, attributes: Attributes) -> Facts | None:
             return None
         elif (text := text_of(value)) is not None:
             texts[fact] = text
-    counts = Counts(shape.counts)
+    counts = Counts.of(shape.counts)
     for counter in shape.counts:
         value = attributes[counter.attribute]
         if type(value) is int and 0 <= value < LARGEST_COUNT:
@@ -120,7 +120,7 @@ def _shape(dialect: Dialect, names: tuple[str, ...]) -> _Shape:
 def _unquoted(facts: Facts, attributes: Attributes) -> Facts:
     """The same for an emitter that writes every text as JSON, in quotation marks."""
     texts = {fact: text for fact, quoted in facts.texts.items() if (text := _without_quotes(quoted))}
-    counts = Counts(facts.counts.told)
+    counts = Counts.of(facts.counts.told)
     for counter in facts.counts.told:
         value = attributes[counter.attribute]
         counts.add(counter, _without_quotes(value) if isinstance(value, str) else value)

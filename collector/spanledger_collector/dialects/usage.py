@@ -9,7 +9,8 @@ rule that decided is part of the result. Nothing is guessed: a part that cannot 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Self
 
 from spanledger.meters import METERS
 from spanledger_collector.model import Quantity
@@ -22,6 +23,8 @@ _WITHIN_CACHED = tuple((meter.name, meter.within) for meter in METERS if meter.w
 _MODALITIES = ("audio", "image")
 _INPUT_PARTS = tuple(f"input_{modality}" for modality in _MODALITIES)
 _OUTPUT_PARTS = tuple(f"output_{modality}" for modality in _MODALITIES)
+_DETAILS = frozenset({*_TTL, *_INPUT_PARTS, *_OUTPUT_PARTS, *(part for part, _ in _WITHIN_CACHED)})
+"""Meters that few calls have."""
 _READ_PARTS = tuple((part, f"cache_read_{modality}") for part, modality in zip(_INPUT_PARTS, _MODALITIES, strict=True))
 
 
@@ -42,20 +45,28 @@ class Usage:
     whole)."""
 
     meters: dict[str, Quantity]
-    rules: list[str] = field(default_factory=list[str])
-    flags: list[str] = field(default_factory=list[str])
-    impossible: list[str] = field(default_factory=list[str])
+    rules: list[str]
+    flags: list[str]
+    impossible: list[str]
+
+    @classmethod
+    def of(cls, meters: Mapping[str, Quantity]) -> Self:
+        """Nothing known but the counts."""
+        return cls(dict(meters), [], [], [])
 
 
 def disjoint(counts: Mapping[str, Quantity], total: Quantity | None, convention: Convention) -> Usage:
     """Disjoint meters of inclusive `counts` (by meter); `total` is what the span says of all tokens together."""
-    usage = Usage(dict(counts))
+    usage = Usage.of(counts)
     reported = total if convention.total_is_reported else None
-    _whole_cache_write(usage)
+    detailed = not _DETAILS.isdisjoint(counts)
+    if detailed:
+        _whole_cache_write(usage)
     outside = _cache_is_outside(usage, counts.get("output"), reported, convention)
-    _carve_input(usage, outside=outside)
+    _carve_input(usage, outside=outside, parts=_INPUT_PARTS if detailed else ())
     _carve_output(usage, reported, convention)
-    _split_cached(usage)
+    if detailed:
+        _split_details(usage)
     return usage
 
 
@@ -124,16 +135,14 @@ def _by_total(
     return None if inside == outside else outside
 
 
-def _carve_input(usage: Usage, *, outside: bool) -> None:
-    """Make `input` what no other meter counts, and audio and image what was not read from cache."""
-    meters = usage.meters
-    if not outside:
+def _carve_input(usage: Usage, *, outside: bool, parts: tuple[str, ...]) -> None:
+    """Make `input` what no other meter counts, and its `parts` by modality what was not read from cache."""
+    if parts and not outside:
         for part, read in _READ_PARTS:
             _subtract(usage, part, read)
-    if "input" not in meters:
-        return
-    for part in _INPUT_PARTS if outside else (*_CACHED, *_INPUT_PARTS):
-        _subtract(usage, "input", part)
+    if "input" in usage.meters:
+        for part in parts if outside else (*_CACHED, *parts):
+            _subtract(usage, "input", part)
 
 
 def _carve_output(usage: Usage, reported: Quantity | None, convention: Convention) -> None:
@@ -158,16 +167,17 @@ def _carve_output(usage: Usage, reported: Quantity | None, convention: Conventio
     elif convention.thoughts_hidden and reasoning is None and rest is not None and rest > 0:
         meters["reasoning"] = rest
         usage.flags.append("hidden_reasoning")
-    for part in _OUTPUT_PARTS:
-        _subtract(usage, "output", part)
 
 
 def _inclusive_input(usage: Usage) -> Quantity:
     return sum(usage.meters.get(name, 0) for name in ("input", *_CACHED, *_INPUT_PARTS))
 
 
-def _split_cached(usage: Usage) -> None:
-    """Take out of `cache_read` and `cache_write` what has a meter of its own; a remainder of nothing is not a meter."""
+def _split_details(usage: Usage) -> None:
+    """Take out of `output`, `cache_read` and `cache_write` what has a meter of its own; nothing left of `cache_write`
+    is not a meter."""
+    for part in _OUTPUT_PARTS:
+        _subtract(usage, "output", part)
     for part, whole in _WITHIN_CACHED:
         _subtract(usage, whole, part)
     if usage.meters.get("cache_write") == 0 and not usage.meters.keys().isdisjoint(_TTL):
