@@ -14,6 +14,7 @@ from spanledger.content.parts import (
     binary,
     file,
     function_tool,
+    index_of,
     items,
     message,
     output_message,
@@ -113,11 +114,11 @@ class _Events:
     """The events of a stream. A block begins whole but empty; its deltas bring the rest."""
 
     def __init__(self) -> None:
-        self._blocks: dict[object, tuple[object, Pieces]] = {}
+        self._blocks: dict[int, tuple[object, Pieces]] = {}
         self._reason: object = None
 
     def add(self, event: object) -> None:
-        kind, index = get(event, "type"), get(event, "index")
+        kind, index = get(event, "type"), index_of(event)
         if kind == "content_block_start":
             self._blocks[index] = (get(event, "content_block"), Pieces())
         elif kind == "content_block_delta" and index in self._blocks:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from spanledger.content.parts import Pieces, items, texts
+from spanledger.content.parts import Pieces, index_of, items, texts
 from spanledger.usage import get
 
 __all__ = ["REASONING", "Chunks"]
@@ -22,8 +22,8 @@ class _Choice:
         self._texts = Pieces()
         self._audio = Pieces()
         self._parts: list[object] = []
-        self._calls: dict[object, Pieces] = {}
-        self._arguments: dict[object, object] = {}
+        self._calls: dict[int | str, Pieces] = {}
+        self._arguments: dict[int | str, object] = {}
         self._said: dict[str, object] = {}
 
     def add(self, choice: object) -> None:
@@ -49,7 +49,7 @@ class _Choice:
     def _add_call(self, call: object) -> None:
         """A piece of a call of a tool. Some servers leave out the index: then a piece with an id begins another."""
         index = get(call, "index")
-        if index is None:
+        if not isinstance(index, int | str):
             index = len(self._calls) if get(call, "id") or not self._calls else next(reversed(self._calls))
         pieces = self._calls.setdefault(index, Pieces())
         function = get(call, "function")
@@ -75,7 +75,7 @@ class _Choice:
         said["tool_calls"] = [self._called(index, pieces.joined()) for index, pieces in self._calls.items()]
         return {"message": said, "finish_reason": reason}
 
-    def _called(self, index: object, said: dict[str, str]) -> dict[str, object]:
+    def _called(self, index: int | str, said: dict[str, str]) -> dict[str, object]:
         arguments = self._arguments.get(index, said.get("arguments"))
         return {"id": said.get("id"), "function": {"name": said.get("name"), "arguments": arguments}}
 
@@ -105,11 +105,11 @@ class Chunks:
     """The chunks of a streamed answer."""
 
     def __init__(self) -> None:
-        self._choices: dict[object, _Choice] = {}
+        self._choices: dict[int, _Choice] = {}
 
     def add(self, chunk: object) -> None:
         for choice in items(get(chunk, "choices")):
-            self._choices.setdefault(get(choice, "index") or 0, _Choice()).add(choice)
+            self._choices.setdefault(index_of(choice), _Choice()).add(choice)
 
     def answer(self) -> object:
         return {"choices": [choice.whole() for choice in self._choices.values()]}

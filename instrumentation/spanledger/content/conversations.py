@@ -13,6 +13,7 @@ from spanledger.content.parts import (
     Part,
     Pieces,
     Prompt,
+    index_of,
     items,
     message,
     output_message,
@@ -65,18 +66,19 @@ class _Events:
     """The events of a stream: pieces of messages and of calls, and what tools did."""
 
     def __init__(self) -> None:
-        self._entries: dict[object, dict[str, object]] = {}
-        self._arguments: dict[object, Pieces] = {}
+        self._entries: dict[int | str, dict[str, object]] = {}
+        self._arguments: dict[str, Pieces] = {}
         self._ended = False
 
     def add(self, event: object) -> None:
-        kind, index = get(event, "type"), get(event, "output_index") or 0
+        kind, index = get(event, "type"), index_of(event, "output_index")
         if kind == "message.output.delta":
             self._message(index, get(event, "content"))
         elif kind == "function.call.delta":
             known = {name: get(event, name) for name in ("tool_call_id", "name")}
-            self._entries.setdefault((index, known["tool_call_id"]), {"type": "function.call", **known})
-            self._arguments.setdefault((index, known["tool_call_id"]), Pieces()).add("all", get(event, "arguments"))
+            call = f"{index} {known['tool_call_id']}"
+            self._entries.setdefault(call, {"type": "function.call", **known})
+            self._arguments.setdefault(call, Pieces()).add("all", get(event, "arguments"))
         elif kind in ("tool.execution.started", "tool.execution.done"):
             known = {name: get(event, name) for name in ("id", "name", "arguments", "info")}
             entry = self._entries.setdefault(index, {"type": "tool.execution"})
@@ -84,7 +86,7 @@ class _Events:
         elif kind == "conversation.response.done":
             self._ended = True
 
-    def _message(self, index: object, content: object) -> None:
+    def _message(self, index: int, content: object) -> None:
         entry = self._entries.setdefault(index, {"type": "message.output", "content": []})
         part = {"type": "text", "text": content} if isinstance(content, str) else content
         entry["content"] = merged([*items(entry["content"]), part])

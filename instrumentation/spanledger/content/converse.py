@@ -15,6 +15,7 @@ from spanledger.content.parts import (
     binary,
     document,
     function_tool,
+    index_of,
     items,
     message,
     output_message,
@@ -106,17 +107,17 @@ class _Events:
     """The events of a stream, each `{its type: its payload}`."""
 
     def __init__(self) -> None:
-        self._tools: dict[object, object] = {}
-        self._blocks: dict[object, Pieces] = {}
+        self._tools: dict[int, object] = {}
+        self._blocks: dict[int, Pieces] = {}
         self._reason: object = None
 
     def add(self, event: object) -> None:
         if (start := get(event, "contentBlockStart")) is not None:
-            index = get(start, "contentBlockIndex")
+            index = index_of(start, "contentBlockIndex")
             self._tools[index] = get(get(start, "start"), "toolUse")
             self._blocks.setdefault(index, Pieces())
         elif (block := get(event, "contentBlockDelta")) is not None:
-            pieces, delta = self._blocks.setdefault(get(block, "contentBlockIndex"), Pieces()), get(block, "delta")
+            pieces, delta = self._blocks.setdefault(index_of(block, "contentBlockIndex"), Pieces()), get(block, "delta")
             pieces.add("text", get(delta, "text"))
             pieces.add("input", get(get(delta, "toolUse"), "input"))
             pieces.add("thought", get(get(delta, "reasoningContent"), "text"))
@@ -127,7 +128,7 @@ class _Events:
         content = [self._block(index, pieces.joined()) for index, pieces in self._blocks.items()]
         return {"output": {"message": {"role": "assistant", "content": content}}, "stopReason": self._reason}
 
-    def _block(self, index: object, said: dict[str, str]) -> object:
+    def _block(self, index: int, said: dict[str, str]) -> object:
         if (tool := self._tools.get(index)) is not None:
             known = {name: get(tool, name) for name in ("toolUseId", "name")}
             return {"toolUse": {**known, "input": said.get("input")}}

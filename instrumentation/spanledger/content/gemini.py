@@ -16,6 +16,7 @@ from spanledger.content.parts import (
     binary,
     document,
     function_tool,
+    index_of,
     items,
     message,
     output_message,
@@ -140,7 +141,7 @@ class _Chunks:
     """The chunks of a stream: each has the next parts of its candidates."""
 
     def __init__(self) -> None:
-        self._candidates: dict[object, dict[str, object]] = {}
+        self._candidates: dict[int, dict[str, object]] = {}
 
     def add(self, chunk: object) -> None:
         for part in items(chunk) or [chunk]:
@@ -148,7 +149,7 @@ class _Chunks:
                 self._add(candidate)
 
     def _add(self, candidate: object) -> None:
-        whole = self._candidates.setdefault(get(candidate, "index") or 0, {"parts": []})
+        whole = self._candidates.setdefault(index_of(candidate), {"parts": []})
         content = get(candidate, "content")
         cast("list[object]", whole["parts"]).extend(items(get(content, "parts")))
         for name, value in (("role", get(content, "role")), ("finishReason", get(candidate, "finishReason"))):

@@ -32,6 +32,7 @@ __all__ = [
     "file",
     "finish_reason",
     "function_tool",
+    "index_of",
     "items",
     "message",
     "output_message",
@@ -202,6 +203,12 @@ def parsed(arguments: object) -> object:
 def items(value: object) -> Iterable[object]:
     """The entries of a list; of anything else, such as a generator of the application, none."""
     return cast("list[object]", value) if isinstance(value, list | tuple) else ()
+
+
+def index_of(holder: object, name: str = "index") -> int:
+    """Which block, choice or item a chunk is about; the first where it does not say."""
+    index = get(holder, name)
+    return index if isinstance(index, int) else 0
 
 
 def document(value: object) -> dict[str, object]:

@@ -14,6 +14,7 @@ from spanledger.content.parts import (
     Prompt,
     binary,
     file,
+    index_of,
     items,
     message,
     output_message,
@@ -140,17 +141,17 @@ class _Events:
 
     def __init__(self) -> None:
         self._last: object = None
-        self._items: dict[object, object] = {}
-        self._begun: dict[object, Pieces] = {}
+        self._items: dict[int, object] = {}
+        self._begun: dict[int, Pieces] = {}
 
     def add(self, event: object) -> None:
-        kind, index = get(event, "type"), get(event, "output_index")
+        kind, index = str(get(event, "type")), index_of(event, "output_index")
         if kind in _LAST_EVENTS:
             self._last = get(event, "response")
         elif kind == "response.output_item.done":
             self._items[index] = get(event, "item")
         elif kind in ("response.output_text.delta", "response.function_call_arguments.delta"):
-            self._begun.setdefault(index, Pieces()).add(str(kind), get(event, "delta"))
+            self._begun.setdefault(index, Pieces()).add(kind, get(event, "delta"))
         elif kind == "response.output_item.added":
             self._items.setdefault(index, get(event, "item"))
 
@@ -159,7 +160,7 @@ class _Events:
             return self._last
         return {"output": [self._item(index, item) for index, item in self._items.items()]}
 
-    def _item(self, index: object, item: object) -> object:
+    def _item(self, index: int, item: object) -> object:
         """An item that is done, or one that was begun, with what came of it."""
         said = self._begun[index].joined() if index in self._begun else {}
         if not said or get(item, "status") == "completed":
