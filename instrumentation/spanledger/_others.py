@@ -6,7 +6,7 @@ stand beside them, under names of our own (`spanledger.usage.input` ...), and th
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from opentelemetry import context, trace
 
@@ -24,22 +24,27 @@ __all__ = ["Another", "anothers_call", "under_own_names"]
 INFERENCE_CONTEXT_KEY = "opentelemetry.genai.client.inference.context"
 """Set by instrumentations built on opentelemetry-util-genai while a call of theirs is active."""
 
-_OTHERS: tuple[tuple[str, bool], ...] = (
-    ("opentelemetry.instrumentation.genai.bedrock", False),
-    ("opentelemetry.instrumentation.genai.", True),
-    ("opentelemetry.instrumentation.openai_v2", True),
-    *(
-        (f"{family}.{sdk}", False)
+_SDKS = ("openai", "anthropic", "groq", "mistralai", "mistral", "cohere", "together", "ollama", "bedrock")
+_OTHERS: dict[str, bool] = {
+    "opentelemetry.instrumentation.genai.bedrock": False,
+    "opentelemetry.instrumentation.genai": True,
+    "opentelemetry.instrumentation.openai_v2": True,
+    **{
+        f"{family}.{sdk}": False
         for family in ("openinference.instrumentation", "opentelemetry.instrumentation", "openlit.instrumentation")
-        for sdk in ("openai", "anthropic", "groq", "mistralai", "mistral", "cohere", "together", "ollama", "bedrock")
-    ),
-    ("openinference.instrumentation.google_genai", False),
-    ("opentelemetry.instrumentation.google_genai", False),
-    ("opentelemetry.instrumentation.google_generativeai", False),
-    ("openlit.instrumentation.google_ai_studio", False),
-)
-"""Prefix of the scope of an instrumentation of an SDK, and whether its counts mean what the conventions say. The first
-prefix that fits counts. Instrumentations of frameworks are not here: their spans may stand for several calls."""
+        for sdk in _SDKS
+    },
+    "openinference.instrumentation.google_genai": False,
+    "opentelemetry.instrumentation.google_genai": False,
+    "opentelemetry.instrumentation.google_generativeai": False,
+    "openlit.instrumentation.google_ai_studio": False,
+}
+"""Scope of an instrumentation of an SDK, with whatever may follow after a dot, and whether its counts mean what the
+conventions say. The longest scope that fits counts. Instrumentations of frameworks are not here: their spans may stand
+for several calls; but one of the genai family says which of its spans stands for one."""
+
+_AROUND_CALLS = frozenset({"invoke_agent", "invoke_workflow", "create_agent", "execute_tool", "plan", "retrieval"})
+"""Operations of spans that calls lie in."""
 
 _OWN_NAMES = {meter.attribute: OTHER_METER_PREFIX + meter.name for meter in METERS}
 
@@ -60,11 +65,21 @@ def anothers_call() -> Another:
     scope = getattr(span, "instrumentation_scope", None)
     if scope is None or not span.is_recording():
         return Another(active)
-    alike = next((alike for prefix, alike in _OTHERS if scope.name.startswith(prefix)), None)
-    if alike is None:
+    alike = _counts_alike(scope.name)
+    said = cast("Mapping[str, object]", getattr(span, "attributes", None) or {})
+    if alike is None or said.get(semconv.OPERATION_NAME) in _AROUND_CALLS:
         return Another(active)
     taken = "end" in vars(span)  # by an earlier call within the same span
     return Another(observes=True, span=None if taken else span, counts_alike=alike)
+
+
+def _counts_alike(scope: str) -> bool | None:
+    """What the table says of a scope; `None` if it is not there."""
+    while scope:
+        if scope in _OTHERS:
+            return _OTHERS[scope]
+        scope = scope.rpartition(".")[0]
+    return None
 
 
 def under_own_names(attributes: Mapping[str, AttributeValue]) -> dict[str, AttributeValue]:

@@ -251,13 +251,32 @@ def test_a_span_that_counts_in_another_way_keeps_its_word_on_what_we_cannot_coun
     assert instrumented.attributes == {"gen_ai.operation.name": "chat"}
 
 
-@pytest.mark.parametrize("scope", ["my.app", "openinference.instrumentation.langchain", "pydantic-ai"])
+@pytest.mark.parametrize(
+    "scope",
+    [
+        "my.app",
+        "openinference.instrumentation.langchain",
+        "openinference.instrumentation.openai_agents",
+        "opentelemetry.instrumentation.openai_agents",
+        "pydantic-ai",
+    ],
+)
 def test_calls_within_other_spans_are_ours(instrumented: Recording, client: openai.OpenAI, scope: str) -> None:
     with observed_by(instrumented, scope):
         chat(client)
         chat(client)
     metered = [span for span in instrumented.spans if usage_of(span)]
     assert [span.name for span in metered] == ["chat gpt-4o"] * 2
+
+
+@pytest.mark.parametrize("scope", ["genai.openai_agents", "genai.langchain", "genai.openai"])
+def test_calls_within_the_span_of_an_agent_are_ours(instrumented: Recording, client: openai.OpenAI, scope: str) -> None:
+    tracer = instrumented.provider.get_tracer(f"opentelemetry.instrumentation.{scope}")
+    with tracer.start_as_current_span("invoke_agent", attributes={"gen_ai.operation.name": "invoke_agent"}):
+        chat(client)
+        chat(client)
+    assert [span.name for span in instrumented.spans] == ["chat gpt-4o", "chat gpt-4o", "invoke_agent"]
+    assert not usage_of(instrumented.spans[-1])
 
 
 def test_calls_that_cost_nothing_make_no_span_of_ours(instrumented: Recording, claude: anthropic.Anthropic) -> None:
