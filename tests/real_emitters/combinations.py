@@ -1,22 +1,37 @@
-"""Which emitters are tried together, in which app and environment, and what an emitter is known not to tell."""
+"""Which emitters are tried together, in which app and environment, and what an emitter is known not to tell of."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import reduce
 from itertools import combinations
 
 from tests.real_emitters.environments import FRAMEWORKS, OPENAI_V2, Environment
 
-__all__ = ["COMBINATIONS", "Combination"]
+__all__ = ["COMBINATIONS", "Combination", "Lacks"]
 
-_NOTHING: frozenset[str] = frozenset()
-_UNSEEN: dict[str, frozenset[str]] = {"otel-openai-v2": frozenset({"responses"})}
-"""Endpoints of the provider that an emitter does not observe."""
-_LOST: dict[str, frozenset[str]] = {
-    # The releases of November 2026. What is lost is counted in the larger meter that contains it.
-    "openllmetry-openai": frozenset({"reasoning", "cache_write"}),  # reasoning on streams only
-    "otel-openai-v2": frozenset({"cache_read", "cache_write", "reasoning"}),
+
+@dataclass(frozen=True, slots=True)
+class Lacks:
+    """What cannot be in the ledger, because nobody tells of it: `meters`, which are counted in the larger ones that
+    contain them; all usage of the provider's `endpoints`; every call of the `unseen` endpoints."""
+
+    meters: frozenset[str] = frozenset()
+    endpoints: frozenset[str] = frozenset()
+    unseen: frozenset[str] = frozenset()
+
+    def and_of(self, other: "Lacks") -> "Lacks":
+        """What another emitter does not tell of either."""
+        return Lacks(self.meters & other.meters, self.endpoints & other.endpoints, self.unseen & other.unseen)
+
+
+_NOTHING = Lacks()
+_LACKS: dict[str, Lacks] = {
+    # The releases of November 2026.
+    "openllmetry-openai": Lacks(frozenset({"reasoning", "cache_write"})),  # reasoning of streams only
+    "openllmetry-openai-agents": Lacks(frozenset({"cache_write"}), endpoints=frozenset({"chat.completions"})),
+    "otel-openai-v2": Lacks(frozenset({"cache_read", "cache_write", "reasoning"}), unseen=frozenset({"responses"})),
 }
-"""Meters that an emitter does not tell of. Together with one that does, nothing may be lost."""
+"""What an emitter does not tell of. Together with one that does, nothing may be missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +48,9 @@ class Combination:
         return f"{self.app}-{'+'.join(self.emitters) or 'nothing'}"
 
     @property
-    def lost(self) -> frozenset[str]:
-        """Meters that none of the emitters tells of."""
-        return self._common(_LOST)
-
-    @property
-    def unseen(self) -> frozenset[str]:
-        """Endpoints that none of the emitters observes."""
-        return self._common(_UNSEEN)
-
-    def _common(self, missing: Mapping[str, frozenset[str]]) -> frozenset[str]:
-        first, *others = [missing.get(emitter, _NOTHING) for emitter in self.emitters] or [_NOTHING]
-        return first.intersection(*others)
+    def lacks(self) -> Lacks:
+        """What none of the emitters tells of."""
+        return reduce(Lacks.and_of, (_LACKS.get(emitter, _NOTHING) for emitter in self.emitters or ("",)))
 
 
 def _alone_and_in_pairs(app: str, *emitters: str) -> Iterator[Combination]:

@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import duckdb
+from tests.real_emitters.combinations import Lacks
 from tests.real_emitters.environments import Environment
 
 import provider_server
@@ -25,6 +26,7 @@ __all__ = ["Outcome", "run_app"]
 
 _APPS = Path(__file__).parent / "apps"
 _SECONDS = 240
+_NOTHING = Lacks()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +37,13 @@ class Outcome:
     counted: list[truth.Counted]
     ledger: Path
 
-    def differences(self, lost: frozenset[str] = frozenset(), unseen: frozenset[str] = frozenset()) -> list[str]:
-        """Every disagreement over calls and their counts, in words; meters that the emitters have `lost` are looked for
-        in the larger one that contains them, calls of endpoints that are `unseen` are not looked for."""
+    def differences(self, lacks: Lacks = _NOTHING) -> list[str]:
+        """Every disagreement over calls and their counts, in words, save for what the emitters lack."""
+        lost = lacks.meters
         expected = Counter(
-            _key(record.model or "", _without(record.usage.meters if record.usage_sent else {}, lost))
+            _key(record.model or "", _without(record.usage.meters if _is_told(record, lacks) else {}, lost))
             for record in self.served
-            if record.usage is not None and record.endpoint not in unseen
+            if record.usage is not None and record.endpoint not in lacks.unseen
         )
         found = Counter(
             _key(resolve(call.model), _without(call.meters, lost)) for call in self.counted if not call.failed
@@ -88,6 +90,10 @@ def run_app(app: str, emitters: Iterable[str], environment: Environment, folder:
         names = [column[0] for column in asked.description or []]
         rows = [dict(zip(names, row, strict=True)) for row in asked.fetchall()]
     return Outcome(served, truth.counted_from_rows(rows), ledger)
+
+
+def _is_told(record: Served, lacks: Lacks) -> bool:
+    return record.usage_sent and record.endpoint not in lacks.endpoints
 
 
 _Key = tuple[str, tuple[tuple[str, Decimal], ...]]

@@ -5,6 +5,9 @@ import asyncio
 import telemetry
 from prompts import QUESTIONS, document
 
+_SHORT = {"max_tokens": 4000}
+"""Where more is possible, Pydantic AI tries what the Anthropic SDK refuses to send: a failure that no provider saw."""
+
 
 def scenario(run_async: telemetry.RunAsync) -> None:
     run_async(agents_at_work())
@@ -14,17 +17,17 @@ async def agents_at_work() -> None:
     from pydantic_ai import Agent
 
     for model in ("openai-chat:gpt-4.1-mini", "openai-responses:gpt-5-mini", "anthropic:claude-haiku-4-5"):
-        agent = Agent(model)
+        agent = Agent(model, model_settings=_SHORT)
         for question in (QUESTIONS[0], QUESTIONS[0], QUESTIONS[1]):  # the same question again is another call
             await agent.run(question)
         await consume(agent, QUESTIONS[2])
         await asyncio.gather(*(agent.run(question) for question in (QUESTIONS[0], QUESTIONS[0], QUESTIONS[2])))
         await asyncio.gather(consume(agent, QUESTIONS[0]), consume(agent, QUESTIONS[0]))
-        forecaster = Agent(model)
+        forecaster = Agent(model, model_settings=_SHORT)
         forecaster.tool_plain(weather)
         await forecaster.run("What is the weather in Paris?")
     await cached(Agent("openai-chat:gpt-5.6", instructions=document("the agent")))
-    settings = {"anthropic_cache_instructions": "1h"}
+    settings = {**_SHORT, "anthropic_cache_instructions": "1h"}
     await cached(Agent("anthropic:claude-haiku-4-5", instructions=document("the tool"), model_settings=settings))
 
 
