@@ -28,11 +28,12 @@ FORMS = {
 }
 NAMES = (
     "arguments candidates chat_history choices code_execution content content_block contentBlockDelta "
-    "contentBlockIndex contentBlockStart contents delta event_type file file_data file_id finish_reason function function_call "
-    "functionCall functionDeclarations functionResponse generations id image image_url index inlineData input "
-    "input_audio instructions item message messages messageStop name output output_index outputs parameters parts "
-    "prompt reasoning reasoning_content reasoningContent response role source start system system_instruction text "
-    "thinking thought tool_call_id tool_calls tool_plan tool_results toolConfig toolResult tools toolUse toolUseId type"
+    "contentBlockIndex contentBlockStart contents delta event_type file file_data file_id finish_reason function "
+    "function_call functionCall functionDeclarations functionResponse generations id image image_url index "
+    "inlineData input input_audio instructions item message messages messageStop name output output_index outputs "
+    "parameters parts prompt reasoning reasoning_content reasoningContent response role source start system "
+    "system_instruction text thinking thought tool_call_id tool_calls tool_plan tool_results toolConfig toolResult "
+    "tools toolUse toolUseId type"
 )
 KINDS = (
     "assistant content-delta content-start content_block_delta content_block_start custom document file function "
