@@ -22,6 +22,7 @@ from spanledger_collector.price_file import own_book, price_file_of
 from spanledger_collector.receive.grpc_server import grpc_server
 from spanledger_collector.receive.http_app import build_http_app
 from spanledger_collector.receive.receiver import Receiver
+from spanledger_collector.serve.acts import Acts
 from spanledger_collector.serve.app import build_app
 from spanledger_collector.serve.readers import Readers
 from spanledger_collector.service_state import ServiceState
@@ -121,8 +122,11 @@ async def serving(settings: Settings) -> AsyncGenerator[Running, None]:
         web = stack.enter_context(listen("the web port", settings.web, "--web"))
         http = stack.enter_context(listen("OTLP/HTTP", settings.http, "--http"))
         readers = Readers(state.ledger)
+        acts = Acts(state.ledger, state.settler, lambda: own_book(settings.db, settings.prices))
         receiving = build_http_app(receiver, settings.cors_origins)
-        answering = await stack.enter_async_context(http_server(build_app(state, readers), web, grace, context, limits))
+        answering = await stack.enter_async_context(
+            http_server(build_app(state, readers, acts), web, grace, context, limits)
+        )
         stack.callback(readers.close)
         yield Running(
             state,
@@ -147,7 +151,7 @@ def _start_inside(settings: Settings, stack: AsyncExitStack) -> ServiceState:
     stack.push_async_callback(asyncio.to_thread, settling.close, settings.drain_seconds)
     journal = Journal(ledger, stats, Reader(attribution), settling.wake)
     stack.push_async_callback(asyncio.to_thread, journal.close)
-    return ServiceState(ledger, stats, journal, settler, settings, datetime.now(UTC), book, keys, attribution)
+    return ServiceState(ledger, stats, journal, settler, settings, datetime.now(UTC), keys, attribution)
 
 
 def _reload(*renewable: Tls | KeyRing | None) -> None:

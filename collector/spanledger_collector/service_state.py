@@ -25,6 +25,10 @@ class ServiceState:
     settler: Settler
     settings: Settings
     started_at: datetime
-    book: PriceBook
     keys: KeyRing | None
     attribution: AttributionMap
+
+    @property
+    def book(self) -> PriceBook:
+        """The prices by which new calls are settled; a reprice may bring others."""
+        return self.settler.book

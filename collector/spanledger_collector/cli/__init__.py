@@ -41,6 +41,7 @@ COMMANDS: dict[str, Command] = {
     "keys": Command(f"{_CLI}.keys:keys", "Make, list and remove the keys of a server."),
     "sql": Command(f"{_CLI}.sql:sql", "The answer to one reading SQL statement."),
     "status": Command(f"{_CLI}.status:status", "What has arrived and what the ledger holds."),
+    "periods": Command(f"{_CLI}.periods:periods", "Closed periods, whose calls keep their price."),
     "reprice": Command(f"{_CLI}.reprice:reprice", "Price the ledger anew, and say what changes."),
     "rebuild": Command(f"{_CLI}.rebuild:rebuild", "Make the ledger again from its journal."),
 }

@@ -10,19 +10,24 @@ from spanledger_collector.cli.source import DEFAULT_DB
 if TYPE_CHECKING:
     from spanledger_collector.pricing import PriceBook
 
-__all__ = ["book_of", "price_file_options"]
+__all__ = ["book_of", "price_file_options", "prices_option"]
+
+
+def prices_option() -> click.Parameter:
+    """`--prices`."""
+    return click.Option(
+        ["--prices"],
+        type=click.Path(dir_okay=False, path_type=Path),
+        envvar="SPANLEDGER_PRICES",
+        show_envvar=True,
+        help="The file with your own prices.  [default: <db>.prices.toml beside the ledger, if it exists]",
+    )
 
 
 def price_file_options() -> list[click.Parameter]:
     """`--prices` and `--db`."""
     return [
-        click.Option(
-            ["--prices"],
-            type=click.Path(dir_okay=False, path_type=Path),
-            envvar="SPANLEDGER_PRICES",
-            show_envvar=True,
-            help="The file with your own prices.  [default: <db>.prices.toml beside the ledger, if it exists]",
-        ),
+        prices_option(),
         click.Option(
             ["--db"],
             type=click.Path(dir_okay=False, path_type=Path),

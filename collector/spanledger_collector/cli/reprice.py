@@ -1,19 +1,15 @@
 """`spanledger reprice`."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from spanledger_collector.cli.command import format_option
+from spanledger_collector.cli.acting import act
+from spanledger_collector.cli.command import format_option, where_of, where_options
 from spanledger_collector.cli.notes import plural
 from spanledger_collector.cli.output import Cell, Column, Format, Table, emit
-from spanledger_collector.cli.price_options import book_of, price_file_options
-from spanledger_collector.errors import LedgerMissing, LedgerUnreadable
+from spanledger_collector.cli.price_options import prices_option
 from spanledger_collector.ledger.queries import Document
-
-if TYPE_CHECKING:
-    from spanledger_collector.ledger.repricing import Delta, Repriced
 
 __all__ = ["reprice"]
 
@@ -29,7 +25,7 @@ _COLUMNS = (
 )
 
 
-@click.command(params=[*price_file_options(), format_option()])
+@click.command(params=[prices_option(), *where_options(), format_option()])
 @click.option("--from", "start", metavar="WHEN", help="Only calls that started at or after this date or time.")
 @click.option(
     "--to", "end", metavar="WHEN", help="Only calls that started before this time, or up to the end of this date."
@@ -37,86 +33,71 @@ _COLUMNS = (
 @click.option("--provider", multiple=True, help="Only calls of this provider.")
 @click.option("--model", multiple=True, help="Only calls of this model.")
 @click.option("--dry-run", is_flag=True, help="Only say what would change.")
+@click.option("--adjust", is_flag=True, help="Book what changes in closed periods as adjustments, dated now.")
+@click.option("--by", metavar="NAME", help="With --adjust: who says so.")
+@click.option("--reason", metavar="TEXT", help="With --adjust: why.")
+@click.pass_context
 def reprice(
+    context: click.Context,
     *,
     start: str | None,
     end: str | None,
     provider: tuple[str, ...],
     model: tuple[str, ...],
     dry_run: bool,
-    db: Path,
+    adjust: bool,
+    by: str | None,
+    reason: str | None,
     prices: Path | None,
     how: Format,
+    **_: object,
 ) -> None:
     """Price what is in the ledger anew, by this version's prices under your own.
 
-    A call whose price differs gets a new revision; what it replaces stays in the history. No server may own the ledger
-    meanwhile.
+    A call whose price differs gets a new revision; what it replaces stays in the history. A call of a closed period is
+    left as it is (exit code 1 if one would change): --adjust books the difference. A running server does it itself,
+    and prices new calls by the same prices from then on.
     """
-    # Only now, because they need the extra.
-    import duckdb  # noqa: PLC0415
-
-    from spanledger_collector.ledger.queries.choosing import chosen_calls  # noqa: PLC0415
-    from spanledger_collector.ledger.repricing import reprice as reprice_ledger  # noqa: PLC0415
-    from spanledger_collector.ledger.store import Ledger  # noqa: PLC0415
-
-    if not db.exists():
-        raise LedgerMissing(db)
-    book = book_of(db, prices)
-    asked = {"from": (start or "",), "to": (end or "",), "provider": provider, "model": model}
-    with Ledger.open(db, read_only=dry_run) as ledger:
-        try:
-            chosen = chosen_calls(ledger.cursor(), {name: texts for name, texts in asked.items() if any(texts)})
-            found = reprice_ledger(ledger, book, chosen, apply=not dry_run)
-        except duckdb.Error as error:
-            raise LedgerUnreadable(db, f"repricing failed, and the ledger is as it was. {error}") from error
-    emit(_table(found, book.sha256, dry_run=dry_run), how)
+    if adjust and not (by and reason):
+        raise click.UsageError("--adjust needs --by and --reason: they stay on record.")
+    asked = {"from": (start,), "to": (end,), "by": (by,), "reason": (reason,)}
+    given = {name: (text,) for name, (text,) in asked.items() if text is not None}
+    arguments = {**given, "provider": provider, "model": model, "dry_run": _word(dry_run), "adjust": _word(adjust)}
+    found = act("reprice", {name: texts for name, texts in arguments.items() if texts}, where_of(context), prices)
+    emit(_table(found), how)
+    if found["closed"]["calls"] and not dry_run and not adjust:
+        context.exit(1)
 
 
-def _table(found: "Repriced", book: str, *, dry_run: bool) -> Table:
-    groups = [(by, _ordered(deltas)) for by, deltas in found.by.items()]
-    done = "Nothing was written: this was a dry run." if dry_run else "They have new revisions."
+def _word(flag: bool) -> tuple[str, ...]:
+    return ("true",) if flag else ()
+
+
+def _table(found: Document) -> Table:
+    changed = found["changed"]["calls"]
+    done = "They have new revisions." if found["applied"] else "Nothing was written: this was a dry run."
+    said = f"{plural(changed, 'call')} with another price. {done}" if changed else "Nothing changes."
     return Table(
         _COLUMNS,
-        [_cells(by, name, delta) for by, deltas in groups for name, delta in deltas],
-        _document(found, book, dry_run=dry_run),
-        heading=f"{plural(found.calls, 'call')} priced anew by book {book[:12]}.",
-        sums=[_cells("all", "", found.total)],
-        footnotes=[
-            f"{plural(found.total.calls, 'call')} with another price. {done}"
-            if found.total.calls
-            else "Nothing changes."
-        ],
+        [_cells(by, row[by], row) for by, rows in found["by"].items() for row in rows],
+        found,
+        heading=f"{plural(found['calls'], 'call')} priced anew by book {found['price_book'][:12]}.",
+        sums=[_cells("all", "", found["changed"])],
+        footnotes=[said, *_closed(found)],
     )
 
 
-def _ordered(deltas: "dict[str | None, Delta]") -> "list[tuple[str | None, Delta]]":
-    return sorted(deltas.items(), key=lambda item: (item[0] is None, item[0] or ""))
+def _closed(found: Document) -> list[str]:
+    """What was refused because a period is closed, and what to do about it."""
+    closed = found["closed"]
+    if not closed["calls"]:
+        return []
+    said = f"{plural(closed['calls'], 'call')} of closed periods would cost {closed['difference_usd']} USD more"
+    if found["adjusted_calls"]:
+        return [f"{said}: booked as {plural(found['adjusted_calls'], 'adjustment')} of today."]
+    offer = "`spanledger reprice --adjust --by NAME --reason TEXT` books the difference."
+    return [f"{said}, and stay as they are. {offer}"]
 
 
-def _cells(by: str, group: str | None, delta: "Delta") -> list[Cell]:
-    return [by, group, *_numbers(delta).values()]
-
-
-def _numbers(delta: "Delta") -> dict[str, str | int]:
-    return {
-        "calls": delta.calls,
-        "old_usd": format(delta.old_usd, "f"),
-        "new_usd": format(delta.new_usd, "f"),
-        "difference_usd": format(delta.new_usd - delta.old_usd, "f"),
-        "newly_priced": delta.newly_priced,
-        "newly_unpriced": delta.newly_unpriced,
-    }
-
-
-def _document(found: "Repriced", book: str, *, dry_run: bool) -> Document:
-    by = {
-        name: [{name: key, **_numbers(delta)} for key, delta in _ordered(deltas)] for name, deltas in found.by.items()
-    }
-    return {
-        "calls": found.calls,
-        "price_book": book,
-        "applied": not dry_run,
-        "changed": _numbers(found.total),
-        "by": by,
-    }
+def _cells(by: str, group: str | None, row: Document) -> list[Cell]:
+    return [by, group, *(row[column.name] for column in _COLUMNS[2:])]

@@ -24,7 +24,7 @@ from spanledger_collector.ledger.queries import Arguments, Document, Question, a
 from spanledger_collector.settings import Settings
 from spanledger_collector.sidecar import LEDGER_HEADER, Sidecar, ledger_tag, read_sidecar
 
-__all__ = ["DEFAULT_DB", "DEFAULT_URL", "Where", "ask", "fetch", "server_url"]
+__all__ = ["DEFAULT_DB", "DEFAULT_URL", "Where", "ask", "fetch", "living_server", "server_url"]
 
 _DEFAULTS = Settings()
 DEFAULT_URL = _DEFAULTS.web.url
@@ -54,7 +54,7 @@ def ask(question: Question, arguments: Arguments, where: Where) -> Document:
         return _ask_server(question, arguments, where.url, where.access)
     if where.db is not None:
         return _ask_file_or_its_server(question, arguments, where.db, where.access)
-    if _living_server(DEFAULT_DB):
+    if living_server(DEFAULT_DB):
         return _ask_file_or_its_server(question, arguments, DEFAULT_DB, where.access)
     try:
         return _ask_server(question, arguments, DEFAULT_URL, where.access)
@@ -71,7 +71,7 @@ def server_url(where: Where) -> str:
     """The web port of the server that `where` names, or of the one that owns the file, or else the usual one."""
     if where.url is not None:
         return where.url
-    sidecar = _living_server(where.db or DEFAULT_DB)
+    sidecar = living_server(where.db or DEFAULT_DB)
     return DEFAULT_URL if sidecar is None else sidecar.web
 
 
@@ -115,7 +115,7 @@ def _ask_server(question: Question, arguments: Arguments, url: str, access: Acce
 
 def _ask_file_or_its_server(question: Question, arguments: Arguments, db: Path, access: Access) -> Document:
     """The server of the file answers; the file itself, where it has none that lives."""
-    sidecar = _living_server(db)
+    sidecar = living_server(db)
     unreachable: CannotReach | None = None
     if sidecar is not None:
         try:
@@ -136,7 +136,8 @@ def _ask_file_or_its_server(question: Question, arguments: Arguments, db: Path, 
         raise unreachable from None
 
 
-def _living_server(db: Path) -> Sidecar | None:
+def living_server(db: Path) -> Sidecar | None:
+    """The server that owns the file, if it lives."""
     sidecar = read_sidecar(db)
     return sidecar if sidecar is not None and sidecar.is_alive() else None
 

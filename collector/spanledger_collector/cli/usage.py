@@ -1,7 +1,7 @@
 """`spanledger usage`."""
 
 from spanledger_collector.cli.command import question_command
-from spanledger_collector.cli.notes import cost_of_group, cut_note, notes, period_note
+from spanledger_collector.cli.notes import cost_of_group, cut_note, notes, period_note, plural
 from spanledger_collector.cli.output import Cell, Column, Table
 from spanledger_collector.ledger.queries import QUESTION_BY_NAME, Document
 
@@ -47,9 +47,20 @@ def _table(document: Document) -> Table:
         document=document,
         heading=period_note(document),
         sums=[[*names, *_measures(total)]] if by else (),
-        footnotes=notes(document, total),
+        footnotes=[*notes(document, total), *_adjustments(document)],
         cut=cut_note(document, "groups", document["limit"]),
     )
+
+
+def _adjustments(document: Document) -> list[str]:
+    """What was booked in the period for calls of closed ones, which are in none of the sums."""
+    booked = document["adjustments"]
+    if not booked["adjustments"]:
+        return []
+    return [
+        f"{plural(booked['adjustments'], 'adjustment')} of closed periods booked in this time, in no sum above: "
+        f"{booked['amount_usd']} USD."
+    ]
 
 
 def _measures(row: Document) -> list[Cell]:

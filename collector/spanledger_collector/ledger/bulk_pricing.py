@@ -119,9 +119,10 @@ class Pages:
         for name in _WRITES:
             self._run(name, page, now=now_ns, reason=reason, book=self._book.sha256)
 
-    def adjust(self, now_ns: int, by: str, reason: str) -> None:
-        """Book the differences of calls in closed periods."""
-        self._run("adjust", now=now_ns, by=by, reason=reason, book=self._book.sha256)
+    def adjust(self, now_ns: int, by: str, reason: str) -> int:
+        """Book the differences of calls in closed periods; how many."""
+        ((count,),) = self._run("adjust", now=now_ns, by=by, reason=reason, book=self._book.sha256)
+        return int(count)
 
     def _run(self, name: str, page: Page | None = None, **parameters: object) -> list[tuple[Any, ...]]:
         """Run a query with those of the parameters that it has."""

@@ -20,6 +20,7 @@ from spanledger_collector.journal.rows import OBSERVATIONS, ObservationRow
 from spanledger_collector.ledger.arrow import Inserter
 from spanledger_collector.ledger.book_rows import BookRecorder
 from spanledger_collector.ledger.neighbours import INDEX, IndexRow
+from spanledger_collector.ledger.periods import closed_periods
 from spanledger_collector.ledger.rereading import ROWS_AT_A_TIME, copy_journal, journal_rows
 from spanledger_collector.ledger.revisions import Changes, Revisions, transaction
 from spanledger_collector.ledger.rows import CALLS, CallRows, all_of
@@ -51,7 +52,8 @@ class Difference:
 
 @dataclass(slots=True)
 class Rebuilt:
-    """What rebuilding found. `reread` counts observations that read otherwise today; `examples` are a few."""
+    """What rebuilding found. `reread` counts observations that read otherwise today; `examples` are a few.
+    `closed` counts calls of closed periods that the journal would give otherwise: they stay as they are."""
 
     observations: int = 0
     reread: int = 0
@@ -60,6 +62,7 @@ class Rebuilt:
     columns: Counter[str] = field(default_factory=Counter[str])
     examples: list[Difference] = field(default_factory=list[Difference])
     applied: bool = False
+    closed: int = 0
 
     @property
     def equal(self) -> bool:
@@ -126,7 +129,9 @@ def _changed_readings(
 def _differences(
     cursor: duckdb.DuckDBPyConnection, fresh: duckdb.DuckDBPyConnection, found: Rebuilt | None = None
 ) -> Iterator[tuple[Difference, CallRows | None, CallRows | None]]:
-    """Every call that differs, with its rows as they are and as they should be."""
+    """Every call that differs, with its rows as they are and as they should be. What a closed period holds is right as
+    it is: it is counted in `found`, and left out."""
+    closed = closed_periods(cursor)
     for before, after in _paired(_calls(cursor), _calls(fresh)):
         if found is not None and after is not None:
             found.calls += 1
@@ -135,6 +140,10 @@ def _differences(
         elif before is not None and after is None:
             yield Difference(before.call.call_id, "extra"), before, None
         elif before is not None and after is not None and (columns := after.differing(before)) not in _THE_SAME:
+            if any(period.start <= before.call.started_at < period.end for period in closed):
+                if found is not None:
+                    found.closed += 1
+                continue
             yield Difference(before.call.call_id, "changed", columns), before, after
 
 

@@ -47,11 +47,12 @@ class Delta:
 @dataclass(slots=True)
 class Repriced:
     """How many calls were priced anew, and what changes: in all, and by model, day (UTC) and organisation. `closed` is
-    what would change in closed periods and does not."""
+    what would change in closed periods and does not; `adjusted` of these calls have an adjustment now."""
 
     calls: int = 0
     total: Delta = field(default_factory=Delta)
     closed: Delta = field(default_factory=Delta)
+    adjusted: int = 0
     by: dict[str, dict[str | None, Delta]] = field(default_factory=lambda: {"model": {}, "day": {}, "org": {}})
 
     def add(self, closed: bool, keys: int, model: str | None, day: str | None, org: str | None, *sums: object) -> None:
@@ -93,5 +94,5 @@ def reprice(
             if apply:
                 pages.write(page, now_ns, _REASON)
                 if adjusting is not None:
-                    pages.adjust(now_ns, adjusting.by, adjusting.reason)
+                    found.adjusted += pages.adjust(now_ns, adjusting.by, adjusting.reason)
     return found

@@ -5,8 +5,9 @@ and writes what changed, together with how far it came, in one transaction. A pa
 again.
 """
 
-from collections.abc import Callable, Iterable
-from contextlib import closing
+import threading
+from collections.abc import Callable, Generator, Iterable
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -36,6 +37,22 @@ class Settler:
         self._book = book
         self._limit = observations_per_pass
         self._spans_ns = 0
+        self._turn = threading.Lock()
+
+    @property
+    def book(self) -> PriceBook:
+        """The book that prices what is settled."""
+        return self._book
+
+    @contextmanager
+    def paused(self) -> Generator[None]:
+        """Nothing is settled within the block, so that something else may change calls. Waits until it is so."""
+        with self._turn:
+            yield
+
+    def use(self, book: PriceBook) -> None:
+        """Price by another book from now on; only while `paused`."""
+        self._book = book
 
     def settle_pending(self, stopping: Callable[[], bool] = lambda: False) -> int:
         """Settle all that the journal holds and the ledger does not show yet; how many observations that was.
@@ -43,6 +60,10 @@ class Settler:
         `stopping` is asked before each pass whether to leave the rest for another time. Raises duckdb.Error; what is
         done by then is done, the rest stays pending.
         """
+        with self._turn:
+            return self._settle_pending(stopping)
+
+    def _settle_pending(self, stopping: Callable[[], bool]) -> int:
         with closing(self._ledger.cursor()) as cursor, closing(_Passes(cursor, self._book, self._limit)) as passes:
             passes.spans_ns = self._spans_ns
             settled, count = 0, self._limit

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,15 +24,17 @@ from spanledger._version import __version__
 from spanledger_collector.dialects.attribution_map import AttributionMap
 from spanledger_collector.errors import SpanLedgerError
 from spanledger_collector.keys import KeyRing
+from spanledger_collector.ledger.actions import ACTIONS, Action
 from spanledger_collector.ledger.queries import QUESTIONS, STATUS, Arguments, Document, Question, answer
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.pricing import PriceBook
+from spanledger_collector.serve.acts import Acts
 from spanledger_collector.serve.guard import Guard, is_loopback
 from spanledger_collector.serve.metrics import LedgerGauges
 from spanledger_collector.serve.openapi import openapi
 from spanledger_collector.serve.problems import failed, not_http, problem, refused
 from spanledger_collector.serve.readers import Readers
-from spanledger_collector.serve.requests import read_arguments
+from spanledger_collector.serve.requests import read_arguments, read_posted
 from spanledger_collector.settings import Settings
 from spanledger_collector.sidecar import ledger_tag
 from spanledger_collector.stats import Stats
@@ -59,13 +61,15 @@ class Served(Protocol):
     def attribution(self) -> AttributionMap: ...
 
 
-def build_app(state: Served, readers: Readers) -> Starlette:
-    """The web port of a running server. Its owner closes the `readers` when the server ends."""
-    web = _Web(state, readers)
+def build_app(state: Served, readers: Readers, acts: Acts | None = None) -> Starlette:
+    """The web port of a running server. Its owner closes the `readers` when the server ends. Without `acts` it only
+    reads."""
+    web = _Web(state, readers, () if acts is None else ACTIONS)
     return Starlette(
         routes=[
             *(Route(page.path, web.endpoint(page)) for page in _PAGES),
             *(Route(question.path, web.asked(question), methods=_methods(question)) for question in QUESTIONS),
+            *([] if acts is None else [_route(acts, action) for action in ACTIONS]),
         ],
         middleware=[
             Middleware(
@@ -79,6 +83,18 @@ def build_app(state: Served, readers: Readers) -> Starlette:
     )
 
 
+def _route(acts: Acts, action: Action) -> Route:
+    """The endpoint of an action."""
+
+    async def endpoint(request: Request) -> Response:
+        try:
+            return JSONResponse(await acts.run(action, await read_posted(request, action.parameters)))
+        except duckdb.Error as error:
+            return problem(HTTPStatus.INTERNAL_SERVER_ERROR, f"Nothing was changed: {error}", exit_code=1)
+
+    return Route(action.path, endpoint, methods=["POST"])
+
+
 def _methods(question: Question) -> list[str]:
     return ["GET", "POST"] if question.posted_as or question.posted else ["GET"]
 
@@ -86,8 +102,9 @@ def _methods(question: Question) -> list[str]:
 class _Web:
     """The endpoints, over what they share."""
 
-    def __init__(self, state: Served, readers: Readers) -> None:
+    def __init__(self, state: Served, readers: Readers, actions: Sequence[Action]) -> None:
         self._state = state
+        self._actions = actions
         self._readers = readers
         self._gauges = LedgerGauges(readers)
 
@@ -161,7 +178,7 @@ class _Web:
 
     async def description(self) -> Response:
         """The API in OpenAPI's words."""
-        return JSONResponse(openapi(QUESTIONS, {page.path: page.help for page in _PAGES}))
+        return JSONResponse(openapi(QUESTIONS, {page.path: page.help for page in _PAGES}, self._actions))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from spanledger._version import __version__
+from spanledger_collector.ledger.actions import Action
 from spanledger_collector.ledger.queries import Document, Parameter, Question
 
 __all__ = ["openapi"]
@@ -25,7 +26,7 @@ _PROBLEM: Document = {
 }
 
 
-def openapi(questions: Sequence[Question], others: Mapping[str, str]) -> Document:
+def openapi(questions: Sequence[Question], others: Mapping[str, str], actions: Sequence[Action] = ()) -> Document:
     """The document; `others` are further paths with what they are."""
     plain = {
         path: {"get": {"summary": text, "responses": {"200": {"description": text}}}} for path, text in others.items()
@@ -37,8 +38,23 @@ def openapi(questions: Sequence[Question], others: Mapping[str, str]) -> Documen
             "version": __version__,
             "description": "Money (USD) and quantities are decimal strings, times ISO 8601 UTC, unknown values null.",
         },
-        "paths": {**{question.path: _operations(question) for question in questions}, **plain},
+        "paths": {
+            **{question.path: _operations(question) for question in questions},
+            **{action.path: _operation(action) for action in actions},
+            **plain,
+        },
     }
+
+
+def _operation(action: Action) -> Document:
+    properties: Document = {one.name: {"type": "string", "description": one.help} for one in action.parameters}
+    body = {"content": {"application/json": {"schema": {"type": "object", "properties": properties}}}}
+    answers = {
+        "200": {"description": action.help, "content": {"application/json": {"schema": {"type": "object"}}}},
+        "default": _PROBLEM,
+    }
+    described = {"operationId": action.name, "summary": action.help, "responses": answers}
+    return {"post": {**described, "requestBody": {"required": True, **body}}}
 
 
 def _operations(question: Question) -> Document:

@@ -1,6 +1,7 @@
 """From an HTTP request to the arguments of a question."""
 
 import json
+from collections.abc import Iterable
 from http import HTTPStatus
 from typing import cast
 
@@ -8,9 +9,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from spanledger_collector.errors import BadQuery
-from spanledger_collector.ledger.queries import Arguments, Question
+from spanledger_collector.ledger.queries import Arguments, Parameter, Question
 
-__all__ = ["read_arguments"]
+__all__ = ["read_arguments", "read_posted"]
 
 _BODY_BYTES = 1024 * 1024
 
@@ -25,8 +26,21 @@ async def read_arguments(request: Request, question: Question) -> Arguments:
     if request.method == "POST" and question.posted_as:
         arguments[question.parameters[0].name] = [await _posted(request, question.posted_as)]
     if request.method == "POST" and question.posted:
-        arguments |= {name: [_as_text(value)] for name, value in (await _body(request)).items() if value is not None}
+        arguments |= await read_posted(request)
     return arguments
+
+
+async def read_posted(request: Request, parameters: Iterable[Parameter] = ()) -> dict[str, list[str]]:
+    """The fields of a JSON body as text: all values of a list where the parameter may be given several times; null is
+    as if it were not there. Raises as `read_arguments` does."""
+    many = {parameter.name for parameter in parameters if parameter.many}
+    fields = {name: value for name, value in (await _body(request)).items() if value is not None}
+    return {
+        name: [_as_text(one) for one in cast("list[object]", value)]
+        if name in many and isinstance(value, list)
+        else [_as_text(value)]
+        for name, value in fields.items()
+    }
 
 
 def _as_text(value: object) -> str:

@@ -170,3 +170,21 @@ SELECT if(shown, provider, 'others') AS provider, if(shown, model, 'others') AS 
        CAST(sum(calls) AS BIGINT) AS calls, sum(cost_usd) AS cost_usd,
        CAST(sum(input_tokens) AS BIGINT) AS input_tokens, CAST(sum(output_tokens) AS BIGINT) AS output_tokens
 FROM ranked GROUP BY ALL ORDER BY ALL;
+
+-- name: periods
+-- `late_calls` were counted or changed after the closing, because spans came late; they are in `calls_now` and `cost_usd_now`.
+SELECT p.period, epoch_ns(p.start_at) AS start_at, epoch_ns(p.end_at) AS end_at, epoch_ns(p.closed_at) AS closed_at,
+       p.closed_by, p.reason, p.calls, p.cost_usd, p.unpriced_calls, p.unmetered_calls,
+       n.calls AS calls_now, n.cost_usd AS cost_usd_now, n.late AS late_calls, a.calls AS adjusted_calls,
+       a.amount_usd AS adjusted_usd, epoch_ns(p.reopened_at) AS reopened_at, p.reopened_by, p.reopen_reason
+FROM periods p,
+LATERAL (SELECT count(*) AS calls, sum(c.cost_usd) AS cost_usd, count(*) FILTER (c.settled_at > p.closed_at) AS late
+         FROM calls c WHERE c.started_at >= p.start_at AND c.started_at < p.end_at) n,
+LATERAL (SELECT count(DISTINCT x.call_id) AS calls, sum(x.amount_usd) AS amount_usd FROM adjustments x WHERE x.period = p.period) a
+ORDER BY p.start_at, p.closed_at;
+
+-- name: adjustments
+-- What was booked in the time asked about, for calls of closed periods that are chosen otherwise.
+SELECT count(*) AS adjustments, coalesce(sum(amount_usd), 0) AS amount_usd
+FROM (SELECT calls.* REPLACE (a.booked_at AS started_at), a.amount_usd FROM adjustments a JOIN calls USING (call_id))
+WHERE /*conditions*/;

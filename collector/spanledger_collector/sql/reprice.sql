@@ -143,7 +143,7 @@ WITH summed AS (
 SELECT call_id, revision, started_at, provider, model, org_id, period,
        if(adjusted IS NULL, cost_usd, CAST(coalesce(cost_usd, 0) + adjusted AS DECIMAL(18, 12))) AS old_cost,
        new_cost, new_low, new_high, new_status, new_reasons, new_flags,
-       if(period IS NOT NULL AND adjusted IS NOT NULL, coalesce(cost_usd, 0) + adjusted IS NOT DISTINCT FROM new_cost,
+       if(period IS NOT NULL, old_cost IS NOT DISTINCT FROM new_cost,
           new_status = price_status AND new_cost IS NOT DISTINCT FROM cost_usd AND new_low IS NOT DISTINCT FROM cost_low_usd
           AND new_high IS NOT DISTINCT FROM cost_high_usd AND new_reasons = price_reasons AND new_flags = flags
           AND new_charges = old_charges AND old_charges = same_charges) AS same

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from spanledger_collector.errors import BadQuery
 from spanledger_collector.ledger.sql import query as sql_text
@@ -120,13 +120,22 @@ class Reading:
         ]
 
 
-def check_arguments(question: Question, arguments: Arguments) -> None:
+class Parametrised(Protocol):
+    """What takes arguments: a question, an action."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def parameters(self) -> tuple[Parameter, ...]: ...
+
+
+def check_arguments(asked: Parametrised, arguments: Arguments) -> None:
     """Raises BadQuery for a parameter that is not known or given too often, and for a value that is no choice."""
+    parameters = {parameter.name: parameter for parameter in asked.parameters}
     for name, values in arguments.items():
-        parameter = question.parameter(name)
+        parameter = parameters.get(name)
         if parameter is None:
-            known = ", ".join(known.name for known in question.parameters) or "none"
-            raise BadQuery(f"{question.name} has no parameter {name!r}. It has: {known}.")
+            raise BadQuery(f"{asked.name} has no parameter {name!r}. It has: {', '.join(parameters) or 'none'}.")
         if len(values) > 1 and not parameter.many:
             raise BadQuery(f"{name} can be given once only.")
         for value in values:

@@ -46,7 +46,14 @@ def _usage(reading: Reading) -> Document:
     limit = reading.whole_number("limit", at_least=1, at_most=_LIMIT_AT_MOST)
     grouped = grouping(reading.value("by"), chosen.period.zone)
     rows = _groups(reading, chosen, grouped, limit + 1) if grouped.names else []
-    return {"by": list(grouped.names), **_listed(reading, chosen, "rows", rows, limit)}
+    listed = _listed(reading, chosen, "rows", rows, limit)
+    return {"by": list(grouped.names), **listed, "adjustments": _adjustments(reading, chosen)}
+
+
+def _adjustments(reading: Reading, chosen: Selection) -> Document:
+    """What was booked in the period for calls of closed ones. It is in no other sum: the calls are not in the
+    period."""
+    return reading.rows("adjustments", chosen.parameters, conditions=chosen.sql)[0]
 
 
 def _listed(reading: Reading, chosen: Selection, name: str, rows: list[Document], limit: int) -> Document:
@@ -69,6 +76,7 @@ def _stats(reading: Reading) -> Document:
         **freshness(reading),
         "period": chosen.period.document(),
         "total": _total(reading, chosen),
+        "adjustments": _adjustments(reading, chosen),
         "by": by,
         "limit": limit,
     }
