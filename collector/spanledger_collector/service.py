@@ -149,7 +149,7 @@ def _start_inside(settings: Settings, stack: AsyncExitStack) -> ServiceState:
     stats.watch_pending(settler.pending)
     settling = SettleThread(settler, stats)
     stack.push_async_callback(asyncio.to_thread, settling.close, settings.drain_seconds)
-    journal = Journal(ledger, stats, Reader(attribution), settling.wake)
+    journal = Journal(ledger, stats, Reader(attribution, settings.model_hosts), settling.wake)
     stack.push_async_callback(asyncio.to_thread, journal.close)
     return ServiceState(ledger, stats, journal, settler, settings, datetime.now(UTC), keys, attribution)
 

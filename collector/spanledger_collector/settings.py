@@ -70,6 +70,8 @@ class Settings:
     """The user's own prices; without it the file beside the ledger, if there is one (`price_file`)."""
     attribution: Path | None = None
     """Which attributes tell who spends; without it the file beside the ledger, if there is one (`attribution_file`)."""
+    model_hosts: tuple[str, ...] = ()
+    """Hosts (and what is below them) at which models answer, beside those of the known providers."""
     grpc: Address = _GRPC
     http: Address = _HTTP
     web: Address = _WEB

@@ -37,6 +37,7 @@ COMMANDS: dict[str, Command] = {
     "explain": Command(f"{_CLI}.explain:explain", "One call, walked back to unit prices."),
     "estimate": Command(f"{_CLI}.estimate:estimate", "What a call will cost, before it is made."),
     "unpriced": Command(f"{_CLI}.unpriced:unpriced", "Calls without a price, and why."),
+    "coverage": Command(f"{_CLI}.coverage:coverage", "How much of the traffic to models is metered."),
     "prices": Command(f"{_CLI}.prices:prices", "See, compare and set prices."),
     "keys": Command(f"{_CLI}.keys:keys", "Make, list and remove the keys of a server."),
     "sql": Command(f"{_CLI}.sql:sql", "The answer to one reading SQL statement."),

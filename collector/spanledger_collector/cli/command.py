@@ -1,6 +1,6 @@
 """A command from a named query: its parameters become options, its answer a table."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,18 +54,33 @@ def where_of(context: click.Context) -> Where:
     return Where(url, access=access)
 
 
-def question_command(question: Question, render: Callable[[Document], Table], text: str) -> click.Command:
-    """The command that asks `question` and prints what `render` makes of the answer; `text` is its help."""
+def question_command(
+    question: Question,
+    render: Callable[[Document], Table],
+    text: str,
+    *,
+    more: Sequence[click.Parameter] = (),
+    then: Callable[[click.Context, Document], None] | None = None,
+) -> click.Command:
+    """The command that asks `question` and prints what `render` makes of the answer; `text` is its help.
+
+    `more` are options of the command alone, for what is done with the answer `then`.
+    """
     click_names = {parameter.name: _identifier(parameter) for parameter in question.parameters}
 
     @click.pass_context
     def run(context: click.Context, /, **values: Any) -> None:  # noqa: ANN401 - what click parsed
         arguments = {name: _texts(values[click_names[name]]) for name in click_names}
         given: Arguments = {name: texts for name, texts in arguments.items() if texts}
-        emit(render(ask(question, given, where_of(context))), values["how"])
+        document = ask(question, given, where_of(context))
+        emit(render(document), values["how"])
+        if then is not None:
+            then(context, document)
 
     params = [_click_parameter(question, parameter) for parameter in question.parameters]
-    return click.Command(question.name, callback=run, params=[*params, *where_options(), format_option()], help=text)
+    return click.Command(
+        question.name, callback=run, params=[*params, *more, *where_options(), format_option()], help=text
+    )
 
 
 def _click_parameter(question: Question, parameter: Parameter) -> click.Parameter:

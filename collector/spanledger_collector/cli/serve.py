@@ -30,15 +30,22 @@ class _AddressType(click.ParamType[Address]):
             self.fail(str(error), param, ctx)
 
 
-class _OriginsType(click.ParamType[tuple[str, ...]]):
-    """Origins as browsers write them, with commas."""
+class _ListType(click.ParamType[tuple[str, ...]]):
+    """Words with commas."""
 
     name = "LIST"
 
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:  # noqa: ARG002 - click's signature
         if isinstance(value, tuple):
             return cast("tuple[str, ...]", value)
-        origins = tuple(part.strip() for part in str(value).split(",") if part.strip())
+        return tuple(part.strip() for part in str(value).split(",") if part.strip())
+
+
+class _OriginsType(_ListType):
+    """Origins as browsers write them."""
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        origins = super().convert(value, param, ctx)
         for origin in origins:
             if origin != "*" and not _ORIGIN.fullmatch(origin):
                 self.fail(f"{origin!r} is no origin, for example https://shop.example", param, ctx)
@@ -72,6 +79,14 @@ def _file(option: str, variable: str, text: str) -> Callable[[FC], FC]:
     "--attribution",
     "SPANLEDGER_ATTRIBUTION",
     "Which attributes tell who spends, read once at the start.  [default: <db>.attribution.toml, if it exists]",
+)
+@click.option(
+    "--model-hosts",
+    type=_ListType(),
+    default="",
+    envvar="SPANLEDGER_MODEL_HOSTS",
+    show_default=False,
+    help="Hosts at which models answer besides the known providers', for `coverage`.  [default: none]",
 )
 @click.option(
     "--grpc", type=_ADDRESS, default=str(_DEFAULTS.grpc), envvar="SPANLEDGER_GRPC", help="Where OTLP over gRPC arrives."
@@ -120,6 +135,7 @@ def serve(
     db: Path,
     prices: Path | None,
     attribution: Path | None,
+    model_hosts: tuple[str, ...],
     grpc: Address,
     http: Address,
     web: Address,
@@ -144,6 +160,7 @@ def serve(
         db=db,
         prices=prices,
         attribution=attribution,
+        model_hosts=tuple(map(str.lower, model_hosts)),
         grpc=grpc,
         http=http,
         web=web,

@@ -66,6 +66,7 @@ _CONTENT: Final = frozenset(
         "agent.output",
         "exception.message",
         "exception.stacktrace",
+        "url.query",
     }
 )
 
@@ -102,6 +103,9 @@ _CONTENT_PREFIXES: Final = (
 _FACTS_WITHIN: Final = frozenset({"reranker.model_name"})
 """Names under those prefixes that are facts after all."""
 
+_URLS: Final = frozenset({"url.full", "http.url", "http.target"})
+"""What may end in a query, and so in a key."""
+
 _WITH_IDS: Final = frozenset(path[0] for dialect in DIALECTS for path in dialect.hidden_ids)
 """Content in which some dialect looks for the response id."""
 
@@ -115,7 +119,12 @@ def kept_attributes(span: ReceivedSpan) -> dict[str, AttributeValue]:
     """
     attributes = span.attributes
     kept: dict[str, AttributeValue] = {}
-    for name in _names_kept(None, tuple(attributes)):
+    names, urls = _names_kept(None, tuple(attributes))
+    for name in urls:
+        url = attributes[name]
+        if isinstance(url, str) and len(url) <= LONGEST_FACT:
+            kept[name] = url.partition("?")[0]
+    for name in names:
         value = attributes[name]
         if type(value) is int or (type(value) is str and len(value) <= LONGEST_FACT):  # nearly always
             kept[name] = value
@@ -132,8 +141,10 @@ def kept_attributes(span: ReceivedSpan) -> dict[str, AttributeValue]:
 
 
 @by_names
-def _names_kept(_: None, names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(name for name in names if not is_content(name))
+def _names_kept(_: None, names: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Attributes that are kept as they are, and URLs."""
+    kept = [name for name in names if not is_content(name)]
+    return tuple(name for name in kept if name not in _URLS), tuple(name for name in kept if name in _URLS)
 
 
 def is_content(name: str) -> bool:

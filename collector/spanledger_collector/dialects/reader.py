@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from spanledger_collector.dialects.attribution_map import NO_MAP, AttributionMap
 from spanledger_collector.dialects.content import kept_attributes
 from spanledger_collector.dialects.engine import recognise
+from spanledger_collector.dialects.http_calls import http_call
 from spanledger_collector.dialects.peer import peer_host
 from spanledger_collector.model import AttributeValue, Observation, ReceivedSpan
 
@@ -16,10 +17,12 @@ class Reader:
     """Reads spans and log records."""
 
     attribution: AttributionMap = NO_MAP
+    model_hosts: tuple[str, ...] = ()
+    """Hosts of this installation at which models answer, beside those of the known providers."""
 
     def recognise(self, span: ReceivedSpan) -> Observation | None:
-        """What a span says about a model call; `None` for a span that is not about one."""
-        return recognise(span, self.attribution)
+        """What a span says about a model call, or that it is a request to a model; `None` for any other span."""
+        return recognise(span, self.attribution) or http_call(span, self.model_hosts)
 
     def peer_host(self, span: ReceivedSpan) -> str | None:
         """The host that a client span talked to."""

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import duckdb
 import msgspec
 
-from spanledger_collector.dialects import Reader
+from spanledger_collector.dialects import HTTP_DIALECT, Reader
 from spanledger_collector.journal.reading import decode_reading, encode_reading
 from spanledger_collector.journal.rows import OBSERVATIONS, SPANS, ObservationRow
 from spanledger_collector.ledger.arrow import Inserter
@@ -43,10 +43,11 @@ def journal_rows(cursor: duckdb.DuckDBPyConnection, until: int) -> Iterator[list
 
 def read_again(row: ObservationRow, skeleton: Skeleton, reader: Reader) -> ObservationRow:
     """The row as today's dialects and attribution map read it. A span that is about no model call today is kept, with
-    the role `ignored`; one whose skeleton is gone stays as it was read."""
+    the role `ignored`; one whose skeleton is gone stays as it was read, and so does a request to a model host, which
+    says nothing of a call."""
     before = decode_reading(row.reading)
     span = _span(row, skeleton, before)
-    if span is None:
+    if span is None or before.dialect == HTTP_DIALECT:
         return row
     now = reader.recognise(span) or replace(before, role="ignored", rule="no_model_call")
     return row._replace(

@@ -188,3 +188,76 @@ ORDER BY p.start_at, p.closed_at;
 SELECT count(*) AS adjustments, coalesce(sum(amount_usd), 0) AS amount_usd
 FROM (SELECT calls.* REPLACE (a.booked_at AS started_at), a.amount_usd FROM adjustments a JOIN calls USING (call_id))
 WHERE /*conditions*/;
+
+-- name: coverage
+-- Requests to models, seen as HTTP client spans, and whether a call of the ledger tells of them: one whose span lies above or
+-- below the request, else one beside it that has no request of its own. Groups with something that no call with usage tells
+-- of come first.
+WITH RECURSIVE sent AS MATERIALIZED (
+    SELECT o.trace_hi, o.trace_lo, o.span, s.parent, s.service, s.peer_host AS host, o.provider, o.operation AS request,
+           s.started_at, s.ended_at, json_extract_string(o.reading, '$.error_type') IS NOT NULL AS failed,
+           coalesce(json_extract_string(o.attributes, '$."code.function.name"'),
+                    json_extract_string(o.attributes, '$."code.function"')) AS code_function,
+           coalesce(json_extract_string(o.attributes, '$."code.file.path"'),
+                    json_extract_string(o.attributes, '$."code.filepath"')) AS code_file,
+           coalesce(json_extract_string(o.attributes, '$."code.line.number"'),
+                    json_extract_string(o.attributes, '$."code.lineno"')) AS code_line
+    FROM store.observations o JOIN store.spans s USING (trace_hi, trace_lo, span)
+    WHERE o.dialect = 'http-client' AND /*conditions*/
+), near AS MATERIALIZED (
+    SELECT trace_hi, trace_lo, span, parent, name FROM store.spans SEMI JOIN sent USING (trace_hi, trace_lo)
+), told AS MATERIALIZED (
+    SELECT t.trace_hi, t.trace_lo, t.span, c.call_id, c.usage_status <> 'unmetered' AS metered, c.service, c.provider,
+           c.started_at, c.ended_at
+    FROM store.call_sources t JOIN calls c USING (call_id, revision)
+    WHERE t.part <> 'check' AND c.started_at <= (SELECT max(ended_at) FROM sent)
+      AND c.ended_at >= (SELECT min(started_at) FROM sent)
+), starts AS (
+    SELECT trace_hi, trace_lo, span FROM sent UNION SELECT trace_hi, trace_lo, span FROM told SEMI JOIN sent USING (trace_hi, trace_lo)
+), lines AS (
+    SELECT n.trace_hi, n.trace_lo, n.span AS inner_span, n.parent AS above FROM near n SEMI JOIN starts USING (trace_hi, trace_lo, span)
+    WHERE n.parent IS NOT NULL
+    UNION
+    SELECT l.trace_hi, l.trace_lo, l.inner_span, n.parent
+    FROM lines l JOIN near n ON n.trace_hi = l.trace_hi AND n.trace_lo = l.trace_lo AND n.span = l.above
+    WHERE n.parent IS NOT NULL
+), whole AS MATERIALIZED (  -- a request within a request is the same one, seen by the library underneath
+    SELECT * FROM sent s WHERE NOT EXISTS (
+        FROM lines l JOIN sent o ON o.trace_hi = l.trace_hi AND o.trace_lo = l.trace_lo AND o.span = l.above
+        WHERE l.trace_hi = s.trace_hi AND l.trace_lo = s.trace_lo AND l.inner_span = s.span)
+), linked AS MATERIALIZED (
+    SELECT w.trace_hi, w.trace_lo, w.span, t.call_id, t.metered
+    FROM whole w JOIN lines l ON l.trace_hi = w.trace_hi AND l.trace_lo = w.trace_lo AND l.inner_span = w.span
+    JOIN told t ON t.trace_hi = w.trace_hi AND t.trace_lo = w.trace_lo AND t.span = l.above
+    UNION
+    SELECT w.trace_hi, w.trace_lo, w.span, t.call_id, t.metered
+    FROM whole w JOIN lines l ON l.trace_hi = w.trace_hi AND l.trace_lo = w.trace_lo AND l.above = w.span
+    JOIN told t ON t.trace_hi = w.trace_hi AND t.trace_lo = w.trace_lo AND t.span = l.inner_span
+), beside AS (
+    SELECT w.trace_hi, w.trace_lo, w.span, t.call_id, t.metered
+    FROM whole w ANTI JOIN linked k ON k.trace_hi = w.trace_hi AND k.trace_lo = w.trace_lo AND k.span = w.span
+    JOIN told t ON t.provider = w.provider OR w.provider = ''
+    LEFT JOIN near n ON n.trace_hi = t.trace_hi AND n.trace_lo = t.trace_lo AND n.span = t.span
+    WHERE t.call_id NOT IN (SELECT call_id FROM linked)
+      AND CASE WHEN w.parent IS NULL
+               THEN t.service = w.service AND t.started_at <= w.started_at AND t.ended_at >= w.ended_at
+               ELSE t.trace_hi = w.trace_hi AND t.trace_lo = w.trace_lo AND n.parent = w.parent
+                    AND t.started_at <= w.ended_at AND t.ended_at >= w.started_at END
+), judged AS (
+    SELECT w.*, bool_or(k.metered) AS metered
+    FROM whole w LEFT JOIN (FROM linked UNION ALL FROM beside) k
+      ON k.trace_hi = w.trace_hi AND k.trace_lo = w.trace_lo AND k.span = w.span
+    GROUP BY ALL
+)
+SELECT j.service, j.host,
+       coalesce(j.code_function || coalesce(' (' || j.code_file || coalesce(':' || j.code_line, '') || ')', ''), p.name) AS call_site,
+       j.request, count(*) AS requests,
+       count(*) FILTER (NOT j.failed AND j.metered) AS metered,
+       count(*) FILTER (NOT j.failed AND NOT j.metered) AS without_usage,
+       count(*) FILTER (NOT j.failed AND j.metered IS NULL) AS unseen,
+       count(*) FILTER (j.failed) AS failed,
+       epoch_ns(min(j.started_at)) AS first_at, epoch_ns(max(j.started_at)) AS last_at,
+       arg_max(printf('%016x%016x', j.trace_hi, j.trace_lo), j.started_at) AS trace_id
+FROM judged j LEFT JOIN near p ON p.trace_hi = j.trace_hi AND p.trace_lo = j.trace_lo AND p.span = j.parent
+GROUP BY ALL
+ORDER BY without_usage + unseen DESC, requests DESC, j.service, j.host, call_site, j.request;

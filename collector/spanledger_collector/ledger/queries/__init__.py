@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from spanledger_collector.ledger.queries.adhoc import SQL
 from spanledger_collector.ledger.queries.closed import PERIODS
+from spanledger_collector.ledger.queries.coverage import COVERAGE
 from spanledger_collector.ledger.queries.estimate import ESTIMATE
 from spanledger_collector.ledger.queries.explain import EXPLAIN
 from spanledger_collector.ledger.queries.prices import PRICES
@@ -41,7 +42,20 @@ __all__ = [
     "gauges",
 ]
 
-QUESTIONS: tuple[Question, ...] = (USAGE, STATS, CALLS, EXPLAIN, TRACE, UNPRICED, ESTIMATE, PRICES, PERIODS, STATUS, SQL)
+QUESTIONS: tuple[Question, ...] = (
+    USAGE,
+    STATS,
+    CALLS,
+    EXPLAIN,
+    TRACE,
+    UNPRICED,
+    COVERAGE,
+    ESTIMATE,
+    PRICES,
+    PERIODS,
+    STATUS,
+    SQL,
+)
 QUESTION_BY_NAME: dict[str, Question] = {question.name: question for question in QUESTIONS}
 
 _SERIES_AT_MOST = 200
