@@ -187,6 +187,17 @@ def test_a_call_that_failed_before_two_emitters_is_one_call() -> None:
     assert (call.error_type, call.meters, call.flags) == ("NotFoundError", {}, ("probable_duplicate",))
 
 
+def test_a_stream_that_neither_of_two_emitters_could_meter_is_one_call() -> None:
+    outer = _chat(
+        _FRAMEWORK, trace=1, tokens=None, answer="lc_run--0123456789", more={"gen_ai.response.model": "gpt-5"}
+    )
+    dated: dict[str, AttributeValue] = {"gen_ai.request.model": "gpt-5-2025-08-07"}
+    (call,) = _settled(outer, _chat(trace=2, start=0.1, end=0.9, tokens=None, answer="chatcmpl-aaaaaaaa", more=dated))
+    assert (call.usage_status, call.response_id) == ("unmetered", "chatcmpl-aaaaaaaa")
+    (own,) = _settled(outer)
+    assert own.response_id is None
+
+
 def test_failures_that_only_one_emitter_saw_are_calls_each() -> None:
     failed: dict[str, AttributeValue] = {"error.type": "NotFoundError"}
     outer = _chat(_FRAMEWORK, trace=1, tokens=None, more=failed)
@@ -194,7 +205,7 @@ def test_failures_that_only_one_emitter_saw_are_calls_each() -> None:
     assert len(_settled(outer, *again)) == 2
     other_model = {**failed, "gen_ai.request.model": "gpt-4o"}
     assert len(_settled(outer, _chat(trace=2, tokens=None, more=other_model))) == 2
-    succeeded = _chat(trace=2, tokens=None)
+    succeeded = _chat(trace=2)
     assert len(_settled(outer, succeeded)) == 2
 
 

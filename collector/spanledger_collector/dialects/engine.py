@@ -11,7 +11,7 @@ from spanledger_collector.dialects.choice import choose_dialect
 from spanledger_collector.dialects.counts import Counts
 from spanledger_collector.dialects.dialect import ANY_PROVIDER, Dialect
 from spanledger_collector.dialects.facts import Facts, hidden_response_id, read_facts, text_of
-from spanledger_collector.dialects.names import INPUT_BESIDE, TOTAL
+from spanledger_collector.dialects.names import INPUT_BESIDE, MADE_BY_FRAMEWORKS, TOTAL
 from spanledger_collector.dialects.operations import OPERATIONS, SPELLINGS, role_of_operation
 from spanledger_collector.dialects.usage import Convention, Usage, disjoint, use_billed
 from spanledger_collector.model import Attribution, Conditions, Observation, ReceivedSpan, Role, UsageStatus
@@ -85,7 +85,7 @@ def _observation(
         operation=operation,
         request_model=request_model,
         response_model=response_model,
-        response_id=said("response_id") or hidden_response_id(dialect, span.attributes),
+        response_id=_of_provider(said("response_id")) or hidden_response_id(dialect, span.attributes),
         error_type=said("error_type") or ("_OTHER" if span.status == _STATUS_ERROR else None),
         usage_status=_usage_status(facts),
         usage_evidence=said("usage_evidence"),
@@ -105,6 +105,10 @@ def _observation(
         service_instance=text_of(span.resource.get("service.instance.id")),
         flags=tuple(dict.fromkeys(usage.flags)),
     )
+
+
+def _of_provider(response_id: str | None) -> str | None:
+    return None if response_id is None or response_id.startswith(MADE_BY_FRAMEWORKS) else response_id
 
 
 def _started_ns(span: ReceivedSpan, lasted: str | None) -> int:

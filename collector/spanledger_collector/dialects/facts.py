@@ -14,6 +14,7 @@ from spanledger_collector.dialects.names import (
     DIMENSION_PREFIXES,
     GENERIC,
     INPUT_BESIDE,
+    MADE_BY_FRAMEWORKS,
     METER_FACTS,
     TOTAL,
     Names,
@@ -146,7 +147,7 @@ def hidden_response_id(dialect: Dialect, attributes: Attributes) -> str | None:
         found: object = _object(attributes.get(attribute), _LONGEST_MESSAGE)
         for step in path:
             found = _member(found, step)
-        if isinstance(found, str) and found:
+        if isinstance(found, str) and found and not found.startswith(MADE_BY_FRAMEWORKS):
             return found
     return None
 

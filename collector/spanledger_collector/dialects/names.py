@@ -17,6 +17,7 @@ __all__ = [
     "GENERIC",
     "HIDDEN_RESPONSE_ID",
     "INPUT_BESIDE",
+    "MADE_BY_FRAMEWORKS",
     "METER_FACTS",
     "TOTAL",
     "Names",
@@ -30,6 +31,8 @@ INPUT_BESIDE: Final = "input_beside"
 """A part of the input that the count of the input lacks, with emitters that pass on Google's own counts."""
 HIDDEN_RESPONSE_ID: Final = "spanledger.read.response_id"
 """Where the journal keeps a response id that stood in a message which is not kept."""
+MADE_BY_FRAMEWORKS: Final = ("run-", "lc_")
+"""Starts of ids that frameworks (LangChain) make up where the provider's should be."""
 
 _METER_ALIASES: Final[dict[str, tuple[str, ...]]] = {
     "input": (

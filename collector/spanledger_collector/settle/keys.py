@@ -8,7 +8,17 @@ from typing import Final, NamedTuple
 from spanledger.meters import METER_BY_NAME, METERS, Meter
 from spanledger_collector.model import Observation, Quantity
 
-__all__ = ["INPUT_METERS", "OUTPUT_METERS", "CallIds", "Totals", "bare_model", "response_key", "totals_of", "wide_key"]
+__all__ = [
+    "INPUT_METERS",
+    "OUTPUT_METERS",
+    "CallIds",
+    "Totals",
+    "bare_model",
+    "response_key",
+    "totals_of",
+    "undated_model",
+    "wide_key",
+]
 
 _FAMILY_BY_ID: Final = (("msg_", "anthropic"), ("chatcmpl-", "openai"), ("cmpl-", "openai"), ("resp_", "openai"))
 """Shapes of response ids that tell whose wire format answered, whatever the emitter calls the provider."""
@@ -27,10 +37,8 @@ _FAMILIES: Final[Mapping[str, str]] = {
 }
 """Providers that one emitter may take for another, by the wire format they share."""
 
-_MADE_BY_FRAMEWORKS: Final = ("run-", "run--", "lc_")
-"""Starts of ids that frameworks put where the provider's should be."""
-
 _RANDOM_PART: Final = re.compile(r"(?:[a-z]+[-_])?(.+)", re.DOTALL)
+_DATE: Final = re.compile(r"-(?:\d{4}-\d{2}-\d{2}|\d{8})$")
 _SHORTEST_RANDOM_PART: Final = 6
 _SHORTEST_NUMBER: Final = 10
 
@@ -72,10 +80,10 @@ def totals_of(meters: Mapping[str, Quantity]) -> Totals:
 def response_key(observation: Observation) -> str | None:
     """Provider family and response id, or `None` when there is no id that only one call can have.
 
-    Some local servers number their answers (`chatcmpl-417`), and frameworks make up ids for their own messages.
+    Some local servers number their answers (`chatcmpl-417`).
     """
     found = observation.response_id
-    if found is None or found.startswith(_MADE_BY_FRAMEWORKS):
+    if found is None:
         return None
     family, random = _family_and_random_part(found, observation.provider)
     if len(random) < (_SHORTEST_NUMBER if random.isdigit() else _SHORTEST_RANDOM_PART):
@@ -86,6 +94,11 @@ def response_key(observation: Observation) -> str | None:
 def bare_model(name: str) -> str:
     """A model's name without what gateways put before it."""
     return name.lower().rpartition("/")[2]
+
+
+def undated_model(name: str) -> str:
+    """A model's name without what gateways put before it and the date of a snapshot behind it."""
+    return _DATE.sub("", bare_model(name))
 
 
 def _family_and_random_part(found: str, provider: str) -> tuple[str, str]:

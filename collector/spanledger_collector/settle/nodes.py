@@ -8,7 +8,7 @@ from typing import Final
 
 from spanledger import semconv
 from spanledger_collector.model import Observation
-from spanledger_collector.settle.keys import Totals, bare_model, response_key, totals_of
+from spanledger_collector.settle.keys import Totals, response_key, totals_of, undated_model
 
 __all__ = ["OVERLAP_SLACK_NS", "Identity", "Node", "Order", "depth_first", "linked", "node_of", "set_apart"]
 
@@ -20,6 +20,9 @@ Order = tuple[int, bytes, bytes]
 
 OVERLAP_SLACK_NS: Final = 10_000_000_000
 """A span can only have seen what happened during it, give or take the clocks of two machines."""
+
+_COMPARED_WITHIN_NS: Final = 600_000_000_000
+"""Calls without usage are compared with those that began in the same ten minutes."""
 
 
 @dataclass(slots=True, eq=False)
@@ -95,12 +98,16 @@ def node_of(observation: Observation) -> Node:
 
 
 def _twin_parts(observation: Observation, totals: Totals | None) -> tuple[object, ...] | None:
-    """The counts; of a call that failed before there were any, the model that was asked for."""
+    """The counts; of a call without any, the model and the time that it was made in, so that a storm of failures is not
+    compared with itself for hours."""
     process = observation.service, observation.service_instance
     if totals is not None:
         return (*process, *totals) if totals.known else None
-    model = observation.request_model
-    return None if observation.error_type is None or model is None else (*process, "failed", bare_model(model))
+    model = observation.request_model or observation.response_model
+    if model is None:
+        return None
+    outcome = "unmetered" if observation.error_type is None else "failed"
+    return *process, outcome, undated_model(model), observation.started_ns // _COMPARED_WITHIN_NS
 
 
 def set_apart(nodes: Sequence[Node]) -> tuple[list[Node], list[Node]]:
