@@ -21,11 +21,7 @@ litellm.suppress_debug_info = True
 CALL: Said = {"id": "call_17", "type": "function", "function": {"name": "track", "arguments": '{"number": 17}'}}
 MESSAGES: list[Said] = [
     {"role": "user", "content": "Where is my parcel?"},
-    {
-        "role": "assistant",
-        "content": None,
-        "tool_calls": [{"id": "call_17", "type": "function", "function": ARGUMENTS}],
-    },
+    {"role": "assistant", "content": None, "tool_calls": [CALL]},
     {"role": "tool", "tool_call_id": "call_17", "content": "In Ghent."},
 ]
 PARAMETERS = {"type": "object", "properties": {"number": {"type": "integer"}}}
@@ -105,12 +101,11 @@ class TestThroughAnSdk(_LiteLlm):
             choices = [{"index": 0, "message": said, "finish_reason": "tool_calls"}]
             return answer({**head, "choices": choices, "usage": usage})
         deltas: list[Said] = [{"role": "assistant", "content": "Let me "}, {"content": "look."}, {"tool_calls": calls}]
-        chunks: list[Said] = [
-            {**head, "choices": [{"index": 0, "delta": delta, "finish_reason": None}]} for delta in deltas
-        ]
+        chunks: list[Said] = [{**head, "choices": [{"index": 0, "delta": delta}]} for delta in deltas]
         if served == "cut":
             return chat_events(*chunks, cut=True)
-        return chat_events(*chunks, {**head, "choices": [{"index": 0, "delta": {}, "finish_reason": "tool_calls"}]})
+        last: Said = {"index": 0, "delta": {}, "finish_reason": "tool_calls"}
+        return chat_events(*chunks, {**head, "choices": [last]})
 
     def answered(self) -> list[Said]:
         return [{"role": "assistant", "parts": [text("Let me look."), call(18)], "finish_reason": "tool_call"}]
