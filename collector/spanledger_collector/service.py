@@ -15,6 +15,7 @@ from spanledger_collector.connections import ConnectionLimits, allow_files
 from spanledger_collector.dialects import Reader
 from spanledger_collector.journal import Journal
 from spanledger_collector.keys import KeyRing, key_file_of, open_keys
+from spanledger_collector.ledger.handover import Handover
 from spanledger_collector.ledger.settling import Settler
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.listening import announced, http_server, listen
@@ -145,11 +146,12 @@ def _start_inside(settings: Settings, stack: AsyncExitStack) -> ServiceState:
     ledger = Ledger.open(settings.db)
     stack.callback(_close, ledger)
     stats = Stats()
-    settler = Settler(ledger, book)
+    handover = Handover()
+    settler = Settler(ledger, book, handover)
     stats.watch_pending(settler.pending)
     settling = SettleThread(settler, stats)
     stack.push_async_callback(asyncio.to_thread, settling.close, settings.drain_seconds)
-    journal = Journal(ledger, stats, Reader(attribution, settings.model_hosts), settling.wake)
+    journal = Journal(ledger, stats, Reader(attribution, settings.model_hosts), settling.wake, handover)
     stack.push_async_callback(asyncio.to_thread, journal.close)
     return ServiceState(ledger, stats, journal, settler, settings, datetime.now(UTC), keys, attribution)
 

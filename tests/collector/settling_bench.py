@@ -8,6 +8,7 @@ from typing import Any
 
 from spanledger_collector import dialects
 from spanledger_collector.journal.writer import Submission, Writer
+from spanledger_collector.ledger.handover import Handover
 from spanledger_collector.ledger.settling import Settler
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.model import ReceivedSpan
@@ -49,15 +50,16 @@ _LEFT_OVER = """
 class SettlingBench:
     """What a test does to the ledger and asks of it."""
 
-    def __init__(self, ledger: Ledger, *, observations_per_pass: int) -> None:
+    def __init__(self, ledger: Ledger, *, observations_per_pass: int, handover: Handover | None = None) -> None:
         self.ledger = ledger
         self._limit = observations_per_pass
-        self.settler = self.new_settler()
-        self._writer = Writer(ledger, Stats(), dialects)
+        self._handover = handover
+        self.settler = self.new_settler(handover)
+        self._writer = Writer(ledger, Stats(), dialects, handover)
 
-    def new_settler(self) -> Settler:
-        """A settler that knows nothing but what the ledger holds, as after a restart."""
-        return Settler(self.ledger, shipped_book(), observations_per_pass=self._limit)
+    def new_settler(self, handover: Handover | None = None) -> Settler:
+        """A settler that knows nothing but what the ledger holds, as after a restart, and what it is handed."""
+        return Settler(self.ledger, shipped_book(), handover, observations_per_pass=self._limit)
 
     def arrive(self, spans: Iterable[ReceivedSpan]) -> None:
         """Journal the spans in one commit."""
@@ -89,7 +91,7 @@ class SettlingBench:
             cursor.execute(f"DELETE FROM {table}")
         cursor.execute("DELETE FROM meta WHERE key LIKE 'settled%'")
         cursor.close()
-        self.settler = self.new_settler()
+        self.settler = self.new_settler(self._handover)
 
     def run(self, batches: Iterable[Sequence[ReceivedSpan]]) -> list[Any]:
         """What the ledger shows when the spans arrive in these batches and are settled after each."""
@@ -104,9 +106,11 @@ class SettlingBench:
 
 
 @contextmanager
-def settling_bench(path: Path, *, observations_per_pass: int = 1000) -> Generator[SettlingBench]:
-    """A bench over a new file."""
+def settling_bench(
+    path: Path, *, observations_per_pass: int = 1000, handover: Handover | None = None
+) -> Generator[SettlingBench]:
+    """A bench over a new file. With a handover, observations need not be read from it again."""
     with Ledger.open(path) as ledger:
-        bench = SettlingBench(ledger, observations_per_pass=observations_per_pass)
+        bench = SettlingBench(ledger, observations_per_pass=observations_per_pass, handover=handover)
         yield bench
         bench.close()

@@ -11,7 +11,7 @@ import spanledger_collector.settle
 from spanledger_collector.ledger.neighbours import IndexRow, index_row
 from spanledger_collector.model import Call, ReceivedSpan
 from spanledger_collector.settle import settle
-from spanledger_collector.settle.nodes import OVERLAP_SLACK_NS, Node
+from spanledger_collector.settle.nodes import OVERLAP_SLACK_NS, Node, node_of
 
 
 @given(worlds(), st.randoms(use_true_random=False))
@@ -61,7 +61,7 @@ def test_no_observation_is_forgotten_and_none_counted_twice(spans: list[Received
 def test_what_a_call_is_depends_on_its_neighbours_only(spans: list[ReceivedSpan]) -> None:
     """What makes it possible to settle step by step: the questions of `ledger.neighbours` find all that matters."""
     observations, parents = observations_of(spans), parents_of(spans)
-    rows = [row for number, found in enumerate(observations) if (row := index_row(number, found)) is not None]
+    rows = [index_row(number, node_of(told)) for number, told in enumerate(observations) if told.role != "ignored"]
     everything = settle(observations, parents)
     for row in rows:
         near = _neighbourhood(row, rows)

@@ -13,6 +13,7 @@ import duckdb
 from spanledger_collector.errors import NotStored, RetryableError, Stopping
 from spanledger_collector.journal.rows import Dialects
 from spanledger_collector.journal.writer import Appended, Submission, Writer
+from spanledger_collector.ledger.handover import Handover
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.model import ReceivedSpan
 from spanledger_collector.stats import Stats
@@ -42,9 +43,17 @@ class Journal:
     What arrives during one commit is the next one: no timer, so a lone request waits for nothing.
     """
 
-    def __init__(self, ledger: Ledger, stats: Stats, dialects: Dialects, on_commit: Callable[[], None]) -> None:
-        """`on_commit` is called in the writer thread after each commit; it must return at once."""
-        self._writer = Writer(ledger, stats, dialects)
+    def __init__(
+        self,
+        ledger: Ledger,
+        stats: Stats,
+        dialects: Dialects,
+        on_commit: Callable[[], None],
+        handover: Handover | None = None,
+    ) -> None:
+        """`on_commit` is called in the writer thread after each commit; it must return at once. `handover` is offered
+        the observations before."""
+        self._writer = Writer(ledger, stats, dialects, handover)
         self._stats = stats
         self._on_commit = on_commit
         self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()

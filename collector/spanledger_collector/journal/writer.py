@@ -23,9 +23,10 @@ from spanledger_collector.journal.rows import (
     span_rows,
 )
 from spanledger_collector.ledger.arrow import Inserter
+from spanledger_collector.ledger.handover import Handover
 from spanledger_collector.ledger.sql import query
 from spanledger_collector.ledger.store import Ledger
-from spanledger_collector.model import ReceivedSpan
+from spanledger_collector.model import Observation, ReceivedSpan
 from spanledger_collector.stats import Stats
 
 __all__ = ["Appended", "Submission", "Writer"]
@@ -68,7 +69,9 @@ class _Entry:
 class Writer:
     """Stores batches through one cursor, in one thread."""
 
-    def __init__(self, ledger: Ledger, stats: Stats, dialects: Dialects) -> None:
+    def __init__(self, ledger: Ledger, stats: Stats, dialects: Dialects, handover: Handover | None = None) -> None:
+        """`handover` is offered the observations of each commit."""
+        self._handover = handover
         self._cursor = ledger.cursor()
         self._stats = stats
         self._dialects = dialects
@@ -128,7 +131,8 @@ class Writer:
         self._cursor.begin()
         try:
             self._spans.insert([entry.row for entry in fresh])
-            observed = self._observe(fresh)
+            told = self._observe(fresh)
+            observed = [row for row, _ in told]
             self._observations.insert(observed)
             self._conflicts.insert(conflicts)
             self._cursor.commit()
@@ -136,23 +140,26 @@ class Writer:
             with suppress(duckdb.Error):  # a failed COMMIT has rolled back already
                 self._cursor.rollback()
             raise
+        if self._handover is not None:
+            self._handover.put(self._next_seq, [observation for _, observation in told])
         self._next_seq += len(observed)
         return observed
 
-    def _observe(self, fresh: Sequence[_Entry]) -> list[ObservationRow]:
+    def _observe(self, fresh: Sequence[_Entry]) -> list[tuple[ObservationRow, Observation]]:
         """What the new spans say about model calls, numbered."""
-        observed: list[ObservationRow] = []
+        observed: list[tuple[ObservationRow, Observation]] = []
         for entry in fresh:
-            row = self._guarded(self._read, entry, self._next_seq + len(observed))
-            if row is not None:
-                observed.append(row)
+            told = self._guarded(self._read, entry, self._next_seq + len(observed))
+            if told is not None:
+                observed.append(told)
         return observed
 
-    def _read(self, entry: _Entry, seq: int) -> ObservationRow | None:
+    def _read(self, entry: _Entry, seq: int) -> tuple[ObservationRow, Observation] | None:
         observation = self._dialects.recognise(entry.span)
         if observation is None:
             return None
-        return observation_row(seq, entry.row, entry.span, observation, self._dialects.kept_attributes(entry.span))
+        kept = self._dialects.kept_attributes(entry.span)
+        return observation_row(seq, entry.row, entry.span, observation, kept), observation
 
     def _peer_host(self, span: ReceivedSpan) -> str | None:
         return self._guarded(self._dialects.peer_host, span)

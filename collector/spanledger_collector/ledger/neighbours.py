@@ -6,8 +6,10 @@ times of the observations at hand; only for a response id that was seen before, 
 searched.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from struct import Struct
 from typing import Final, NamedTuple
 
 import duckdb
@@ -16,9 +18,8 @@ from spanledger_collector.journal.reading import decode_reading
 from spanledger_collector.ledger.arrow import Inserter, Int64, Target, Text, Time, UInt64
 from spanledger_collector.ledger.rows import all_of
 from spanledger_collector.ledger.sql import query
-from spanledger_collector.model import Observation
 from spanledger_collector.settle.keys import wide_key
-from spanledger_collector.settle.nodes import OVERLAP_SLACK_NS, Identity, node_of
+from spanledger_collector.settle.nodes import OVERLAP_SLACK_NS, Identity, Node, node_of
 
 __all__ = ["INDEX", "IndexRow", "Neighbourhood", "Neighbours", "index_row"]
 
@@ -38,21 +39,21 @@ class IndexRow(NamedTuple):
     dialect: Text
 
 
+_unpack_ids: Final = Struct(">QQQ").unpack
 INDEX: Final = Target.of("store.settle_index", IndexRow)
 
 
-def index_row(seq: int, observation: Observation) -> IndexRow | None:
-    """What settling looks up for an observation; `None` for one that no call can come of."""
-    if observation.role == "ignored":
-        return None
-    node = node_of(observation)
+def index_row(seq: int, node: Node) -> IndexRow:
+    """What settling looks up for an observation that a call may come of."""
+    observation = node.observation
     is_candidate = observation.role == "candidate"
     response = node.response_key if is_candidate else None
+    high, low, span = _unpack_ids(observation.trace_id + observation.span_id)
     return IndexRow(
         seq,
-        int.from_bytes(observation.trace_id[:8]),
-        int.from_bytes(observation.trace_id[8:]),
-        int.from_bytes(observation.span_id),
+        high,
+        low,
+        span,
         observation.started_ns,
         observation.ended_ns,
         wide_key(response) if response else None,
@@ -123,29 +124,26 @@ class Neighbours:
             return [], since_ns
         return self._rows("settling.linked", since=since_ns, first=first, last=last), int(arrived)
 
-    def observations(self, rows: Iterable[IndexRow], known: Mapping[int, Observation]) -> list[Observation]:
+    def nodes(self, rows: Iterable[IndexRow], known: Mapping[int, Node]) -> list[Node]:
         """The observations of the rows; those of `known` need not be read again."""
         wanted = [row for row in rows if row.seq not in known]
-        read: list[Observation] = []
-        if wanted:
-            self._index.load(wanted)
-            bounds = {"first": min(row.seq for row in wanted), "last": max(row.seq for row in wanted)}
-            found = self._cursor.execute(query("settling.readings"), bounds).fetchall()
-            read = [decode_reading(reading) for _, reading in found]
-        return [*known.values(), *read]
+        if not wanted:
+            return list(known.values())
+        self._index.load(wanted)
+        bounds = {"first": min(row.seq for row in wanted), "last": max(row.seq for row in wanted)}
+        found = self._cursor.execute(query("settling.readings"), bounds).fetchall()
+        return [*known.values(), *(node_of(decode_reading(reading)) for _, reading in found)]
 
     def parents(self, rows: Sequence[IndexRow]) -> dict[Identity, bytes | None]:
-        """The parent of every span in the traces that have several of the rows: others need no ancestry."""
-        traces: dict[tuple[int, int], list[IndexRow]] = {}
-        for row in rows:
-            traces.setdefault((row.trace_hi, row.trace_lo), []).append(row)
-        shared = [row for trace in traces.values() if len(trace) > 1 for row in trace]
+        """The parents of spans that lie between the rows of a trace, so that ancestry can be followed over them."""
+        in_trace = Counter([(row.trace_hi, row.trace_lo) for row in rows])
+        shared = [row for row in rows if in_trace[row.trace_hi, row.trace_lo] > 1]
         if not shared:
             return {}
         self._index.load(shared)
         found = self._cursor.execute(query("settling.parents"), _bounds(shared)).fetchall()
         return {
-            (high.to_bytes(8) + low.to_bytes(8), span.to_bytes(8)): None if parent is None else parent.to_bytes(8)
+            (high.to_bytes(8) + low.to_bytes(8), span.to_bytes(8)): parent.to_bytes(8)
             for high, low, span, parent in found
         }
 

@@ -9,20 +9,22 @@ import threading
 from collections.abc import Callable, Generator, Iterable
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import duckdb
 
 from spanledger_collector.journal.reading import decode_reading
-from spanledger_collector.ledger.arrow import Inserter
+from spanledger_collector.ledger.arrow import Inserter, Target, UInt64
 from spanledger_collector.ledger.book_rows import BookRecorder
+from spanledger_collector.ledger.handover import Handover
 from spanledger_collector.ledger.neighbours import INDEX, IndexRow, Neighbourhood, Neighbours, index_row
 from spanledger_collector.ledger.revisions import Revisions, transaction
 from spanledger_collector.ledger.sql import query
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.model import Observation
 from spanledger_collector.pricing import PriceBook
-from spanledger_collector.settle import settle
+from spanledger_collector.settle import settle_nodes
+from spanledger_collector.settle.nodes import Node, node_of
 
 __all__ = ["OBSERVATIONS_PER_PASS", "Settler"]
 
@@ -32,9 +34,18 @@ OBSERVATIONS_PER_PASS: Final = 4000
 class Settler:
     """Settles one ledger with one price book. `settle_pending` belongs to one thread; `pending` may be asked by any."""
 
-    def __init__(self, ledger: Ledger, book: PriceBook, *, observations_per_pass: int = OBSERVATIONS_PER_PASS) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        book: PriceBook,
+        handover: Handover | None = None,
+        *,
+        observations_per_pass: int = OBSERVATIONS_PER_PASS,
+    ) -> None:
+        """`handover` has what need not be read from the journal's file."""
         self._ledger = ledger
         self._book = book
+        self._handover = handover or Handover()
         self._limit = observations_per_pass
         self._spans_ns = 0
         self._turn = threading.Lock()
@@ -64,12 +75,14 @@ class Settler:
             return self._settle_pending(stopping)
 
     def _settle_pending(self, stopping: Callable[[], bool]) -> int:
-        with closing(self._ledger.cursor()) as cursor, closing(_Passes(cursor, self._book, self._limit)) as passes:
+        with (
+            closing(self._ledger.cursor()) as cursor,
+            closing(_Passes(cursor, self._book, self._handover, self._limit)) as passes,
+        ):
             passes.spans_ns = self._spans_ns
-            settled, count = 0, self._limit
-            while count == self._limit and not stopping():
-                count = passes.run()
-                settled += count
+            settled = 0
+            while not passes.at_end and not stopping():
+                settled += passes.run()
             self._spans_ns = passes.spans_ns
             return settled
 
@@ -80,13 +93,23 @@ class Settler:
             return int(count)
 
 
+class _ResponseKey(NamedTuple):
+    """A row of `store.response_keys`."""
+
+    id_key: UInt64
+
+
+_RESPONSE_KEYS: Final = Target.of("store.response_keys", _ResponseKey)
+
+
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What a pass starts from: the observations `after` the last settled one, and settled ones above which spans
-    came."""
+    """What a pass starts from: observations by their number, `rows` of those that may matter, the number of the `last`
+    one that is settled by this; and settled ones above which spans came."""
 
-    after: int
-    fresh: dict[int, Observation]
+    last: int
+    count: int
+    nodes: dict[int, Node]
     rows: list[IndexRow]
     linked: list[IndexRow]
 
@@ -97,37 +120,51 @@ class _Work:
 
 
 class _Passes:
-    """A cursor with what it needs to run passes. `spans_ns` is when the last span arrived that was considered."""
+    """A cursor with what it needs to run passes. `spans_ns` is when the last span arrived that was considered; `at_end`
+    is true when nothing more was pending."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, book: PriceBook, limit: int) -> None:
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, book: PriceBook, handover: Handover, limit: int) -> None:
         self.spans_ns = 0
+        self.at_end = False
         self._cursor = cursor
+        self._handover = handover
         self._limit = limit
         self._index = Inserter(cursor, INDEX)
+        self._response_keys = Inserter(cursor, _RESPONSE_KEYS)
         self._neighbours = Neighbours(cursor, self._index)
         self._revisions = Revisions(cursor, self._index, book)
         self._books = BookRecorder(cursor, book)
 
     def close(self) -> None:
         """Let go of the last batches, before the cursor closes."""
-        for part in (self._revisions, self._books, self._index):
+        for part in (self._revisions, self._books, self._response_keys, self._index):
             part.close()
 
     def run(self) -> int:
-        """One pass: how many new observations it settled. Fewer than the limit were all there were."""
+        """One pass: how many new observations it settled."""
         work, spans_ns = self._next()
-        if work.fresh or work.linked:
+        if work.count or work.linked:
             self._settle(work, spans_ns)
         self.spans_ns = spans_ns
-        return len(work.fresh)
+        return work.count
 
     def _next(self) -> tuple[_Work, int]:
         ((seq, spans_ns),) = self._cursor.execute(query("settling.settled")).fetchall()
         linked, spans_ns = self._neighbours.linked(max(spans_ns, self.spans_ns))
-        readings = self._cursor.execute(query("settling.next_readings"), {"seq": seq, "limit": self._limit}).fetchall()
-        fresh = {number: decode_reading(text) for number, text in readings}
-        rows = [row for number, observation in fresh.items() if (row := index_row(number, observation)) is not None]
-        return _Work(seq, fresh, rows, linked), spans_ns
+        observations = self._handover.take(seq, self._limit)
+        more = bool(observations) and self._handover.offered(observations[-1][0] + 1)
+        if not observations:
+            observations = self._from_file(seq)
+        self.at_end = len(observations) < self._limit and not more
+        nodes = {number: node_of(told) for number, told in observations if told.role != "ignored"}
+        rows = [index_row(number, node) for number, node in nodes.items()]
+        last = observations[-1][0] if observations else seq
+        return _Work(last, len(observations), nodes, rows, linked), spans_ns
+
+    def _from_file(self, after: int) -> list[tuple[int, Observation]]:
+        parameters = {"seq": after, "limit": self._limit}
+        readings = self._cursor.execute(query("settling.next_readings"), parameters).fetchall()
+        return [(number, decode_reading(text)) for number, text in readings]
 
     def _settle(self, work: _Work, spans_ns: int) -> None:
         try:
@@ -145,20 +182,19 @@ class _Passes:
         whether it came before would mean to search the whole index for each.
         """
         hood = self._neighbours.of(work.rows, work.linked, seen)
-        observations = self._neighbours.observations(hood.rows.values(), work.fresh)
-        calls = settle(observations, self._neighbours.parents(list(hood.rows.values())))
-        known = [row for number, row in hood.rows.items() if number not in work.fresh]
+        nodes = self._neighbours.nodes(hood.rows.values(), work.nodes)
+        calls = settle_nodes(nodes, self._neighbours.parents(list(hood.rows.values())))
+        known = [row for number, row in hood.rows.items() if number not in work.nodes]
         with transaction(self._cursor):
             self._remember_ids(work, known, hood)
             self._books.record()
             self._revisions.write(calls, known)
             self._index.insert(work.rows)
-            progress = {"seq": str(max(work.fresh, default=work.after)), "spans_ns": str(spans_ns)}
-            self._cursor.execute(query("settling.note"), progress)
+            self._cursor.execute(query("settling.note"), {"seq": str(work.last), "spans_ns": str(spans_ns)})
 
     def _remember_ids(self, work: _Work, known: Iterable[IndexRow], hood: Neighbourhood) -> None:
         new = work.id_keys - {row.id_key for row in known} - hood.repeated
-        self._cursor.execute(query("settling.add_response_keys"), {"keys": sorted(new)})
+        self._response_keys.insert([(key,) for key in sorted(new)])
         repeated = hood.disjoint_ids() - hood.known_repeated
         if repeated:
             self._cursor.execute(query("settling.add_repeated_keys"), {"keys": sorted(repeated)})

@@ -49,9 +49,6 @@ QUALIFY row_number() OVER (PARTITION BY id_key, answer_key ORDER BY started_at, 
 -- name: seen_keys
 SELECT id_key FROM store.response_keys SEMI JOIN (SELECT unnest(CAST($keys AS UBIGINT[])) AS id_key) USING (id_key);
 
--- name: add_response_keys
-INSERT INTO store.response_keys SELECT unnest(CAST($keys AS UBIGINT[]));
-
 -- name: add_repeated_keys
 INSERT INTO store.repeated_keys SELECT unnest(CAST($keys AS UBIGINT[]));
 
@@ -70,12 +67,18 @@ WHERE started_at <= make_timestamp_ns($last) AND ended_at >= make_timestamp_ns($
 QUALIFY count(*) OVER (PARTITION BY trace_hi, trace_lo) > 1;
 
 -- name: parents
--- The parents of all spans of the traces that have several observations.
-SELECT s.trace_hi, s.trace_lo, s.span, s.parent
-FROM store.spans s SEMI JOIN (
-    SELECT trace_hi, trace_lo FROM batch_store_settle_index GROUP BY ALL HAVING count(*) > 1
-) USING (trace_hi, trace_lo)
-WHERE s.started_at <= make_timestamp_ns($last) AND s.ended_at >= make_timestamp_ns($first);
+-- The parents of spans that lie between observations of the batch: of those that something else has for its parent and that
+-- are not in the batch themselves.
+WITH near AS (
+    SELECT s.trace_hi, s.trace_lo, s.span, s.parent
+    FROM store.spans s SEMI JOIN batch_store_settle_index USING (trace_hi, trace_lo)
+    WHERE s.parent IS NOT NULL
+      AND s.started_at <= make_timestamp_ns($last) AND s.ended_at >= make_timestamp_ns($first)
+)
+SELECT n.trace_hi, n.trace_lo, n.span, n.parent
+FROM near n ANTI JOIN batch_store_settle_index USING (trace_hi, trace_lo, span)
+SEMI JOIN near inner_span
+    ON inner_span.trace_hi = n.trace_hi AND inner_span.trace_lo = n.trace_lo AND inner_span.parent = n.span;
 
 -- name: calls
 -- The calls that are counted on observations of the batch.

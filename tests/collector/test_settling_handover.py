@@ -1,0 +1,108 @@
+"""What the journal hands to settling in memory is what stands in its file, however much of it there is room for."""
+
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from settling_bench import SettlingBench, settling_bench
+from tests.observed import OWN, make_span, observations_of, worlds
+
+from spanledger_collector.journal.reading import decode_reading, encode_reading
+from spanledger_collector.ledger import settling
+from spanledger_collector.ledger.handover import Handover
+from spanledger_collector.model import Observation, ReceivedSpan
+
+_SAID = {"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 1, "gen_ai.usage.output_tokens": 1}
+
+
+def _observations(count: int) -> list[Observation]:
+    return observations_of([make_span(_SAID, OWN, span=number) for number in range(1, count + 1)])
+
+
+@given(
+    commits=st.lists(st.integers(0, 5), max_size=8),
+    settled=st.lists(st.integers(0, 7), max_size=12),
+    most=st.integers(0, 12),
+)
+def test_what_is_taken_is_what_follows(commits: list[int], settled: list[int], most: int) -> None:
+    """However puts and takes follow each other, and whatever there was no room for."""
+    handover = Handover(most)
+    every = _observations(sum(commits))
+    put = after = 0
+    for step in settled:
+        if commits:
+            size = commits.pop()
+            handover.put(put + 1, every[put : put + size])
+            put += size
+        taken = handover.take(after, step)
+        assert taken == list(enumerate(every[after : after + len(taken)], after + 1))
+        assert len(taken) <= min(step, most)
+        after = min(put, after + step)  # what was not taken was read from the file
+
+
+def test_what_is_taken_stays_until_it_is_settled() -> None:
+    handover, every = Handover(), _observations(6)
+    handover.put(1, every[:3])
+    handover.put(4, every[3:])
+    assert [number for number, _ in handover.take(0, 4)] == [1, 2, 3, 4], "a pass that fails finds it again"
+    assert [number for number, _ in handover.take(0, 4)] == [1, 2, 3, 4]
+    assert [number for number, _ in handover.take(4, 4)] == [5, 6]
+    assert handover.take(6, 4) == []
+
+
+def test_a_gap_is_left_to_the_file() -> None:
+    handover, every = Handover(2), _observations(6)
+    handover.put(1, every[:2])
+    handover.put(3, every[2:4])  # no room
+    assert len(handover.take(0, 9)) == 2
+    assert handover.take(2, 9) == []
+    handover.put(5, every[4:])
+    assert handover.take(2, 9) == []
+    assert len(handover.take(4, 9)) == 2
+
+
+@given(spans=worlds())
+def test_the_file_says_the_same_as_what_is_handed_over(spans: list[ReceivedSpan]) -> None:
+    observations = observations_of(spans)
+    assert [decode_reading(encode_reading(told)) for told in observations] == observations
+
+
+@pytest.fixture(scope="module")
+def benches(tmp_path_factory: pytest.TempPathFactory) -> Generator[tuple[SettlingBench, SettlingBench]]:
+    """One that reads the file, and one that has room for a few in memory."""
+    folder = tmp_path_factory.mktemp("handover")
+    with (
+        settling_bench(folder / "file.duckdb") as reading,
+        settling_bench(folder / "memory.duckdb", observations_per_pass=3, handover=Handover(5)) as handed,
+    ):
+        yield reading, handed
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=10)
+@given(spans=worlds(most=12), cut=st.integers(0, 12))
+def test_the_ledger_is_the_same(
+    benches: tuple[SettlingBench, SettlingBench], spans: list[ReceivedSpan], cut: int
+) -> None:
+    batches = [batch for batch in (spans[:cut], spans[cut:]) if batch]
+    reading, handed = (bench.run(batches) for bench in benches)
+    assert reading == handed
+
+
+@pytest.mark.parametrize("room", [0, 1, 3, 4, 20])
+def test_nothing_is_left_pending_however_little_room_there_is(db: Path, room: int) -> None:
+    with settling_bench(db, observations_per_pass=4, handover=Handover(room)) as bench:
+        for number in range(1, 12, 2):
+            bench.arrive([make_span(_SAID, OWN, trace=number + some) for some in (0, 1)])
+        assert bench.settler.settle_pending() == 12
+        assert bench.settler.pending() == 0
+
+
+def test_what_was_handed_over_is_not_read(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unwanted(text: str) -> Observation:
+        raise AssertionError(text)
+
+    with settling_bench(db, handover=Handover()) as bench:
+        monkeypatch.setattr(settling, "decode_reading", unwanted)
+        assert bench.settle(make_span(_SAID, OWN)) == 1
