@@ -9,7 +9,7 @@ import anthropic
 import pytest
 from anthropic.lib.bedrock import AnthropicBedrock, AsyncAnthropicBedrock
 from anthropic.lib.vertex import AnthropicVertex, AsyncAnthropicVertex
-from wire_bedrock import encoded
+from wire_event_stream import encoded
 from wire_recording import Recording
 from wire_scripted import Script, answer, named_events
 from wire_sdk_contract import Attributes, Case, SdkContract, held

@@ -8,7 +8,18 @@ import pytest
 from packaging.specifiers import SpecifierSet
 
 from spanledger._patching import Sdk
-from spanledger.providers import anthropic, cohere, google_genai, mistralai, openai, xai
+from spanledger.providers import (
+    anthropic,
+    botocore,
+    cohere,
+    google_genai,
+    groq,
+    mistralai,
+    ollama,
+    openai,
+    together,
+    xai,
+)
 
 ROOT = Path(__file__).parents[2]
 TOGETHER: dict[str, tuple[tuple[Sdk, ...], tuple[str, ...]]] = {
@@ -16,7 +27,11 @@ TOGETHER: dict[str, tuple[tuple[Sdk, ...], tuple[str, ...]]] = {
         (openai.SDK, anthropic.SDK),
         (
             "tests/wire/test_openai_wire.py",
+            "tests/wire/test_openai_media_wire.py",
+            "tests/wire/test_stream_usage_wire.py",
+            "tests/wire/test_fetched_wire.py",
             "tests/wire/test_anthropic_wire.py",
+            "tests/wire/test_anthropic_platforms_wire.py",
             "tests/wire/test_odd_shapes.py",
             "tests/wire/test_one_span_wire.py",
             "tests/unit/test_instrumentation_start.py",
@@ -30,6 +45,17 @@ TOGETHER: dict[str, tuple[tuple[Sdk, ...], tuple[str, ...]]] = {
             "tests/wire/test_mistralai_wire.py",
             "tests/wire/test_cohere_wire.py",
             "tests/wire/test_xai_wire.py",
+        ),
+    ),
+    "groq, together, ollama and bedrock": (
+        (groq.SDK, together.SDK, ollama.SDK, botocore.BOTOCORE, botocore.AIOBOTOCORE),
+        (
+            "tests/wire/test_groq_wire.py",
+            "tests/wire/test_together_wire.py",
+            "tests/wire/test_ollama_wire.py",
+            "tests/wire/test_bedrock_wire.py",
+            "tests/wire/test_bedrock_usage_wire.py",
+            "tests/wire/test_bedrock_errors_wire.py",
         ),
     ),
 }
@@ -46,7 +72,7 @@ def oldest(sdk: Sdk) -> str:
 def test_the_oldest_supported_sdks(tmp_path: Path, which: str) -> None:
     sdks, tests = TOGETHER[which]
     python = tmp_path / "bin" / "python"
-    tools = ("pytest>=9", "pytest-asyncio>=1.2", "hypothesis", "starlette", "uvicorn")
+    tools = ("pytest>=9", "pytest-asyncio>=1.2", "hypothesis", "boto3", "google-auth", "starlette", "uvicorn")
     subprocess.run([sys.executable, "-m", "venv", tmp_path], check=True)
     install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*install, "--editable", ROOT, *map(oldest, sdks), *tools], check=True)

@@ -1,20 +1,15 @@
-"""A local Bedrock: answers what a test wrote, in JSON or as an AWS event stream; and clients of both SDKs that ask it.
-
-The event stream encoding is that of the Smithy specification (application/vnd.amazon.eventstream): a prelude of two
-lengths and their checksum, headers, payload, and a checksum of it all.
-"""
+"""A local Bedrock, which answers what a test wrote, in JSON or as an AWS event stream; clients of both SDKs for it."""
 
 import asyncio
 import base64
 import json
-import struct
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
-from zlib import crc32
 
+from wire_event_stream import encoded
 from wire_local import LocalHandler, local_server
 
 boto3: Any = import_module("boto3")  # botocore and what is built on it have no types
@@ -58,27 +53,6 @@ def parts(*documents: object, cut: int | None = None) -> Reply:
     return stream(
         *({"chunk": {"bytes": base64.b64encode(json.dumps(part).encode()).decode()}} for part in documents), cut=cut
     )
-
-
-def encoded(kind: str, payload: object) -> bytes:
-    """An event, or an exception if its type says so."""
-    exception = kind.endswith("Exception")
-    headers = b"".join(
-        _header(name, value)
-        for name, value in (
-            (":exception-type" if exception else ":event-type", kind),
-            (":content-type", "application/json"),
-            (":message-type", "exception" if exception else "event"),
-        )
-    )
-    body = json.dumps(payload).encode()
-    prelude = struct.pack("!II", 16 + len(headers) + len(body), len(headers))
-    message = prelude + struct.pack("!I", crc32(prelude)) + headers + body
-    return message + struct.pack("!I", crc32(message))
-
-
-def _header(name: str, value: str) -> bytes:
-    return struct.pack("!B", len(name)) + name.encode() + struct.pack("!BH", 7, len(value)) + value.encode()
 
 
 @dataclass
