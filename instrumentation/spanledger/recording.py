@@ -44,8 +44,8 @@ def record(
     """Meter `quantity` of `meter` now, in the current trace, attributed as the context says.
 
     `meter` is a name of the table of meters (`web_search`, `second`, ...) or any other word; `unit` says what is
-    counted, for people. `provider` and `model` are what a price is looked up by; a provider that is not in the
-    conventions is one word in lower case, without a dot.
+    counted, for people. `provider` and `model` are what a price is looked up by: names of your own, the provider's in
+    lower case.
 
     Raises `TypeError` and `ValueError` for what cannot be metered: a negative or endless quantity, a boolean, a float
     (which does not say what was meant: give a `Decimal`), more than six decimal places, parts of whole units, a unit

@@ -83,6 +83,15 @@ def test_only_the_users_book_prices_it(ended: InMemorySpanExporter) -> None:
     assert price(other, book).reasons == ("no_price_for_meter:other_thing",)
 
 
+@pytest.mark.parametrize("provider", ["evals.internal", "openai.responses", "aws", "Evals.Chat", "gpu/farm"])
+def test_the_provider_is_the_users_own_name(ended: InMemorySpanExporter, provider: str) -> None:
+    """Not read as the class of a client, or as an older name of somebody else, as it is on a call of a model."""
+    spanledger.record("evaluation_run", 3, provider=provider, model="gpt-4o")
+    spanledger.record("evaluation_run", 1, model="gpt-4o")
+    named, unnamed = settled(ended)
+    assert (named.provider, unnamed.provider) == (provider.lower(), "")
+
+
 def test_a_meter_of_the_table_has_its_own_attribute(ended: InMemorySpanExporter) -> None:
     spanledger.record("second", Decimal("12.5"), provider="gpu_farm")
     spanledger.record("web_search", 2)

@@ -7,7 +7,7 @@ from typing import Final
 
 from spanledger.hosts import provider_of_host
 
-__all__ = ["billing_provider", "region_of_host"]
+__all__ = ["billing_provider", "recorded_provider", "region_of_host"]
 
 _LEGACY: Final[Mapping[str, str]] = {
     "azure": "azure.ai.openai",
@@ -119,6 +119,11 @@ _MODEL_FAMILIES: Final[tuple[tuple[tuple[str, ...], str], ...]] = (
     (("sonar",), "perplexity"),
 )
 """Model names that only one company gives, for emitters that do not say whom they called."""
+
+
+def recorded_provider(name: str | None) -> str:
+    """The provider of a record (`spanledger.record`): a name of the user's own, under which prices are set."""
+    return (name or "").strip().lower()
 
 
 @lru_cache(maxsize=1024)

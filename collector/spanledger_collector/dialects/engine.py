@@ -4,9 +4,10 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Final, cast, get_args
 
+from spanledger import semconv
 from spanledger_collector.dialects.attribution import read_attribution
 from spanledger_collector.dialects.attribution_map import NO_MAP, AttributionMap
-from spanledger_collector.dialects.billing import billing_provider, region_of_host
+from spanledger_collector.dialects.billing import billing_provider, recorded_provider, region_of_host
 from spanledger_collector.dialects.choice import choose_dialect
 from spanledger_collector.dialects.counts import Counts
 from spanledger_collector.dialects.dialect import ANY_PROVIDER, Dialect
@@ -68,7 +69,9 @@ def _observation(
 ) -> Observation:
     said = facts.texts.get
     host, request_model, response_model = said("server_address"), said("request_model"), said("response_model")
-    provider = billing_provider(said("provider") or dialect.provider, host, request_model or response_model)
+    named = said("provider") or dialect.provider
+    is_record = operation == semconv.RECORD
+    provider = recorded_provider(named) if is_record else billing_provider(named, host, request_model or response_model)
     usage = _usage(dialect, facts, provider, operation)
     return Observation(
         trace_id=span.trace_id,
