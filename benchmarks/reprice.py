@@ -3,43 +3,71 @@
     python benchmarks/reprice.py [CALLS]
 
 Measures reprices of one ledger: of calls that have no price yet, by the same prices again (nothing is written), and by
-books that change one call in ten and nine in ten. Prints seconds, and how much a fixed piece of work varied meanwhile:
-the machine's noise.
+books that change one call in ten and nine in ten. The calls are of ten models of seven providers; some have more
+tokens than a threshold, one in ten is left to `price` (DeepSeek's
+prices go by the hour). Prints seconds of CPU
+(of which two cores take half as long), elapsed seconds, and how much a fixed piece of work varied meanwhile: the
+machine's noise. The baseline is `price` alone, one call after the other, without reading or writing anything.
 """
 
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
+
+import duckdb
+from tests.unit.pricing_cases import make_call
 
 from spanledger_collector.ledger.queries.choosing import chosen_calls
 from spanledger_collector.ledger.repricing import reprice
 from spanledger_collector.ledger.store import Ledger
-from spanledger_collector.pricing import PriceBook, shipped_book
+from spanledger_collector.pricing import PriceBook, price, shipped_book
+from spanledger_collector.pricing.entries import instant_ns
 from spanledger_collector.pricing.importers.user import with_user_prices
+from spanledger_collector.pricing.names import listed_name
 
 CALLS = 1_000_000
 TARGET_SECONDS = 30
 _PRICE = """
 [[price]]
-provider = "openai"
+provider = "{}"
 models = ["{}"]
 mtok = {{ input = "1" }}
 scope = {{ region = "*" }}
+layer = "contract"
 source = "x"
 """
 
+_MODELS = (
+    ("openai", "gpt-4o"),
+    ("openai", "gpt-4o-mini"),
+    ("openai", "gpt-5.4"),
+    ("anthropic", "claude-sonnet-4-5"),
+    ("anthropic", "claude-opus-4-8"),
+    ("gcp.gemini", "gemini-2.5-pro"),
+    ("deepseek", "deepseek-v4-pro"),
+    ("aws.bedrock", "us.anthropic.claude-haiku-4-5-20251001-v1:0"),
+    ("mistral_ai", "mistral-large-2512"),
+    ("nobody", "a-model-without-a-price"),
+)
 _FILL = """
 INSERT INTO calls SELECT
     printf('%032x', i), printf('%032x', i), printf('%016x', i), make_timestamp_ns(1790000000000000000 + i * 1000000),
-    make_timestamp_ns(1790000000000000000 + i * 1000000 + 1000), 'shop', 'openai', 'chat', m.model, m.model, NULL,
+    make_timestamp_ns(1790000000000000000 + i * 1000000 + 1000), 'shop', $providers[1 + i % 10], 'chat',
+    $models[1 + i % 10], $models[1 + i % 10], NULL,
     NULL, NULL, 'metered', NULL, 'unpriced', [], 1000 + i % 500, NULL, NULL, 100, NULL, 1100 + i % 500,
     NULL, NULL, NULL, NULL, NULL,
     'org-' || i % 7, NULL, NULL, NULL, MAP {}, 'conventions', 1, [], 1, 'none', make_timestamp_ns(1790000000000000000),
     MAP {}
-FROM range($calls) r(i), LATERAL (SELECT if(i % 10 = 0, 'gpt-4o', 'gpt-4o-mini') AS model) m;
-INSERT INTO call_meters SELECT call_id, 1, 'input', input_tokens, started_at FROM calls
-    UNION ALL SELECT call_id, 1, 'output', output_tokens, started_at FROM calls;
+FROM range($calls) r(i);
+INSERT INTO call_meters SELECT call_id, 1, 'input', if(input_tokens = 1007, 300000, input_tokens), started_at FROM calls
+    UNION ALL SELECT call_id, 1, 'output', output_tokens, started_at FROM calls
+    UNION ALL SELECT call_id, 1, 'cache_read', 500, started_at FROM calls
+              WHERE provider <> 'mistral_ai' AND input_tokens % 2 = 0
+    UNION ALL SELECT call_id, 1, 'cache_write', 50, started_at FROM calls
+              WHERE provider = 'anthropic' AND input_tokens % 10 < 5;
 INSERT INTO store.call_sources SELECT call_id, 1, 0, i, i, 'usage', 'the only one', started_at
     FROM (SELECT call_id, started_at, row_number() OVER () AS i FROM calls);
 """
@@ -49,13 +77,12 @@ def main() -> None:
     """Measure and print."""
     calls = int(sys.argv[1]) if len(sys.argv) > 1 else CALLS
     shipped = shipped_book()
-    tenth = with_user_prices(shipped, _PRICE.format("gpt-4o"), "toml")
-    rest = with_user_prices(tenth, _PRICE.format("gpt-4o-mini"), "toml")
+    tenth = with_user_prices(shipped, _contract(_MODELS[:1]), "toml")
+    rest = with_user_prices(shipped, _contract(_MODELS[:9]), "toml")
     with tempfile.TemporaryDirectory() as folder, Ledger.open(Path(folder) / "ledger.duckdb") as ledger:
         cursor = ledger.cursor()
-        for statement in _FILL.split(";\n"):
-            if statement.strip():
-                cursor.execute(statement, {"calls": calls} if "$calls" in statement else None)
+        _fill(cursor, calls)
+        print(f"baseline: `price` alone, one call after the other: {_one_by_one(shipped):.1f} s of CPU a million")
         noise = [_fixed_work()]
         for what, book, apply in (
             ("all newly priced, dry run", shipped, False),
@@ -70,15 +97,40 @@ def main() -> None:
     print(f"noise: a fixed piece of work took from {min(noise):.2f} to {max(noise):.2f} s")
 
 
+def _contract(models: Sequence[tuple[str, str]]) -> str:
+    """A price file with another price of input tokens for each model, by the name that the book has for it."""
+    book = shipped_book()
+    listed = [listed_name(provider, model, book, instant_ns("2026-10-01")) for provider, model in models]
+    return "".join(_PRICE.format(*one) for one in listed)
+
+
+def _fill(cursor: duckdb.DuckDBPyConnection, calls: int) -> None:
+    given = {"calls": calls, "providers": [one for one, _ in _MODELS], "models": [one for _, one in _MODELS]}
+    for statement in _FILL.split(";\n"):
+        if statement.strip():
+            cursor.execute(statement, {name: value for name, value in given.items() if f"${name}" in statement})
+
+
 def _measure(ledger: Ledger, book: PriceBook, *, apply: bool, calls: int) -> str:
-    started = time.perf_counter()
-    found = reprice(ledger, book, chosen_calls(ledger.cursor(), {}), apply=apply)
-    seconds = time.perf_counter() - started
-    per_million = seconds / calls * 1_000_000
+    started, cpu = time.perf_counter(), time.process_time()
+    with closing(ledger.cursor()) as cursor:
+        found = reprice(ledger, book, chosen_calls(cursor, {}), apply=apply)
+    seconds, used = time.perf_counter() - started, time.process_time() - cpu
+    million = 1_000_000 / calls
     return (
-        f"{seconds:.1f} s, {found.total.calls:,} of {found.calls:,} changed; {per_million:.1f} s a million "
-        f"({per_million / TARGET_SECONDS:.2f} x the target)"
+        f"{found.total.calls:,} of {found.calls:,} changed; a million: {used * million:.1f} s of CPU, "
+        f"{seconds * million:.1f} s elapsed ({seconds * million / TARGET_SECONDS:.2f} x the target)"
     )
+
+
+def _one_by_one(book: PriceBook) -> float:
+    """Seconds of CPU in which `price` alone prices a million calls."""
+    calls = 20_000
+    call = make_call("openai", "gpt-4o", {"input": 1200, "cache_read": 500, "output": 300})
+    started = time.process_time()
+    for _ in range(calls):
+        price(call, book)
+    return (time.process_time() - started) / calls * 1_000_000
 
 
 def _fixed_work() -> float:

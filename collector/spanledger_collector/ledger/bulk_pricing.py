@@ -17,7 +17,7 @@ from spanledger_collector.ledger.sql import query
 from spanledger_collector.model import Attribution, Call, Conditions, Pricing, Quantity
 from spanledger_collector.pricing import PriceBook, price
 from spanledger_collector.pricing.bulk import Product, Stretch, stretches
-from spanledger_collector.pricing.engine import AMOUNT_LIMIT, CACHE_REPLAY, FLAGS, INCLUSION_UNKNOWN, INVALID_USAGE
+from spanledger_collector.pricing.engine import AMOUNT_LIMIT, CACHE_REPLAY, FLAGS, INVALID_USAGE, UNKNOWN_INCLUSIONS
 from spanledger_collector.pricing.rules import INPUT_METERS
 
 __all__ = ["CALLS_AT_A_TIME", "Page", "Pages"]
@@ -32,7 +32,7 @@ _WRITES: Final = (
     "revise_calls",
 )
 CALLS_AT_A_TIME: Final = 200_000
-_ODD_AT_A_TIME: Final = 5_000
+_ODD_AT_A_TIME: Final = 20_000
 _ROWS_AT_A_TIME: Final = 10_000
 _NOBODY: Final = Attribution()
 _Money = Annotated[Decimal, "money"]
@@ -98,7 +98,7 @@ class Pages:
                 **page._asdict(),
                 "price_flags": sorted(FLAGS),
                 "input_meters": sorted(INPUT_METERS),
-                "odd_flags": [CACHE_REPLAY, INCLUSION_UNKNOWN],
+                "odd_flags": [CACHE_REPLAY, *sorted(UNKNOWN_INCLUSIONS)],
                 "odd_prefix": INVALID_USAGE,
             },
         )
@@ -156,13 +156,13 @@ class Pages:
         _fill(self._cursor, "reprice_meters", meters)
 
     def _price_odd_calls(self, page: Page) -> None:
-        odd = [call_id for (call_id,) in self._run("odd_calls", amount_limit=AMOUNT_LIMIT)]
-        for start in range(0, len(odd), _ODD_AT_A_TIME):
-            some = odd[start : start + _ODD_AT_A_TIME]
-            self._run("forget_odd_lines", calls=some)
-            found = [_call(row) for row in self._run("odd_inputs", page, calls=some)]
-            said = [(call, price(call, self._book)) for call in found]
-            with closing(Inserter(self._cursor, _LINES)) as lines, closing(Inserter(self._cursor, _ODD)) as answers:
+        self._run("odd_calls", amount_limit=AMOUNT_LIMIT)
+        self._run("forget_odd_lines")
+        found = self._run("odd_inputs", page)
+        with closing(Inserter(self._cursor, _LINES)) as lines, closing(Inserter(self._cursor, _ODD)) as answers:
+            for start in range(0, len(found), _ODD_AT_A_TIME):
+                some = [_call(row) for row in found[start : start + _ODD_AT_A_TIME]]
+                said = [(call, price(call, self._book)) for call in some]
                 lines.insert([row for call, pricing in said for row in _line_rows(call.call_id, pricing)])
                 answers.insert([_odd_row(call, pricing) for call, pricing in said])
 
@@ -174,10 +174,11 @@ def _kind_row(number: int, signature: int, stretch: Stretch) -> tuple[object, ..
 
 
 def _columns(said: Product | str | None) -> tuple[object, ...]:
-    """The columns of `reprice_meters` after the first two: odd, reason, unit, unit price, price entry, free."""
+    """The columns of `reprice_meters` after the first two."""
     if isinstance(said, Product):
-        return False, None, said.unit, format(said.unit_price, "f"), said.price_entry_id, said.free
-    return said is None, said, None, None, None, False
+        prices = (format(said.unit_price, "f"), format(said.more, "f"))
+        return False, None, said.unit, *prices, said.flag, said.price_entry_id, said.free
+    return said is None, said, None, None, None, None, None, False
 
 
 def _fill(cursor: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[object, ...]]) -> None:

@@ -14,7 +14,7 @@ from spanledger_collector.model import Conditions
 from spanledger_collector.pricing.book import PriceBook
 from spanledger_collector.pricing.engine import Names, plan_at
 from spanledger_collector.pricing.names import Unresolved
-from spanledger_collector.pricing.plans import ANY_METER, Plan
+from spanledger_collector.pricing.plans import ANY_METER, EXACT, Plan, Rate
 from spanledger_collector.pricing.rules import IMPLICIT_REQUEST
 
 __all__ = ["Product", "Stretch", "stretches"]
@@ -25,12 +25,15 @@ _ALWAYS = -(2**63)
 
 @dataclass(frozen=True, slots=True)
 class Product:
-    """A meter whose amount is quantity x `unit_price` (USD for one `unit`) and nothing else."""
+    """A meter whose amount is quantity x `unit_price` (USD for one `unit`). It may be more by quantity x `more`; a
+    `flag` says why."""
 
     unit: str
     unit_price: Decimal
     price_entry_id: str
     free: bool
+    more: Decimal = Decimal(0)
+    flag: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +57,17 @@ class Stretch:
         rate = self.plan.rate(name, self.from_ns, self.above + 1)
         if isinstance(rate, str):
             return rate
-        if not rate.plain:
-            return None
-        return Product(rate.unit, rate.unit_price, rate.entry.entry_id, rate.free)
+        return _product(rate)
+
+
+def _product(rate: Rate) -> Product | None:
+    """The rate as a product, where it is one without rounding."""
+    dearest = rate.dearest or rate
+    exact = all(one.exact and one.unit_price == one.shown for one in (rate, dearest))
+    if not exact or rate.quantity_rule is not None or rate.cheapest is not None or len(rate.flags) > 1:
+        return None
+    more = EXACT.subtract(dearest.unit_price, rate.unit_price)
+    return Product(rate.unit, rate.unit_price, rate.entry.entry_id, rate.free, more, next(iter(rate.flags), None))
 
 
 def stretches(names: Names, conditions: Conditions, book: PriceBook) -> Iterator[Stretch]:

@@ -25,7 +25,7 @@ CREATE OR REPLACE TEMP TABLE reprice_stretches (
 -- name: meters
 CREATE OR REPLACE TEMP TABLE reprice_meters (
     stretch INTEGER, meter VARCHAR, odd BOOLEAN, reason VARCHAR, unit VARCHAR, unit_price_usd DECIMAL(18, 12),
-    price_entry_id VARCHAR, free BOOLEAN);
+    more_usd DECIMAL(18, 12), flag VARCHAR, price_entry_id VARCHAR, free BOOLEAN);
 
 -- name: signature_meters
 -- What calls of each signature have counted.
@@ -74,7 +74,8 @@ FROM placed p ASOF JOIN reprice_stretches s ON p.signature = s.signature AND p.f
 -- The meters of the page with their prices; an amount that the ledger cannot hold is NULL.
 CREATE OR REPLACE TEMP TABLE reprice_lines AS
 SELECT c.call_id, m.meter, m.quantity, r.unit, r.unit_price_usd, r.price_entry_id,
-       TRY_CAST(m.quantity * r.unit_price_usd AS DECIMAL(18, 12)) AS amount_usd, r.reason, r.free,
+       TRY_CAST(m.quantity * r.unit_price_usd AS DECIMAL(18, 12)) AS amount_usd, r.reason, r.free, r.flag,
+       m.quantity * r.more_usd AS more_usd,
        r.odd OR (r.reason IS NULL AND TRY_CAST(m.quantity * r.unit_price_usd AS DECIMAL(18, 12)) IS NULL) AS odd
 FROM reprice_chosen c JOIN call_meters m USING (call_id, revision) JOIN reprice_meters r USING (stretch, meter)
 WHERE m.quantity <> 0 AND NOT (c.odd OR c.unmetered)
@@ -82,15 +83,18 @@ WHERE m.quantity <> 0 AND NOT (c.odd OR c.unmetered)
 
 -- name: odd_calls
 -- Which calls of the page are for `price`.
+CREATE OR REPLACE TEMP TABLE reprice_odd_calls AS
 SELECT call_id FROM reprice_chosen WHERE odd
 UNION SELECT call_id FROM reprice_lines GROUP BY call_id HAVING bool_or(odd) OR sum(amount_usd) >= $amount_limit;
 
 -- name: odd_inputs
 -- Everything that their price depends on.
-WITH chosen AS (SELECT * FROM calls WHERE call_id IN (SELECT unnest($calls))),
-counted AS (
+WITH chosen AS (
+    SELECT * FROM calls SEMI JOIN reprice_odd_calls USING (call_id)
+    WHERE started_at > make_timestamp_ns($after) AND started_at <= make_timestamp_ns($until)
+), counted AS (
     SELECT call_id, revision, list(meter ORDER BY meter) AS meters, list(quantity ORDER BY meter) AS quantities
-    FROM call_meters SEMI JOIN chosen USING (call_id)
+    FROM call_meters SEMI JOIN reprice_odd_calls USING (call_id)
     WHERE started_at > make_timestamp_ns($after) AND started_at <= make_timestamp_ns($until) GROUP BY ALL
 )
 SELECT c.call_id, epoch_ns(c.started_at), epoch_ns(c.ended_at), c.provider, c.request_model, c.response_model, c.usage_status,
@@ -98,7 +102,7 @@ SELECT c.call_id, epoch_ns(c.started_at), epoch_ns(c.ended_at), c.provider, c.re
 FROM chosen c LEFT JOIN counted m USING (call_id, revision);
 
 -- name: forget_odd_lines
-DELETE FROM reprice_lines WHERE call_id IN (SELECT unnest($calls));
+DELETE FROM reprice_lines WHERE call_id IN (FROM reprice_odd_calls);
 
 -- name: odd_answers
 -- What `price` said of them.
@@ -111,7 +115,8 @@ CREATE OR REPLACE TEMP TABLE reprice_odd (
 CREATE OR REPLACE TEMP TABLE reprice_answers AS
 WITH summed AS (
     SELECT call_id, count(amount_usd) AS charges, coalesce(sum(amount_usd), 0) AS cost,
-           list(reason ORDER BY meter) FILTER (reason IS NOT NULL) AS reasons, bool_and(coalesce(free, false)) AS free
+           list(reason ORDER BY meter) FILTER (reason IS NOT NULL) AS reasons, bool_and(coalesce(free, false)) AS free,
+           coalesce(list(flag ORDER BY meter) FILTER (flag IS NOT NULL), []) AS flags, coalesce(sum(more_usd), 0) AS more
     FROM reprice_lines GROUP BY call_id
 ), stored AS (
     SELECT h.call_id, count(*) AS charges, count(l.call_id) AS same
@@ -125,8 +130,8 @@ WITH summed AS (
 ), said AS (
     SELECT c.*, coalesce(s.charges, 0) AS new_charges, coalesce(t.charges, 0) AS old_charges, coalesce(t.same, 0) AS same_charges,
            CASE WHEN c.unmetered THEN ['unmetered'] WHEN len(g.reasons) > 0 THEN g.reasons ELSE coalesce(s.reasons, []) END AS reasons,
-           if(c.unmetered, c.own_flags, list_concat(c.own_flags, g.flags)) AS new_flags,
-           g.free AND coalesce(s.free, true) AS free, coalesce(s.cost, 0) AS cost, a.amount AS adjusted,
+           if(c.unmetered, c.own_flags, list_concat(list_concat(c.own_flags, g.flags), coalesce(s.flags, []))) AS new_flags,
+           g.free AND coalesce(s.free, true) AS free, coalesce(s.cost, 0) AS cost, coalesce(s.more, 0) AS more, a.amount AS adjusted,
            p.period
     FROM reprice_chosen c JOIN reprice_stretches g USING (stretch) LEFT JOIN summed s USING (call_id) LEFT JOIN stored t USING (call_id)
     LEFT JOIN adjusted a USING (call_id)
@@ -137,7 +142,7 @@ WITH summed AS (
                 WHEN len(said.reasons) > 0 THEN 'partial' WHEN free THEN 'free' ELSE 'priced' END AS new_status,
            CAST(CASE WHEN o.call_id IS NOT NULL THEN o.cost WHEN len(said.reasons) = 0 THEN said.cost END AS DECIMAL(18, 12)) AS new_cost,
            CAST(CASE WHEN o.call_id IS NOT NULL THEN o.low WHEN len(said.reasons) = 0 OR new_charges > 0 THEN said.cost END AS DECIMAL(18, 12)) AS new_low,
-           CAST(CASE WHEN o.call_id IS NOT NULL THEN o.high WHEN len(said.reasons) = 0 THEN said.cost END AS DECIMAL(18, 12)) AS new_high
+           CAST(CASE WHEN o.call_id IS NOT NULL THEN o.high WHEN len(said.reasons) = 0 THEN said.cost + said.more END AS DECIMAL(18, 12)) AS new_high
     FROM said LEFT JOIN reprice_odd o USING (call_id)
 )
 SELECT call_id, revision, started_at, provider, model, org_id, period,
