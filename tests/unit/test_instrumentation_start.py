@@ -3,12 +3,13 @@
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from spanledger._report import other_instrumentors, report
-from spanledger.providers import SDKS
+from spanledger.providers import PROVIDERS, SDKS
 
 FOREIGN = ("openai", "anthropic", "httpx", "httpx2", "pydantic", "duckdb", "grpc", "spanledger_collector")
 
@@ -58,6 +59,26 @@ for sdk in report():
         print(sdk.sdk, {point.status for point in sdk.points if point.expected})
 """
     assert sorted(run(code)) == ["anthropic {'patched'}", "openai {'patched'}"]
+
+
+def test_every_sdk_is_patched_when_it_is_imported_later() -> None:
+    """Among them those whose outermost package is a name space that several distributions share."""
+    here = [provider for provider in PROVIDERS if _is_here(provider.package)]
+    imports = "\n".join(f"import {provider.package}" for provider in here)
+    code = f"""
+from spanledger import instrumentor
+instrumentor.SpanLedgerInstrumentor().instrument()
+{imports}
+print(*sorted(sdk.distribution for sdk in instrumentor._switch.loaded))
+"""
+    assert run(code)[-1].split() == sorted(provider.load().distribution for provider in here)
+
+
+def _is_here(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except ModuleNotFoundError:  # nor the package around it
+        return False
 
 
 @pytest.mark.parametrize(

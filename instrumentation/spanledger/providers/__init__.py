@@ -36,7 +36,7 @@ PROVIDERS = (
     Provider("openai", "openai"),
     Provider("anthropic", "anthropic"),
     Provider("google.genai", "google_genai"),
-    Provider("mistralai", "mistralai"),
+    Provider("mistralai.client", "mistralai"),  # `mistralai` is a namespace, whose import calls no hook
     Provider("cohere", "cohere"),
     Provider("xai_sdk", "xai"),
     Provider("groq", "groq"),
