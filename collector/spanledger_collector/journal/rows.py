@@ -1,6 +1,6 @@
 """The rows of the journal's three tables, made from spans and what dialects read in them."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -110,9 +110,9 @@ CONFLICTS = Target.of("store.conflicts", ConflictRow)
 
 
 def span_rows(
-    spans: Iterable[tuple[ReceivedSpan, int]], peer_host: Callable[[ReceivedSpan], str | None]
+    spans: Sequence[ReceivedSpan], peer_hosts: Sequence[str | None], arrivals: Sequence[int]
 ) -> list[SpanRow]:
-    """Rows of spans with the times of their arrival (ns)."""
+    """Rows of spans with the hosts that their calls went to and the times of their arrival (ns)."""
     fingerprint = Fingerprints().of
     return [
         SpanRow(
@@ -125,11 +125,11 @@ def span_rows(
             span.started_ns,
             span.ended_ns,
             span.status,
-            peer_host(span),
+            peer_host,
             fingerprint(span),
             received_ns,
         )
-        for span, received_ns in spans
+        for span, peer_host, received_ns in zip(spans, peer_hosts, arrivals, strict=True)
     ]
 
 

@@ -2,14 +2,16 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import ParamSpec, TypeVar
+from itertools import compress, islice
+from typing import TypeVar
 
 import duckdb
 
 from spanledger_collector.journal.identity import Identity
+from spanledger_collector.journal.known import KnownSpans, key_of
 from spanledger_collector.journal.rows import (
     CONFLICTS,
     OBSERVATIONS,
@@ -31,7 +33,6 @@ from spanledger_collector.stats import Stats
 
 __all__ = ["Appended", "Submission", "Writer"]
 
-_P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 _logger = logging.getLogger(__name__)
@@ -56,16 +57,6 @@ class Appended:
     conflicts: int = 0
 
 
-@dataclass(slots=True)
-class _Entry:
-    """One span on its way, and what became of it."""
-
-    row: SpanRow
-    span: ReceivedSpan
-    first_hash: int | None = None
-    """What the journal holds under this identity; None for a new one."""
-
-
 class Writer:
     """Stores batches through one cursor, in one thread."""
 
@@ -78,6 +69,7 @@ class Writer:
         self._spans = Inserter(self._cursor, SPANS)
         self._observations = Inserter(self._cursor, OBSERVATIONS)
         self._conflicts = Inserter(self._cursor, CONFLICTS)
+        self._known = KnownSpans(ledger)
         self._next_seq, self._received_ns = _end_of_journal(self._cursor)
         self._logged: set[type[Exception]] = set()
 
@@ -86,19 +78,25 @@ class Writer:
 
         Raises duckdb.Error; then nothing of the batch is stored.
         """
-        stamped = [(submission.spans, self._stamp(submission.received_ns)) for submission in batch]
-        spans = [(span, received_ns) for some, received_ns in stamped for span in some]
-        rows = span_rows(spans, self._peer_host)
-        entries = [_Entry(row, span) for row, (span, _) in zip(rows, spans, strict=True)]
-        self._count(entries, self._store(entries))
-        remaining = iter(entries)
-        return [_appended([next(remaining) for _ in submission.spans]) for submission in batch]
+        spans: list[ReceivedSpan] = []
+        arrivals: list[int] = []
+        for submission in batch:
+            spans += submission.spans
+            arrivals += [self._stamp(submission.received_ns)] * len(submission.spans)
+        rows = span_rows(spans, self._each(self._dialects.peer_host, spans), arrivals)
+        first_hashes = self._first_hashes(rows)
+        observed = self._transaction(rows, spans, first_hashes)
+        hashes = iter([(row.payload_hash, first) for row, first in zip(rows, first_hashes, strict=True)])
+        outcomes = [_appended(list(islice(hashes, len(submission.spans)))) for submission in batch]
+        self._count(outcomes, observed)
+        return outcomes
 
     def close(self) -> None:
         """Let go of the cursor."""
         for inserter in (self._spans, self._observations, self._conflicts):
             inserter.close()
         self._cursor.close()
+        self._known.close()
 
     def _stamp(self, received_ns: int) -> int:
         """A time of arrival later than every one before, also when the clock was set back: settling asks by this time
@@ -106,32 +104,42 @@ class Writer:
         self._received_ns = max(received_ns, self._received_ns + 1)
         return self._received_ns
 
-    def _store(self, entries: Sequence[_Entry]) -> Sequence[ObservationRow]:
-        """Insert what is new; the observations among it.
+    def _first_hashes(self, rows: Sequence[SpanRow]) -> list[int | None]:
+        """For each row the payload hash under which its identity came first, None where it comes now."""
+        keys = [key_of(row.trace_lo, row.span) for row in rows]
+        suspects = self._known.suspects(keys)
+        known = self._stored([rows[place] for place in suspects])
+        self._known.add(keys)
+        return _first_hashes(rows, known) if known or len(set(keys)) < len(keys) else [None] * len(rows)
 
-        The primary key finds repeated spans. Looking for them before each insert would scan the table each time.
+    def _stored(self, rows: Sequence[SpanRow]) -> dict[Identity, int]:
+        """The payload hashes of those rows whose identities are stored, by identity.
+
+        A span that is sent again started when it did the first time, and few others did: DuckDB passes over the rest of
+        the table. Only what is not found there may be a conflict, and is looked for everywhere.
         """
-        for known in self._known_spans(entries):
-            _sift(entries, known)
-            with suppress(duckdb.ConstraintException):
-                return self._transaction(entries)
-        raise duckdb.ConstraintException("Spans of the batch violate a constraint other than their identity.")
+        found: dict[Identity, int] = {}
+        for everywhere in (False, True):
+            missing = [row for row in rows if row.identity not in found]
+            if missing:
+                started = [row.started_at for row in missing]
+                bounds = _EVER if everywhere else (min(started), max(started))
+                self._spans.load(missing)
+                answer = self._cursor.execute(query("journal.known_spans"), bounds).fetchall()
+                found.update({(high, low, span): payload_hash for high, low, span, payload_hash in answer})
+        return found
 
-    def _known_spans(self, entries: Sequence[_Entry]) -> Iterator[dict[Identity, int]]:
-        """Guesses of what is stored already, each better than the one before: nothing, a time range, all of it."""
-        yield {}
-        started = [entry.row.started_at for entry in entries]
-        for bounds in ((min(started), max(started)), _EVER):
-            self._spans.load([entry.row for entry in entries])
-            yield _hash_by_identity(self._cursor.execute(query("journal.known_spans"), bounds).fetchall())
-
-    def _transaction(self, entries: Sequence[_Entry]) -> Sequence[ObservationRow]:
-        fresh = [entry for entry in entries if entry.first_hash is None]
-        conflicts = self._new_conflicts(entries)
+    def _transaction(
+        self, rows: Sequence[SpanRow], spans: Sequence[ReceivedSpan], first_hashes: Sequence[int | None]
+    ) -> Sequence[ObservationRow]:
+        """Store what is new; the observations among it."""
+        fresh = [first_hash is None for first_hash in first_hashes]
+        new_rows, new_spans = list(compress(rows, fresh)), list(compress(spans, fresh))
+        conflicts = self._new_conflicts(rows, spans, first_hashes)
         self._cursor.begin()
         try:
-            self._spans.insert([entry.row for entry in fresh])
-            told = self._observe(fresh)
+            self._spans.insert(new_rows)
+            told = self._observe(new_rows, new_spans)
             observed = [row for row, _ in told]
             self._observations.insert(observed)
             self._conflicts.insert(conflicts)
@@ -145,62 +153,67 @@ class Writer:
         self._next_seq += len(observed)
         return observed
 
-    def _observe(self, fresh: Sequence[_Entry]) -> list[tuple[ObservationRow, Observation]]:
-        """What the new spans say about model calls, numbered."""
-        observed: list[tuple[ObservationRow, Observation]] = []
-        for entry in fresh:
-            told = self._guarded(self._read, entry, self._next_seq + len(observed))
-            if told is not None:
-                observed.append(told)
-        return observed
+    def _observe(
+        self, rows: Sequence[SpanRow], spans: Sequence[ReceivedSpan]
+    ) -> list[tuple[ObservationRow, Observation]]:
+        """What new spans say about model calls, numbered."""
+        told: list[tuple[ObservationRow, Observation]] = []
 
-    def _read(self, entry: _Entry, seq: int) -> tuple[ObservationRow, Observation] | None:
-        observation = self._dialects.recognise(entry.span)
-        if observation is None:
-            return None
-        kept = self._dialects.kept_attributes(entry.span)
-        return observation_row(seq, entry.row, entry.span, observation, kept), observation
+        def read(row: SpanRow, span: ReceivedSpan) -> None:
+            observation = self._dialects.recognise(span)
+            if observation is not None:
+                kept = self._dialects.kept_attributes(span)
+                number = self._next_seq + len(told)
+                told.append((observation_row(number, row, span, observation, kept), observation))
 
-    def _peer_host(self, span: ReceivedSpan) -> str | None:
-        return self._guarded(self._dialects.peer_host, span)
+        self._each(read, rows, spans)
+        return told
 
-    def _guarded(self, read: Callable[_P, _T | None], *args: _P.args, **kwargs: _P.kwargs) -> _T | None:
-        """What a dialect reads, or None where it fails: a span is never lost because we misread it."""
-        try:
-            return read(*args, **kwargs)
-        except Exception as error:
-            self._stats.unreadable.inc()
-            if type(error) not in self._logged:
-                self._logged.add(type(error))
-                _logger.exception(
-                    "A dialect failed to read a span; its skeleton is kept. Said once for this kind of error"
-                )
-            return None
+    def _each(self, read: Callable[..., _T | None], *columns: Iterable[object]) -> list[_T | None]:
+        """What a dialect reads, row by row, or None where it fails: a span is never lost because we misread it."""
+        found: list[_T | None] = []
+        for arguments in zip(*columns, strict=True):
+            try:
+                found.append(read(*arguments))
+            except Exception as error:
+                found.append(None)
+                self._stats.unreadable.inc()
+                if type(error) not in self._logged:
+                    self._logged.add(type(error))
+                    _logger.exception(
+                        "A dialect failed to read a span; its skeleton is kept. Said once for this kind of error"
+                    )
+        return found
 
-    def _new_conflicts(self, entries: Sequence[_Entry]) -> list[ConflictRow]:
+    def _new_conflicts(
+        self, rows: Sequence[SpanRow], spans: Sequence[ReceivedSpan], first_hashes: Sequence[int | None]
+    ) -> list[ConflictRow]:
         """Conflicts that are not on record yet, each once."""
-        rows = {
-            (*entry.row.identity, entry.row.payload_hash): conflict_row(
-                entry.row, entry.first_hash, self._guarded(self._dialects.kept_attributes, entry.span) or {}
-            )
-            for entry in entries
-            if entry.first_hash is not None and entry.first_hash != entry.row.payload_hash
+        differing = [
+            (row, first_hash, span)
+            for row, first_hash, span in zip(rows, first_hashes, spans, strict=True)
+            if first_hash is not None and first_hash != row.payload_hash
+        ]
+        kept = self._each(self._dialects.kept_attributes, [span for _, _, span in differing])
+        found = {
+            (*row.identity, row.payload_hash): conflict_row(row, first_hash, attributes or {})
+            for (row, first_hash, _), attributes in zip(differing, kept, strict=True)
         }
-        if rows:
-            self._conflicts.load(list(rows.values()))
+        if found:
+            self._conflicts.load(list(found.values()))
             for known in self._cursor.execute(query("journal.known_conflicts")).fetchall():
-                del rows[known]
-        return list(rows.values())
+                del found[known]
+        return list(found.values())
 
-    def _count(self, entries: Sequence[_Entry], observed: Sequence[ObservationRow]) -> None:
-        total = _appended(entries)
+    def _count(self, outcomes: Iterable[Appended], observed: Sequence[ObservationRow]) -> None:
+        stored = sum(outcome.stored for outcome in outcomes)
         self._stats.commits.inc()
-        self._stats.journaled.inc(total.stored)
-        self._stats.duplicates.inc(total.duplicates)
-        self._stats.conflicts.inc(total.conflicts)
-        self._stats.skipped.inc(total.stored - len(observed))
-        for dialect, count in Counter(row.dialect for row in observed).items():
-            self._stats.recognised.labels(dialect).inc(count)
+        self._stats.journaled.inc(stored)
+        self._stats.duplicates.inc(sum(outcome.duplicates for outcome in outcomes))
+        self._stats.conflicts.inc(sum(outcome.conflicts for outcome in outcomes))
+        self._stats.skipped.inc(stored - len(observed))
+        for dialect, number in Counter(row.dialect for row in observed).items():
+            self._stats.recognised.labels(dialect).inc(number)
 
 
 def _end_of_journal(cursor: duckdb.DuckDBPyConnection) -> tuple[int, int]:
@@ -209,20 +222,17 @@ def _end_of_journal(cursor: duckdb.DuckDBPyConnection) -> tuple[int, int]:
     return int(number), int(received_ns)
 
 
-def _sift(entries: Sequence[_Entry], known: dict[Identity, int]) -> None:
-    """Tell each entry what its identity is known to hold; `known` grows with the entries that are new."""
-    for entry in entries:
-        first_hash = known.get(entry.row.identity)
-        if first_hash is None:
-            known[entry.row.identity] = entry.row.payload_hash
-        entry.first_hash = first_hash
+def _first_hashes(rows: Sequence[SpanRow], known: dict[Identity, int]) -> list[int | None]:
+    """For each row the payload hash of its identity, in `known` or in a row before; None where there is none."""
+    first_hashes: list[int | None] = []
+    for row in rows:
+        first_hashes.append(known.get(row.identity))
+        known.setdefault(row.identity, row.payload_hash)
+    return first_hashes
 
 
-def _hash_by_identity(rows: Iterable[tuple[int, int, int, int]]) -> dict[Identity, int]:
-    return {(high, low, span): payload_hash for high, low, span, payload_hash in rows}
-
-
-def _appended(entries: Sequence[_Entry]) -> Appended:
-    repeated = [entry for entry in entries if entry.first_hash is not None]
-    duplicates = sum(entry.first_hash == entry.row.payload_hash for entry in repeated)
-    return Appended(len(entries) - len(repeated), duplicates, len(repeated) - duplicates)
+def _appended(hashes: Sequence[tuple[int, int | None]]) -> Appended:
+    """What became of spans, by the payload hash of each and that under which its identity came first."""
+    repeated = [payload_hash == first_hash for payload_hash, first_hash in hashes if first_hash is not None]
+    duplicates = sum(repeated)
+    return Appended(len(hashes) - len(repeated), duplicates, len(repeated) - duplicates)

@@ -5,14 +5,14 @@ A statement costs DuckDB milliseconds however few rows it brings, and a row some
 """
 
 from array import array
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Protocol, Self, get_args, get_type_hints
 
 import duckdb
 import nanoarrow  # pyright: ignore[reportMissingTypeStubs] - it has none; what we take of it stays in this module
 
-__all__ = ["Inserter", "Int64", "Kind", "Target", "Text", "Time", "UInt8", "UInt64"]
+__all__ = ["Inserter", "Int64", "Kind", "Target", "Text", "Time", "UInt8", "UInt64", "integers"]
 
 Kind = Literal["uint64", "int64", "int32", "uint8", "text", "time", "money", "quantity", "text_list", "text_map"]
 """What a row holds for a column: integers of that width; `text` a str; `time` integer nanoseconds since the epoch;
@@ -136,6 +136,13 @@ class _Batch:
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return _na.c_array_stream(self._array).__arrow_c_stream__(requested_schema)
+
+
+def integers(relation: duckdb.DuckDBPyRelation) -> Iterator[list[int]]:
+    """The values of a relation of one column of integers without NULL, many at a time: a million takes 30 ms, as rows a
+    second."""
+    for part in _na.c_array_stream(relation):
+        yield memoryview(part.child(0).view().buffer(1)).tolist()
 
 
 class Inserter:

@@ -1,7 +1,10 @@
 -- name: end
--- The number of the next observation, and when the last span arrived.
-SELECT (SELECT coalesce(max(seq), 0) + 1 FROM store.observations),
-       (SELECT coalesce(epoch_ns(max(received_at)), 0) FROM store.spans);
+-- The number of the next observation, and when the last span arrived: never before what is settled, whatever retention took.
+SELECT greatest((SELECT coalesce(max(seq), 0) FROM store.observations),
+                coalesce(max(CAST(value AS BIGINT)) FILTER (key = 'settled_seq'), 0)) + 1,
+       greatest((SELECT coalesce(epoch_ns(max(received_at)), 0) FROM store.spans),
+                coalesce(max(CAST(value AS BIGINT)) FILTER (key = 'settled_spans_ns'), 0))
+FROM meta;
 
 -- name: known_spans
 -- Spans of the batch that are already stored. The bounds of time let DuckDB skip most of a large table: a repeated span
@@ -14,3 +17,10 @@ WHERE s.started_at BETWEEN make_timestamp_ns(?) AND make_timestamp_ns(?);
 -- Conflicts of the batch that are already on record.
 SELECT c.trace_hi, c.trace_lo, c.span, c.payload_hash
 FROM store.conflicts c SEMI JOIN batch_store_conflicts b USING (trace_hi, trace_lo, span, payload_hash);
+
+-- name: count
+SELECT count(*) FROM store.spans;
+
+-- name: keys
+-- What `journal.known` knows of every span.
+SELECT xor(trace_lo, span) AS key FROM store.spans;
