@@ -28,6 +28,9 @@ _NOTHING = Lacks()
 _LACKS: dict[str, Lacks] = {
     # The releases of November 2026.
     "openllmetry-openai": Lacks(frozenset({"reasoning", "cache_write"})),  # reasoning of streams only
+    "openllmetry-sdks": Lacks(frozenset({"reasoning", "cache_write"})),
+    "openllmetry-langchain": Lacks(frozenset({"reasoning"})),
+    "openinference-langchain": Lacks(frozenset({"cache_write"})),
     "openllmetry-openai-agents": Lacks(frozenset({"cache_write"}), endpoints=frozenset({"chat.completions"})),
     "otel-openai-v2": Lacks(frozenset({"cache_read", "cache_write", "reasoning"}), unseen=frozenset({"responses"})),
 }
@@ -53,6 +56,11 @@ class Combination:
         return reduce(Lacks.and_of, (_LACKS.get(emitter, _NOTHING) for emitter in self.emitters or ("",)))
 
 
+def _framework(app: str, framework: str, *others: tuple[str, ...]) -> Iterator[Combination]:
+    """A framework's instrumentation alone, with ours, and with others of what lies below it."""
+    yield from (Combination(app, (framework, *more)) for more in ((), ("spanledger",), *others))
+
+
 def _alone_and_in_pairs(app: str, *emitters: str) -> Iterator[Combination]:
     for size in (1, 2):
         yield from (Combination(app, chosen) for chosen in combinations(emitters, size))
@@ -71,4 +79,14 @@ COMBINATIONS: tuple[Combination, ...] = (
         "anthropic_sdk",
         *("spanledger", "otel-anthropic", "openllmetry-anthropic", "openinference-anthropic", "logfire-anthropic"),
     ),
+    *(Combination(app, ("spanledger",)) for app in ("langchain_chat", "openai_agents", "pydantic_ai_agent")),
+    *_framework("langchain_chat", "otel-langchain", ("otel-sdks",), ("openinference-sdks",)),
+    *_framework("langchain_chat", "openllmetry-langchain", ("openllmetry-sdks",), ("otel-sdks",)),
+    *_framework("langchain_chat", "openinference-langchain", ("openinference-sdks",), ("openllmetry-sdks",)),
+    Combination("openai_agents", ("otel-openai-agents", "otel-openai")),  # by itself, it leaves the calls to that
+    Combination("openai_agents", ("otel-openai-agents", "spanledger")),
+    *_framework("openai_agents", "openllmetry-openai-agents", ("openllmetry-openai",), ("otel-openai",)),
+    *_framework("openai_agents", "openinference-openai-agents", ("openinference-openai",), ("otel-openai",)),
+    *_framework("pydantic_ai_agent", "pydantic-ai", ("otel-sdks",), ("openllmetry-sdks",), ("openinference-sdks",)),
+    *_framework("pydantic_ai_agent", "logfire-pydantic-ai", ("logfire-sdks",)),
 )

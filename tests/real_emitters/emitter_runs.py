@@ -2,6 +2,7 @@
 against what the provider served."""
 
 import os
+import re
 import subprocess
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,6 +26,7 @@ from spanledger_collector.demo.processes import collector
 __all__ = ["Outcome", "run_app"]
 
 _APPS = Path(__file__).parent / "apps"
+_MADE_BY_LITELLM = re.compile(r"chatcmpl-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _SECONDS = 240
 _NOTHING = Lacks()
 
@@ -50,7 +52,7 @@ class Outcome:
         )
         refused = sum(1 for record in self.served if record.status >= 400)
         failed = sum(1 for call in self.counted if call.failed)
-        ids = {record.id for record in self.served} | {None}
+        ids = {record.id for record in self.served}
         return [
             *(f"served, but not in the ledger: {_words(key)}" for key in (expected - found).elements()),
             *(f"in the ledger, but not served: {_words(key)}" for key in (found - expected).elements()),
@@ -61,6 +63,12 @@ class Outcome:
                 if call.response_id not in ids
             ),
         ]
+
+    def _response_ids(self) -> set[str]:
+        """The ids in the ledger, without those that LiteLLM puts in place of a provider's: these are what users see
+        there, and what tells its calls apart."""
+        found = (call.response_id for call in self.counted)
+        return {response_id for response_id in found if response_id and not _MADE_BY_LITELLM.fullmatch(response_id)}
 
 
 def run_app(app: str, emitters: Iterable[str], environment: Environment, folder: Path) -> Outcome:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-__all__ = ["FRAMEWORKS", "OLDER_SDKS", "OPENAI_V2", "Environment"]
+__all__ = ["FRAMEWORKS", "LLAMA_INDEX", "OLDER_SDKS", "OPENAI_V2", "OTHER_SDKS", "Environment"]
 
 _ROOT = Path(__file__).parents[2]
 _FOLDER = _ROOT / ".emitters"
@@ -69,6 +69,34 @@ OPENAI_V2 = Environment(
     ),
 )
 """The first official instrumentation of the OpenAI SDK, which does not work with newer versions of what it needs."""
+
+LLAMA_INDEX = Environment(
+    "llama-index",
+    (
+        "anthropic<2",  # whose types LlamaIndex makes instances of
+        "llama-index-core",
+        "llama-index-embeddings-openai",
+        "llama-index-llms-anthropic",
+        "llama-index-llms-openai",
+        "opentelemetry-instrumentation-genai-llama-index",
+        *(f"openinference-instrumentation-{name}" for name in ("llama-index", "openai", "anthropic")),
+        *(f"opentelemetry-instrumentation-{name}" for name in ("llamaindex", "openai", "anthropic")),
+        *(f"opentelemetry-instrumentation-genai-{name}" for name in ("openai", "anthropic")),
+    ),
+)
+"""LlamaIndex, which says itself which SDKs it works with."""
+
+OTHER_SDKS = Environment(
+    "other-sdks",
+    (
+        "google-genai",
+        "mistralai",
+        "opentelemetry-instrumentation-google-genai",
+        *(f"openinference-instrumentation-{name}" for name in ("google-genai", "mistralai")),
+        *(f"opentelemetry-instrumentation-{name}" for name in ("google-generativeai", "mistralai")),
+    ),
+)
+"""SDKs of other providers."""
 
 OLDER_SDKS = Environment(
     "older-sdks",

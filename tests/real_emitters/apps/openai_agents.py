@@ -10,6 +10,13 @@ def scenario(run_async: telemetry.RunAsync) -> None:
     run_async(agents_at_work())
 
 
+def send_no_traces_to_openai() -> None:
+    """As the SDK does by itself; those who instrument it add processors of their own."""
+    from agents import set_trace_processors
+
+    set_trace_processors([])
+
+
 async def agents_at_work() -> None:
     from agents import Agent, OpenAIChatCompletionsModel, Runner, function_tool
     from openai import AsyncOpenAI
@@ -34,4 +41,4 @@ async def agents_at_work() -> None:
 
 
 if __name__ == "__main__":
-    telemetry.run(scenario)
+    telemetry.run(scenario, prepare=send_no_traces_to_openai)

@@ -2,7 +2,8 @@
 
     python openai_sdk.py otel-openai spanledger
 
-Each name is an instrumentation; they are switched on in the order given, before the app imports its SDK.
+Each name is an instrumentation, or the same maker's for several SDKs; they are switched on in the order given, before
+the app imports its SDK.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from opentelemetry import trace
@@ -18,22 +20,44 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+_OTEL, _OPENLLMETRY, _OPENINFERENCE = (
+    "opentelemetry.instrumentation.genai",
+    "opentelemetry.instrumentation",
+    "openinference.instrumentation",
+)
 _INSTRUMENTORS = {
-    "spanledger": "spanledger.instrumentor:SpanLedgerInstrumentor",
-    "otel-openai": "opentelemetry.instrumentation.genai.openai:OpenAIInstrumentor",
-    "otel-openai-v2": "opentelemetry.instrumentation.openai_v2:OpenAIInstrumentor",
-    "otel-anthropic": "opentelemetry.instrumentation.genai.anthropic:AnthropicInstrumentor",
-    "otel-langchain": "opentelemetry.instrumentation.genai.langchain:LangChainInstrumentor",
-    "otel-openai-agents": "opentelemetry.instrumentation.genai.openai_agents:OpenAIAgentsInstrumentor",
-    "openllmetry-openai": "opentelemetry.instrumentation.openai:OpenAIInstrumentor",
-    "openllmetry-anthropic": "opentelemetry.instrumentation.anthropic:AnthropicInstrumentor",
-    "openllmetry-langchain": "opentelemetry.instrumentation.langchain:LangchainInstrumentor",
-    "openllmetry-openai-agents": "opentelemetry.instrumentation.openai_agents:OpenAIAgentsInstrumentor",
-    "openinference-openai": "openinference.instrumentation.openai:OpenAIInstrumentor",
-    "openinference-anthropic": "openinference.instrumentation.anthropic:AnthropicInstrumentor",
-    "openinference-langchain": "openinference.instrumentation.langchain:LangChainInstrumentor",
-    "openinference-openai-agents": "openinference.instrumentation.openai_agents:OpenAIAgentsInstrumentor",
-    "openinference-litellm": "openinference.instrumentation.litellm:LiteLLMInstrumentor",
+    "spanledger": ("spanledger.instrumentor:SpanLedgerInstrumentor",),
+    "otel-openai": (f"{_OTEL}.openai:OpenAIInstrumentor",),
+    "otel-openai-v2": ("opentelemetry.instrumentation.openai_v2:OpenAIInstrumentor",),
+    "otel-anthropic": (f"{_OTEL}.anthropic:AnthropicInstrumentor",),
+    "otel-sdks": (f"{_OTEL}.openai:OpenAIInstrumentor", f"{_OTEL}.anthropic:AnthropicInstrumentor"),
+    "otel-langchain": (f"{_OTEL}.langchain:LangChainInstrumentor",),
+    "otel-llama-index": (f"{_OTEL}.llama_index:LlamaIndexInstrumentor",),
+    "otel-openai-agents": (f"{_OTEL}.openai_agents:OpenAIAgentsInstrumentor",),
+    "otel-google-genai": ("opentelemetry.instrumentation.google_genai:GoogleGenAiSdkInstrumentor",),
+    "openllmetry-openai": (f"{_OPENLLMETRY}.openai:OpenAIInstrumentor",),
+    "openllmetry-anthropic": (f"{_OPENLLMETRY}.anthropic:AnthropicInstrumentor",),
+    "openllmetry-sdks": (
+        f"{_OPENLLMETRY}.openai:OpenAIInstrumentor",
+        f"{_OPENLLMETRY}.anthropic:AnthropicInstrumentor",
+    ),
+    "openllmetry-langchain": (f"{_OPENLLMETRY}.langchain:LangchainInstrumentor",),
+    "openllmetry-llama-index": (f"{_OPENLLMETRY}.llamaindex:LlamaIndexInstrumentor",),
+    "openllmetry-openai-agents": (f"{_OPENLLMETRY}.openai_agents:OpenAIAgentsInstrumentor",),
+    "openllmetry-google-genai": (f"{_OPENLLMETRY}.google_generativeai:GoogleGenerativeAiInstrumentor",),
+    "openllmetry-mistralai": (f"{_OPENLLMETRY}.mistralai:MistralAiInstrumentor",),
+    "openinference-openai": (f"{_OPENINFERENCE}.openai:OpenAIInstrumentor",),
+    "openinference-anthropic": (f"{_OPENINFERENCE}.anthropic:AnthropicInstrumentor",),
+    "openinference-sdks": (
+        f"{_OPENINFERENCE}.openai:OpenAIInstrumentor",
+        f"{_OPENINFERENCE}.anthropic:AnthropicInstrumentor",
+    ),
+    "openinference-langchain": (f"{_OPENINFERENCE}.langchain:LangChainInstrumentor",),
+    "openinference-llama-index": (f"{_OPENINFERENCE}.llama_index:LlamaIndexInstrumentor",),
+    "openinference-openai-agents": (f"{_OPENINFERENCE}.openai_agents:OpenAIAgentsInstrumentor",),
+    "openinference-litellm": (f"{_OPENINFERENCE}.litellm:LiteLLMInstrumentor",),
+    "openinference-google-genai": (f"{_OPENINFERENCE}.google_genai:GoogleGenAIInstrumentor",),
+    "openinference-mistralai": (f"{_OPENINFERENCE}.mistralai:MistralAIInstrumentor",),
 }
 
 
@@ -41,9 +65,11 @@ RunAsync = Callable[[Coroutine[Any, Any, object]], object]
 """Runs a coroutine to its end, in the one event loop of the app and in the caller's context."""
 
 
-def run(scenario: Callable[[RunAsync], None]) -> None:
-    """Switch on what the command line names, and run the scenario twice: by itself, and inside a request's span."""
+def run(scenario: Callable[[RunAsync], None], prepare: Callable[[], None] = lambda: None) -> None:
+    """Switch on what the command line names after `prepare`, and run the scenario twice: by itself, and inside a
+    request's span."""
     names = sys.argv[1:]
+    prepare()
     if any(name.startswith("logfire") for name in names):
         shutdown = _with_logfire()
     else:
@@ -81,11 +107,12 @@ async def litellm_has_logged() -> None:
 
 
 def _switch_on(name: str) -> None:
-    if name in _INSTRUMENTORS:
-        module, _, instrumentor = _INSTRUMENTORS[name].partition(":")
-        getattr(importlib.import_module(module), instrumentor)().instrument()
-    else:
+    if name in _OTHERWISE:
         _OTHERWISE[name]()
+        return
+    for instrumentor in _INSTRUMENTORS[name]:
+        module, _, kind = instrumentor.partition(":")
+        getattr(importlib.import_module(module), kind)().instrument()
 
 
 def _openlit() -> None:
@@ -101,29 +128,11 @@ def _pydantic_ai() -> None:
     Agent.instrument_all()
 
 
-def _no_agents_backend() -> None:
-    """The Agents SDK sends its own traces to OpenAI, unless their processors are replaced."""
-    from agents import set_trace_processors
-
-    set_trace_processors([])
-
-
-def _logfire_openai() -> None:
+def _logfire(*names: str) -> None:
     import logfire
 
-    logfire.instrument_openai()
-
-
-def _logfire_anthropic() -> None:
-    import logfire
-
-    logfire.instrument_anthropic()
-
-
-def _logfire_pydantic_ai() -> None:
-    import logfire
-
-    logfire.instrument_pydantic_ai()
+    for name in names:
+        getattr(logfire, f"instrument_{name}")()
 
 
 def _litellm() -> None:
@@ -140,11 +149,11 @@ def _litellm_2() -> None:
 
 _OTHERWISE = {
     "openlit": _openlit,
-    "no-agents-backend": _no_agents_backend,
     "pydantic-ai": _pydantic_ai,
     "litellm": _litellm,
     "litellm-2": _litellm_2,
-    "logfire-pydantic-ai": _logfire_pydantic_ai,
-    "logfire-openai": _logfire_openai,
-    "logfire-anthropic": _logfire_anthropic,
+    "logfire-pydantic-ai": partial(_logfire, "pydantic_ai"),
+    "logfire-openai": partial(_logfire, "openai"),
+    "logfire-anthropic": partial(_logfire, "anthropic"),
+    "logfire-sdks": partial(_logfire, "openai", "anthropic"),
 }
