@@ -336,9 +336,12 @@ def _agent(
     return Emitter(dialect, scope, write, lacks, (provider,), kind=0, name=name)
 
 
+_PLATFORM = Scope("com.anthropic.claude-platform", "")
+
 EMITTERS = (
     Emitter("spanledger", Scope("spanledger", "0.1"), _conventions),
     Emitter("anthropic-native", Scope("com.anthropic.sdk.python", "2.12.0"), _conventions, providers=("anthropic",)),
+    Emitter("anthropic-platform", _PLATFORM, _conventions, providers=("anthropic",), kind=2),
     Emitter("xai-native", Scope("xai_sdk.telemetry", "1.21"), _xai, _NO_WRITE, providers=("x_ai",)),
     Emitter("mistral-native", Scope("mistralai_sdk", "3.7"), _conventions, providers=("mistral_ai",)),
     Emitter("otel-openai-v2", _otel("openai_v2"), _sums_only, _INPUT_AND_OUTPUT, providers=("openai",)),
@@ -375,6 +378,14 @@ EMITTERS = (
     Emitter("langsmith", Scope("langsmith", "0.15"), _langsmith, kind=1),
     Emitter("pydantic-ai", Scope("pydantic-ai", "2.68"), _pydantic_ai),
     Emitter("logfire", Scope("logfire.openai", "5.2"), _logfire),
+    Emitter("logfire", Scope("logfire.anthropic", "4.31"), _logfire, providers=("anthropic",)),
+    Emitter(
+        "logfire-anthropic-before-4.31",
+        Scope("logfire.anthropic", "4.30"),
+        _sums_only,
+        _INPUT_AND_OUTPUT,
+        providers=("anthropic",),
+    ),
     Emitter("vercel-ai", Scope("ai", ""), _vercel_5, _NO_WRITE, kind=1),
     Emitter("vercel-ai-6", Scope("ai", ""), _vercel_6, kind=1),
     Emitter("vercel-ai-otel", Scope("@ai-sdk/otel", ""), _conventions),

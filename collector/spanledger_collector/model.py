@@ -110,7 +110,8 @@ class Observation:
 
     `meters` is disjoint: `input` excludes cached tokens, `output` excludes reasoning. `source_rank` orders who is
     believed (0 the provider's own span, 1 SDK instrumentation, 2 framework, 3 unknown emitter). `flags` are short
-    words for what is odd about the reading.
+    words for what is odd about the reading. `reported_cost_usd` is the provider's own price; `emitter_cost_usd` is what
+    the emitter worked out by a table of its own, kept beside ours and never in its place.
     """
 
     trace_id: bytes
@@ -135,6 +136,7 @@ class Observation:
     conditions: Conditions
     attribution: Attribution
     reported_cost_usd: Decimal | None = None
+    emitter_cost_usd: Decimal | None = None
     server_address: str | None = None
     service_instance: str | None = None
     flags: tuple[str, ...] = ()

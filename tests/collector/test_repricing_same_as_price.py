@@ -117,7 +117,16 @@ CALLS_MADE = st.builds(
     ),
     usage_status=st.sampled_from(["metered", "metered", "metered", "estimated", "unmetered"]),
     flags=st.sampled_from(
-        [(), (), (), ("odd",), ("cache_inclusion_unknown",), ("cache_replay",), ("invalid_usage:x",)]
+        [
+            (),
+            (),
+            (),
+            ("odd",),
+            ("cache_inclusion_unknown",),
+            ("reasoning_inclusion_unknown",),
+            ("cache_replay",),
+            ("invalid_usage:x",),
+        ]
     ),
 )
 

@@ -1,6 +1,7 @@
 """One call, written by every emitter that we read, gives the same observation."""
 
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
@@ -100,6 +101,47 @@ def test_xai_tells_its_own_price(truth: Truth) -> None:
     assert str(found.reported_cost_usd) == "0.0012345678"
 
 
-def test_a_price_that_an_emitter_worked_out_is_not_the_providers() -> None:
-    emitter = next(emitter for emitter in EMITTERS if emitter.dialect == "openlit")
-    assert _seen_by(emitter, _at(emitter, "openai", Truth("", "", 1, 0, 0, 1, 0))).reported_cost_usd is None
+WORKED_OUT = {
+    "openlit": {"gen_ai.usage.cost": 0.0042},
+    "pydantic-ai": {"operation.cost": 0.0042},
+    "logfire": {"operation.cost": 0.0042},
+    "litellm": {"gen_ai.cost.total_cost": 0.0042},
+    "litellm-2": {"litellm.cost.total": 0.0042},
+    "openinference-framework": {"llm.cost.total": 0.0042},
+    "mlflow": {"mlflow.llm.cost": '{"input_cost": 0.0002, "output_cost": 0.004, "total_cost": 0.0042}'},
+    "langfuse": {"langfuse.observation.cost_details": '{"input": 0.0002, "output": 0.004, "total": 0.0042}'},
+    "claude-code-log": {"cost_usd": "0.0042"},
+}
+
+
+@pytest.mark.parametrize("dialect", WORKED_OUT)
+def test_a_price_that_an_emitter_worked_out_is_kept_and_is_not_the_providers(dialect: str) -> None:
+    emitter = next(emitter for emitter in EMITTERS if emitter.dialect == dialect)
+    said = emitter.write(_at(emitter, emitter.providers[0], Truth("", "", 1, 0, 0, 1, 0))) | WORKED_OUT[dialect]
+    found = dialects.recognise(make_span(said, emitter.scope, kind=emitter.kind, name=emitter.name))
+    assert found is not None
+    assert (found.dialect, found.emitter_cost_usd, found.reported_cost_usd) == (dialect, Decimal("0.0042"), None)
+
+
+@pytest.mark.parametrize("said", ["-1", "nan", "a lot", 10**7, True])
+def test_what_is_no_cost_is_not_kept(said: str | float) -> None:
+    found = dialects.recognise(make_span({"gen_ai.usage.input_tokens": 1, "gen_ai.usage.cost": said}))
+    assert found is not None
+    assert found.emitter_cost_usd is None
+
+
+def test_an_older_logfire_lacks_cached_tokens_and_says_so() -> None:
+    emitter = next(emitter for emitter in EMITTERS if emitter.dialect == "logfire-anthropic-before-4.31")
+    assert _seen_by(emitter, _at(emitter, "anthropic", Truth("", "", 9, 0, 0, 1, 0))).flags == (
+        "cached_tokens_missing",
+    )
+
+
+@pytest.mark.parametrize("input_tokens", [10, 100])
+def test_the_total_of_strands_tells_whether_input_has_cached_tokens(input_tokens: int) -> None:
+    """Before and from 1.34: the provider's total has them in either case."""
+    counts = {"input_tokens": input_tokens, "output_tokens": 5, "cache_read_input_tokens": 90, "total_tokens": 105}
+    said = {f"gen_ai.usage.{name}": count for name, count in counts.items()} | {"gen_ai.system": "strands-agents"}
+    found = dialects.recognise(make_span(said, kind=1))
+    assert found is not None
+    assert found.meters == {"input": 10, "cache_read": 90, "output": 5}

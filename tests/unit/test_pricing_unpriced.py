@@ -157,12 +157,21 @@ def test_what_was_assumed_is_flagged() -> None:
     assert priced("gcp.gen_ai", "gemini-2.5-flash", SOME, service_tier="standard").flags == ("provider_assumed",)
 
 
-def test_unknown_inclusion_of_cached_tokens_is_bounded() -> None:
-    meters = {"input": 1000, "cache_read": 200, "output": 0}
+@pytest.mark.parametrize("fresh", [1000, 0])
+def test_unknown_inclusion_of_cached_tokens_is_bounded(fresh: int) -> None:
+    """They were read as inside the input; outside, so many more would be fresh."""
+    meters = {"input": fresh, "cache_read": 200, "output": 0}
     call = make_call(
         "anthropic", "claude-sonnet-4-5", meters, flags=("cache_inclusion_unknown",), conditions=Conditions()
     )
     got = price(call, shipped_book())
-    assert got.cost_usd == mtok("3", 1000) + mtok("0.3", 200)
-    assert got.cost_low_usd == mtok("3", 800) + mtok("0.3", 200)
-    assert got.cost_high_usd == mtok("3", 1200) + mtok("0.3", 200)
+    assert got.cost_usd == got.cost_low_usd == mtok("3", fresh) + mtok("0.3", 200)
+    assert got.cost_high_usd == mtok("3", fresh + 200) + mtok("0.3", 200)
+
+
+def test_unknown_inclusion_of_reasoning_is_bounded() -> None:
+    meters = {"input": 10, "output": 30, "reasoning": 20}
+    call = make_call("openai", "gpt-5-mini", meters, flags=("reasoning_inclusion_unknown",), conditions=Conditions())
+    got = price(call, shipped_book())
+    assert got.cost_usd == got.cost_low_usd == mtok("0.25", 10) + mtok("2", 50)
+    assert got.cost_high_usd == mtok("0.25", 10) + mtok("2", 70)

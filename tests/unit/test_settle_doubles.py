@@ -18,6 +18,7 @@ def _emitter(scope: str) -> Emitter:
 
 
 NATIVE = _emitter("com.anthropic.sdk.python")
+PLATFORM = _emitter("com.anthropic.claude-platform")
 OTEL_ANTHROPIC = _emitter("opentelemetry.instrumentation.genai.anthropic")
 OTEL_OPENAI = _emitter("opentelemetry.instrumentation.genai.openai")
 OTEL_LANGCHAIN = _emitter("opentelemetry.instrumentation.genai.langchain")
@@ -43,6 +44,8 @@ class Pair:
 
 
 PAIRS = {
+    "the Claude API itself below native": Pair(NATIVE, PLATFORM, _ANTHROPIC),
+    "the Claude API itself beside native, on AWS": Pair(NATIVE, PLATFORM, _ANTHROPIC, same_trace=False),
     "genai-anthropic over native": Pair(OTEL_ANTHROPIC, NATIVE, _ANTHROPIC),
     "OpenInference-anthropic over native": Pair(OI_ANTHROPIC, NATIVE, _ANTHROPIC),
     "OpenInference-anthropic over native, outputs hidden": Pair(OI_ANTHROPIC, NATIVE, _ANTHROPIC, outputs_hidden=True),

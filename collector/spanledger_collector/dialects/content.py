@@ -66,6 +66,7 @@ _CONTENT: Final = frozenset(
         "agent.output",
         "exception.message",
         "exception.stacktrace",
+        "gen_ai.evaluation.explanation",
         "url.query",
     }
 )

@@ -32,8 +32,8 @@ class Dialect:
 
     Input counts contain cached tokens and output counts contain reasoning, as the conventions want it, except with the
     (billing) providers in `cache_outside` and `reasoning_outside`, or in `reasoning_outside_operations`.
-    `cache_unknown`: which of the two holds is not known. `total_is_reported`: the total comes from the provider; one
-    that the emitter added up itself proves nothing.
+    `cache_unknown`, `reasoning_unknown`: which of the two holds is not known. `total_is_reported`: the total comes from
+    the provider; one that the emitter added up itself proves nothing.
 
     `unpack` names attributes that hold an object as JSON or as Python prints it; its members are read as
     `<attribute>.<member>`. `quoted`: texts are JSON, in quotation marks. `hidden_ids` are paths to the response id
@@ -57,6 +57,7 @@ class Dialect:
     cache_outside: frozenset[str] = frozenset()
     cache_unknown: bool = False
     reasoning_outside: frozenset[str] = frozenset()
+    reasoning_unknown: bool = False
     reasoning_outside_operations: frozenset[str] = frozenset()
     total_is_reported: bool = False
     unpack: tuple[str, ...] = ()

@@ -104,6 +104,7 @@ def _observation(
         ),
         attribution=attribution,
         reported_cost_usd=_reported_cost(dialect, facts, span),
+        emitter_cost_usd=_money(said("emitter_cost_usd")),
         server_address=host.lower() if host else None,
         service_instance=text_of(span.resource.get("service.instance.id")),
         flags=tuple(dict.fromkeys(usage.flags)),
@@ -159,6 +160,7 @@ def _convention(dialect: Dialect, provider: str, operation: str) -> Convention:
         cache_unknown=dialect.cache_unknown,
         reasoning_outside=_holds(dialect.reasoning_outside, provider)
         or operation in dialect.reasoning_outside_operations,
+        reasoning_unknown=dialect.reasoning_unknown,
         total_is_reported=dialect.total_is_reported,
         thoughts_hidden=provider in {"gcp.gemini", "gcp.vertex_ai"},
     )
@@ -178,12 +180,19 @@ def _usage_status(facts: Facts) -> UsageStatus:
 
 def _reported_cost(dialect: Dialect, facts: Facts, span: ReceivedSpan) -> Decimal | None:
     """What the provider itself says the call cost, in USD; prices that an emitter worked out are not that."""
-    amount = _decimal(facts.texts.get("reported_cost_usd"))
+    amount = _money(facts.texts.get("reported_cost_usd"))
     if amount is None and dialect.ticks is not None:
         attribute, ticks_per_usd = dialect.ticks
-        ticks = _decimal(text_of(span.attributes.get(attribute)))
-        amount = None if ticks is None else ticks / ticks_per_usd
-    return amount if amount is not None and 0 <= amount < _LARGEST_COST else None
+        amount = _money(text_of(span.attributes.get(attribute)), ticks_per_usd)
+    return amount
+
+
+def _money(text: str | None, per_usd: int = 1) -> Decimal | None:
+    """An amount in USD, of which so many units make one; `None` for what is no amount that a call may cost."""
+    amount = _decimal(text)
+    if amount is None or not 0 <= amount < _LARGEST_COST * per_usd:
+        return None
+    return amount / per_usd if per_usd > 1 else amount
 
 
 def _decimal(text: str | None) -> Decimal | None:

@@ -137,6 +137,13 @@ GENERIC: Final[Names] = MappingProxyType(
         "usage_status": (semconv.USAGE_STATUS,),
         "usage_evidence": (semconv.USAGE_EVIDENCE,),
         "reported_cost_usd": (semconv.REPORTED_COST_USD,),
+        "emitter_cost_usd": (
+            "gen_ai.usage.cost",
+            "operation.cost",
+            "litellm.cost.total",
+            "gen_ai.cost.total_cost",
+            "llm.cost.total",
+        ),
         "service_tier": (
             semconv.OPENAI_SERVICE_TIER,
             semconv.ANTHROPIC_SERVICE_TIER,

@@ -25,8 +25,10 @@ GENERIC_DIALECT: Final = Dialect(
     id="generic",
     source_rank=3,
     cache_unknown=True,
-    notes="An emitter that we do not know, read by the union of all names. Whether its input contains cached tokens "
-    "is taken from arithmetic, else assumed as in the conventions and flagged.",
+    reasoning_unknown=True,
+    notes="An emitter that we do not know, read by the union of all names. Whether its input contains cached tokens, "
+    "and its output reasoning, is taken from arithmetic, else assumed as in the conventions, flagged and priced as a "
+    "range.",
 )
 
 DIALECTS: Final[tuple[Dialect, ...]] = (OWN, *SDKS, *FRAMEWORKS, *AGENTS)

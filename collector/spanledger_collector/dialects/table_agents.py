@@ -16,6 +16,7 @@ _CLAUDE_CODE: Final[Names] = {
     "request_model": ("gen_ai.request.model", "model"),
     "response_id": ("request_id", "gen_ai.response.id"),
     "speed": ("speed",),
+    "emitter_cost_usd": ("cost_usd",),
     "user": ("user.account_uuid", "user.email", "user.id"),
 }
 _CODEX: Final[Names] = {

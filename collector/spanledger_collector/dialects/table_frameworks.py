@@ -8,11 +8,18 @@ from spanledger_collector.dialects.names import GENERIC
 __all__ = ["FRAMEWORKS"]
 
 _DETAILS: Final = "langfuse.observation.usage_details"
+_COSTS: Final = "langfuse.observation.cost_details"
 _LANGSMITH_INPUT: Final = "gen_ai.usage.input_token_details"
 _LANGSMITH_OUTPUT: Final = "gen_ai.usage.output_token_details"
 _MLFLOW: Final = "mlflow.chat.tokenUsage"
+_MLFLOW_COST: Final = "mlflow.llm.cost"
 _LOGFIRE: Final = "gen_ai.usage.raw"
 _LITELLM: Final = "metadata.usage_object"
+_LOGFIRE_ANSWERS: Final = (
+    ("gen_ai.response.id", None),
+    ("gen_ai.usage.input_tokens", None),
+    ("logfire.level_num", None),
+)
 _EXCLUSIVE_BEFORE_V6: Final = frozenset({"anthropic", "aws.bedrock"})
 _LITELLM_TTL: Final = f"{_LITELLM}.prompt_tokens_details.cache_creation_token_details"
 _V6_DETAILS: Final = tuple(
@@ -54,7 +61,7 @@ _PRODUCTS: Final = (
         scopes=("langfuse-sdk*", "langfuse*"),
         markers=(("langfuse.observation.type", None),),
         source_rank=2,
-        unpack=(_DETAILS,),
+        unpack=(_DETAILS, _COSTS),
         cache_outside=ANY_PROVIDER,
         reasoning_outside=ANY_PROVIDER,
         total_is_reported=True,
@@ -77,6 +84,7 @@ _PRODUCTS: Final = (
                 f"{_DETAILS}.output_tokens_details.reasoning_tokens",
             ),
             "total": (f"{_DETAILS}.total", f"{_DETAILS}.total_tokens"),
+            "emitter_cost_usd": (f"{_COSTS}.total",),
         },
         notes="5.0.4: the LangChain handler writes disjoint counts, the OpenAI wrapper OpenAI's own inclusive ones; "
         "the total tells which. Without a total they are taken as disjoint.",
@@ -105,7 +113,7 @@ _PRODUCTS: Final = (
         markers=(("mlflow.spanType", None),),
         source_rank=2,
         quoted=True,
-        unpack=(_MLFLOW,),
+        unpack=(_MLFLOW, _MLFLOW_COST),
         names={
             "operation": ("mlflow.spanType",),
             "input": (f"{_MLFLOW}.input_tokens",),
@@ -114,6 +122,7 @@ _PRODUCTS: Final = (
             "cache_write": (f"{_MLFLOW}.cache_creation_input_tokens",),
             "cache_write_1h": (f"{_MLFLOW}.cache_creation_input_tokens_above_1hr",),
             "total": (f"{_MLFLOW}.total_tokens",),
+            "emitter_cost_usd": (f"{_MLFLOW_COST}.total_cost",),
         },
         notes="3.18: attribute values are JSON texts. Its export to GenAI conventions drops the cache.",
     ),
@@ -130,9 +139,19 @@ _AGENT_FRAMEWORKS: Final = (
         "gen_ai.usage.details.* all but the reasoning repeats the counts.",
     ),
     Dialect(
+        id="logfire-anthropic-before-4.31",
+        scopes=("logfire.anthropic*",),
+        before="4.31",
+        needs=_LOGFIRE_ANSWERS,
+        source_rank=1,
+        flags=("cached_tokens_missing",),
+        notes="Up to 4.30 (read from the releases): input is Anthropic's own count, without cached tokens, which stand "
+        "nowhere else. What it costs is too little by these.",
+    ),
+    Dialect(
         id="logfire",
         scopes=("logfire*",),
-        needs=(("gen_ai.response.id", None), ("gen_ai.usage.input_tokens", None), ("logfire.level_num", None)),
+        needs=_LOGFIRE_ANSWERS,
         source_rank=1,
         unpack=(_LOGFIRE,),
         names={
@@ -193,9 +212,10 @@ _AGENT_FRAMEWORKS: Final = (
         scopes=("strands*",),
         markers=(("gen_ai.system", "strands-agents"), ("gen_ai.provider.name", "strands-agents")),
         source_rank=2,
+        total_is_reported=True,
         operations={"invoke_agent": "aggregate"},
-        notes="Counts contain cached tokens from 1.34 on (before that, arithmetic decides); the agent's span repeats "
-        "the sum. No response id; the provider is the model's.",
+        notes="Counts contain cached tokens from 1.34 on; its scope has no version, so that the provider's total tells "
+        "which. The agent's span repeats the sum. No response id; the provider is the model's.",
     ),
     Dialect(
         id="agent-framework",

@@ -11,11 +11,20 @@ _GOOGLE: Final = frozenset({"gcp.gemini", "gcp.vertex_ai"})
 _NATIVE: Final = (
     Dialect(
         id="anthropic-native",
-        scopes=("com.anthropic.sdk.python*",),
+        scopes=("com.anthropic.sdk.*",),
         source_rank=0,
         provider="anthropic",
-        notes="anthropic >= 2.0 makes this span by itself; it carries the 5m/1h split, tier and request id, but no web "
-        "searches. Our instrumentation adds to it what is missing, under spanledger.*.",
+        notes="anthropic >= 2.0 makes this span by itself (com.anthropic.sdk.<language>, or .cli, and .<cloud>); it "
+        "carries the 5m/1h split, tier and request id, but no web searches. Our instrumentation adds to it what is "
+        "missing, under spanledger.*.",
+    ),
+    Dialect(
+        id="anthropic-platform",
+        scopes=("com.anthropic.claude-platform*",),
+        source_rank=0,
+        provider="anthropic",
+        notes="What the Claude API itself exports (beta): SERVER spans of service claude-platform, within the client's "
+        "span, or in a trace of their own for the platform on AWS. Joined by the response id.",
     ),
     Dialect(
         id="xai-native",

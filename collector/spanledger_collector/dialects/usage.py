@@ -35,6 +35,7 @@ class Convention:
     cache_outside: bool = False
     cache_unknown: bool = False
     reasoning_outside: bool = False
+    reasoning_unknown: bool = False
     total_is_reported: bool = False
     thoughts_hidden: bool = False
 
@@ -161,6 +162,8 @@ def _carve_output(usage: Usage, reported: Quantity | None, convention: Conventio
         else:
             is_outside = convention.reasoning_outside
             rule = "reasoning_outside" if is_outside else "reasoning_inside"
+            if convention.reasoning_unknown:
+                usage.flags.append("reasoning_inclusion_unknown")
         usage.rules.append(rule)
         if not is_outside:
             _subtract(usage, "output", "reasoning")

@@ -19,7 +19,7 @@ from spanledger_collector.pricing.providers import DIMENSIONS
 from spanledger_collector.pricing.rules import DEFAULT_TTL, IMPLICIT_REQUEST, INPUT_METERS, QUANTITY_RULES
 from spanledger_collector.pricing.scopes import situation
 
-__all__ = ["AMOUNT_LIMIT", "CACHE_REPLAY", "FLAGS", "INCLUSION_UNKNOWN", "INVALID_USAGE", "Names", "plan_at", "price"]
+__all__ = ["AMOUNT_LIMIT", "CACHE_REPLAY", "FLAGS", "INVALID_USAGE", "UNKNOWN_INCLUSIONS", "Names", "plan_at", "price"]
 
 Names = tuple[str, str | None, str | None]
 """Provider, model of the request, model of the answer."""
@@ -32,6 +32,11 @@ INVALID_USAGE: Final = "invalid_usage"
 """What flags of counts begin with that the dialect found impossible."""
 INCLUSION_UNKNOWN: Final = "cache_inclusion_unknown"
 """The flag of a call whose emitter does not say whether its input count holds the cached tokens."""
+REASONING_UNKNOWN: Final = "reasoning_inclusion_unknown"
+"""The same of its output count and reasoning."""
+_DOUBTS: Final = ((INCLUSION_UNKNOWN, "input", "cache_"), (REASONING_UNKNOWN, "output", "reasoning"))
+"""For each such flag the meter whose count is in doubt, and with what the parts' names begin."""
+UNKNOWN_INCLUSIONS: Final = frozenset(flag for flag, _, _ in _DOUBTS)
 FLAGS: Final = frozenset(
     {
         "provider_assumed",
@@ -164,8 +169,10 @@ def _priced(call: Call, plan: Plan, book: PriceBook) -> Pricing:
         else:
             _add_special(bill, meter, quantity, rate)
         bill.free = bill.free and not isinstance(rate, str) and rate.free
-    if INCLUSION_UNKNOWN in call.flags:
-        _bound_cache_reading(bill, rates.get("input"), meters)
+    if call.flags:
+        for flag, meter, part in _DOUBTS:
+            if flag in call.flags:
+                _bound_reading(bill, rates.get(meter) or plan.rate(meter, at_ns, total), part, meters)
     return _result(bill, book, free=bill.free and ANY_METER in plan.by_meter)
 
 
@@ -209,13 +216,12 @@ def _amount(rate: Rate, quantity: Quantity) -> Decimal:
     return EXACT.divide(EXACT.multiply(rate.entry.price, quantity), rate.entry.per)
 
 
-def _bound_cache_reading(bill: _Bill, rate: Rate | str | None, meters: Mapping[str, Quantity]) -> None:
-    """The emitter does not say whether its input count holds the cached tokens: the cost of the other reading is a
-    bound."""
+def _bound_reading(bill: _Bill, rate: Rate | str, part: str, meters: Mapping[str, Quantity]) -> None:
+    """The emitter does not say whether a count holds its parts. It was read as the conventions have it, with the parts
+    inside: had they been outside, so much more would be billed."""
     if isinstance(rate, Rate):
-        cached = sum(quantity for meter, quantity in meters.items() if meter.startswith("cache_"))
-        bill.less = EXACT.add(bill.less, _amount(rate, min(cached, meters.get("input", 0))))
-        bill.more = EXACT.add(bill.more, _amount(rate, cached))
+        quantity = sum(quantity for name, quantity in meters.items() if name.startswith(part))
+        bill.more = EXACT.add(bill.more, _amount(rate, quantity))
 
 
 def _result(bill: _Bill, book: PriceBook, *, free: bool) -> Pricing:
