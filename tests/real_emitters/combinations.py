@@ -25,6 +25,7 @@ class Lacks:
 
 
 _NOTHING = Lacks()
+_TTL = frozenset({"cache_write_5m", "cache_write_1h"})
 _LACKS: dict[str, Lacks] = {
     # The releases of November 2026.
     "openllmetry-openai": Lacks(frozenset({"reasoning", "cache_write"})),  # reasoning of streams only
@@ -32,6 +33,8 @@ _LACKS: dict[str, Lacks] = {
     "openllmetry-langchain": Lacks(frozenset({"reasoning"})),
     "openinference-langchain": Lacks(frozenset({"cache_write"})),
     "openllmetry-openai-agents": Lacks(frozenset({"cache_write"}), endpoints=frozenset({"chat.completions"})),
+    "litellm-2": Lacks(_TTL | {"reasoning"}),
+    "openinference-litellm": Lacks(_TTL),
     "otel-openai-v2": Lacks(frozenset({"cache_read", "cache_write", "reasoning"}), unseen=frozenset({"responses"})),
 }
 """What an emitter does not tell of. Together with one that does, nothing may be missing."""

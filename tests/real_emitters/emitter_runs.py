@@ -22,6 +22,7 @@ from spanledger.meters import METER_BY_NAME
 from spanledger_collector.demo import truth
 from spanledger_collector.demo.app_run import Transport, app_environment
 from spanledger_collector.demo.processes import collector
+from spanledger_collector.settle.keys import bare_model
 
 __all__ = ["Outcome", "run_app"]
 
@@ -48,7 +49,9 @@ class Outcome:
             if record.usage is not None and record.endpoint not in lacks.unseen
         )
         found = Counter(
-            _key(resolve(call.model), _without(call.meters, lost)) for call in self.counted if not call.failed
+            _key(resolve(bare_model(call.model)), _without(call.meters, lost))
+            for call in self.counted
+            if not call.failed
         )
         refused = sum(1 for record in self.served if record.status >= 400)
         failed = sum(1 for call in self.counted if call.failed)
@@ -82,7 +85,7 @@ def run_app(app: str, emitters: Iterable[str], environment: Environment, folder:
         variables = app_environment(Transport("http/protobuf", serving.http), provider.url, os.environ)
         done = subprocess.run(
             [python, _APPS / f"{app}.py", *emitters],
-            env={**variables, "APP_EMPTY_JSON": str(empty)},
+            env={**variables, "APP_EMPTY_JSON": str(empty), "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
             capture_output=True,
             text=True,
             timeout=_SECONDS,
