@@ -3,11 +3,11 @@
     python benchmarks/reprice.py [CALLS]
 
 Measures reprices of one ledger: of calls that have no price yet, by the same prices again (nothing is written), and by
-books that change one call in ten and nine in ten. The calls are of ten models of seven providers; some have more
-tokens than a threshold, one in ten is left to `price` (DeepSeek's
-prices go by the hour). Prints seconds of CPU
-(of which two cores take half as long), elapsed seconds, and how much a fixed piece of work varied meanwhile: the
-machine's noise. The baseline is `price` alone, one call after the other, without reading or writing anything.
+books that change one call in ten and nine in ten. The calls are of ten models of eight providers; some have more
+tokens than a threshold, and one in ten is left to `price` (DeepSeek's prices go by the hour). Prints seconds of CPU (of
+which two cores take half as long), elapsed seconds, and how much a fixed piece of work varied meanwhile: the machine's
+noise. The baseline is `price` alone, one call after the other, without reading or writing anything. Run it with the
+repository's root in PYTHONPATH: it makes calls as the tests do.
 """
 
 import sys

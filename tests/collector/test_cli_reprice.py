@@ -15,6 +15,7 @@ from receiving import CHAT, journal_on, received
 from spanledger_collector.cli import spanledger
 from spanledger_collector.ledger.settling import Settler
 from spanledger_collector.ledger.store import Ledger
+from spanledger_collector.model import AttributeValue
 from spanledger_collector.pricing import shipped_book
 
 MYSTERY = {**CHAT, "gen_ai.request.model": "Mystery-1", "gen_ai.response.model": "Mystery-1"}
@@ -78,6 +79,42 @@ def test_the_unpriced_lines_close_what_they_list(settled: Path) -> None:
     costs = rows(settled, "SELECT sum(cost_usd) FROM calls WHERE revision = 2")
     assert costs[0][0] == tokens[0][0] * 2 / 1_000_000
     assert document("reprice")["changed"]["calls"] == 0
+
+
+ODD_CALLS: list[dict[str, AttributeValue]] = [
+    {
+        "gen_ai.request.model": "gpt-5.4",
+        "gen_ai.usage.input_tokens": 300_000,
+        "openai.response.service_tier": "priority",
+    },
+    {"gen_ai.request.model": "gpt-4.1", "openai.response.service_tier": "turbo", "spanledger.processing": "batch"},
+    {"gen_ai.provider.name": "gcp.vertex_ai", "gen_ai.request.model": "nova-9", "spanledger.region": "us-central1"},
+    {"gen_ai.provider.name": "aws.bedrock", "gen_ai.request.model": "nova-9", "spanledger.region": "eu-west-1"},
+    {"gen_ai.provider.name": "aws.bedrock", "gen_ai.request.model": "nova-9", "spanledger.region": "us-gov-west-1"},
+    {
+        "gen_ai.provider.name": "azure.ai.openai",
+        "gen_ai.request.model": "ours",
+        "spanledger.deployment_type": "DataZone",
+    },
+    {"gen_ai.request.model": "gpt-4.1", "gen_ai.usage.audio.input_tokens": 5, "openai.response.service_tier": "flex"},
+]
+"""Calls without a price because of the conditions under which they were made."""
+
+
+async def test_the_unpriced_lines_name_the_conditions_of_the_calls(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPANLEDGER_DB", str(db))
+    with Ledger.open(db) as ledger:
+        with journal_on(ledger) as (journal, _):
+            calls = [{**CHAT, **odd} for odd in ODD_CALLS]
+            await journal.append([received(4 * number, call) for number, call in enumerate(calls)])
+        Settler(ledger, shipped_book()).settle_pending()
+    found = document("unpriced")
+    assert found["total"]["unpriced_calls"] == len(ODD_CALLS)
+    for line in dict.fromkeys(line for row in found["rows"] for line in row["fixes"]):
+        result = run(*shlex.split(line.replace("PRICE", "2").replace("MODEL", "gpt-4o"))[1:])
+        assert result.exit_code == 0, f"{line}: {result.output}"
+    document("reprice")
+    assert document("unpriced")["rows"] == []
 
 
 def test_another_price_is_a_new_revision_with_the_old_one_in_history(settled: Path) -> None:

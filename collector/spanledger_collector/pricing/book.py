@@ -144,17 +144,23 @@ class PriceBook:
         """A new book with more rows, for example those of a contract above the list."""
         return PriceBook(name, [*self.rows(), *rows], [*names, *self.name_rows()])
 
-    def verify(self) -> list[str]:
-        """Everything wrong with the book: rows that cannot be read, prices of which two hold at once, and names that
-        mean two models at once."""
-        problems = [problem for names in self._names.values() for problem in _ambiguous(names)]
+    def verify(self, models: Iterable[tuple[str, str]] | None = None) -> list[str]:
+        """Everything wrong with the prices of these models (provider, id) and their names, or with the whole book: rows
+        that cannot be read, prices of which two hold at once, and names that mean two models at once."""
+        looked_at = set(self._rows if models is None else models)
+        named = {
+            key: rows
+            for key, rows in self._names.items()
+            if any((row.provider, row.model) in looked_at for row in rows)
+        }
+        problems = [problem for names in named.values() for problem in _ambiguous(names)]
         problems += [
             f"{name!r} of {provider} is a model and a name of {row.model!r}"
-            for (provider, name), names in self._names.items()
+            for (provider, name), names in named.items()
             for row in names
             if (provider, name) in self._rows and name != row.model and not (row.start or row.end)
         ]
-        for provider, model in self._rows:
+        for provider, model in sorted(looked_at):
             try:
                 problems.extend(_overlaps(self.entries_of(provider, model)))
             except ValueError as error:

@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from spanledger_collector.model import Conditions
 from spanledger_collector.pricing.book import EVERY_MODEL, PriceBook
 from spanledger_collector.pricing.providers import ASSUMED_SYNONYMS, PROVIDER_BY_NAME, Provider
+from spanledger_collector.pricing.scopes import situation
 
-__all__ = ["Resolved", "Unresolved", "listed_name", "resolve"]
+__all__ = ["Resolved", "Unresolved", "conditions_named", "listed_name", "resolve"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +158,22 @@ def _read(provider: Provider, name: str, book: PriceBook, at_ns: int) -> _Read:
 
 def listed_name(provider_name: str, name: str, book: PriceBook, at_ns: int) -> tuple[str, str]:
     """Provider and model under which a price for what is called so must stand in a book."""
+    provider, read = _spelled(provider_name, name, book, at_ns)
+    return provider.name, book.model_named(provider.name, read.name, at_ns) or read.name.lower()
+
+
+def conditions_named(
+    provider_name: str, name: str, reported: Conditions, book: PriceBook, at_ns: int
+) -> Mapping[str, str]:
+    """What a price must name to be for calls under these conditions, in the words of a book."""
+    provider, read = _spelled(provider_name, name, book, at_ns)
+    return situation(provider, reported, read.region).conditions
+
+
+def _spelled(provider_name: str, name: str, book: PriceBook, at_ns: int) -> tuple[Provider, _Read]:
     spelled = provider_name.strip().lower()
     provider = PROVIDER_BY_NAME.get(spelled) or Provider(spelled, "")
-    read = _read(provider, name, book, at_ns)
-    return provider.name, book.model_named(provider.name, read.name, at_ns) or read.name.lower()
+    return provider, _read(provider, name, book, at_ns)
 
 
 def _without_own_prefix(provider: Provider, name: str, book: PriceBook, at_ns: int) -> str:

@@ -42,7 +42,8 @@ LIMIT $limit;
 SELECT provider, coalesce(response_model, request_model) AS model, price_reasons AS reasons,
        count(*) AS calls, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
        sum(total_tokens) AS total_tokens, count(*) FILTER (usage_status = 'unmetered') AS unmetered_calls,
-       epoch_ns(min(started_at)) AS first_at, epoch_ns(max(started_at)) AS last_at
+       epoch_ns(min(started_at)) AS first_at, epoch_ns(max(started_at)) AS last_at,
+       list_slice(list(DISTINCT {tier: service_tier, conditions: conditions}), 1, 20) AS situations
 FROM calls
 WHERE /*conditions*/
 GROUP BY ALL

@@ -1,5 +1,7 @@
 """How much was used and what it cost: totals, groups, and the calls themselves."""
 
+from typing import Any
+
 from spanledger_collector.ledger.queries.dimensions import (
     BY,
     SELECTION_PARAMETERS,
@@ -11,6 +13,7 @@ from spanledger_collector.ledger.queries.dimensions import (
 from spanledger_collector.ledger.queries.fixes import fixes
 from spanledger_collector.ledger.queries.freshness import freshness
 from spanledger_collector.ledger.queries.question import Document, Parameter, Question, Reading
+from spanledger_collector.model import Conditions
 
 __all__ = ["CALLS", "STATS", "UNPRICED", "USAGE"]
 
@@ -99,8 +102,15 @@ def _unpriced(reading: Reading) -> Document:
         meters.setdefault(_group(row), []).append({"meter": row["meter"], "quantity": row["quantity"]})
     rows = [{**row, "meters": meters.get(_group(row), [])} for row in groups]
     now_ns = int(reading.now.timestamp()) * 10**9
-    rows = [{**row, "fixes": fixes(row, reading.book(), now_ns)} for row in rows]
+    for row in rows:
+        row["fixes"] = fixes(row, _situations(row.pop("situations")), reading.book(), now_ns)
     return _listed(reading, chosen, "rows", rows, limit)
+
+
+def _situations(said: list[dict[str, Any]]) -> list[Conditions]:
+    """The conditions of calls, from the column of that name."""
+    named: list[dict[str, str]] = [one["conditions"] or {} for one in said]
+    return [Conditions(service_tier=one["tier"], **names) for one, names in zip(said, named, strict=True)]
 
 
 def _group(row: Document) -> tuple[object, ...]:

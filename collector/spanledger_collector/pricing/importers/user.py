@@ -54,8 +54,7 @@ def with_user_prices(book: PriceBook, text: str, form: str) -> PriceBook:
     for row in rows:
         PriceEntry.from_row(row)
     extended = book.with_layer(f"{book.name}+own", rows, names)
-    before = set(book.verify())
-    problems = [problem for problem in extended.verify() if problem not in before]
+    problems = extended.verify({(row.provider, row.model) for row in (*rows, *names)})
     if problems:
         raise ValueError("\n".join(problems))
     return extended
