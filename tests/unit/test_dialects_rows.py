@@ -145,3 +145,12 @@ def test_the_total_of_strands_tells_whether_input_has_cached_tokens(input_tokens
     found = dialects.recognise(make_span(said, kind=1))
     assert found is not None
     assert found.meters == {"input": 10, "cache_read": 90, "output": 5}
+
+
+def test_litellm_tells_whose_key_it_was() -> None:
+    emitter = next(emitter for emitter in EMITTERS if emitter.dialect == "litellm")
+    said = emitter.write(_at(emitter, "openai", Truth("", "", 1, 0, 0, 1, 0)))
+    whose = {"metadata.user_api_key_user_id": "ana", "metadata.user_api_key_team_id": "blue"}
+    found = dialects.recognise(make_span(said | whose, emitter.scope))
+    assert found is not None
+    assert (found.attribution.user, found.attribution.org) == ("ana", "blue")

@@ -181,7 +181,7 @@ GENERIC: Final[Names] = MappingProxyType(
             "langsmith.metadata.session_id",
         ),
         "workflow": (semconv.WORKFLOW_NAME, "traceloop.workflow.name"),
-        "feature": (semconv.FEATURE,),
+        "feature": (semconv.FEATURE, "ai.telemetry.functionId"),
         "agent": ("gen_ai.agent.name", "agent.name"),
         "environment": ("deployment.environment.name", "deployment.environment"),
     }

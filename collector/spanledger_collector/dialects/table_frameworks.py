@@ -3,7 +3,7 @@
 from typing import Final
 
 from spanledger_collector.dialects.dialect import ANY_PROVIDER, Dialect
-from spanledger_collector.dialects.names import GENERIC
+from spanledger_collector.dialects.names import GENERIC, Names
 
 __all__ = ["FRAMEWORKS"]
 
@@ -21,6 +21,10 @@ _LOGFIRE_ANSWERS: Final = (
     ("logfire.level_num", None),
 )
 _EXCLUSIVE_BEFORE_V6: Final = frozenset({"anthropic", "aws.bedrock"})
+_LITELLM_WHO: Final[Names] = {
+    "user": (*GENERIC["user"], "metadata.user_api_key_end_user_id", "metadata.user_api_key_user_id"),
+    "org": (*GENERIC["org"], "metadata.user_api_key_org_id", "metadata.user_api_key_team_id"),
+}
 _LITELLM_TTL: Final = f"{_LITELLM}.prompt_tokens_details.cache_creation_token_details"
 _V6_DETAILS: Final = tuple(
     (f"ai.usage.{member}", None)
@@ -234,6 +238,7 @@ _GATEWAYS: Final = (
         source_rank=2,
         unpack=(_LITELLM,),
         names={
+            **_LITELLM_WHO,
             "cache_read": _under(_LITELLM, *_PROVIDERS_CACHE_READ),
             "cache_write": _under(_LITELLM, *_PROVIDERS_CACHE_WRITE),
             "cache_write_5m": (f"{_LITELLM_TTL}.ephemeral_5m_input_tokens",),
@@ -255,6 +260,7 @@ _GATEWAYS: Final = (
         id="litellm",
         scopes=("litellm*",),
         source_rank=2,
+        names=_LITELLM_WHO,
         role_names={"raw_gen_ai_request": "ignored"},
         flags=("cache_not_reported",),
         notes="The older callback leaves cached tokens out: they are priced as fresh input. An answer from its cache "
