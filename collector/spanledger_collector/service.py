@@ -148,7 +148,7 @@ def _start_inside(settings: Settings, stack: AsyncExitStack) -> ServiceState:
     stats = Stats()
     handover = Handover()
     settler = Settler(ledger, book, handover)
-    stats.watch_pending(settler.pending)
+    stats.watch_settling(settler.pending, settler.set_aside)
     settling = SettleThread(settler, stats)
     stack.push_async_callback(asyncio.to_thread, settling.close, settings.drain_seconds)
     journal = Journal(ledger, stats, Reader(attribution, settings.model_hosts), settling.wake, handover)

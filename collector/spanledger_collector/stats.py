@@ -20,6 +20,11 @@ class Stats:
     def __init__(self) -> None:
         disable_created_metrics()  # a second time series for each counter, saying when it began
         self.registry = CollectorRegistry(auto_describe=True)
+        self.set_aside = Gauge(
+            _PREFIX + "observations_set_aside",
+            "Observations that settling failed with, which wait for a rebuild",
+            registry=self.registry,
+        )
         self.requests = self._counter(
             "requests", "OTLP requests by how they ended: `ok`, or why not", "transport", "signal", "outcome"
         )
@@ -45,9 +50,10 @@ class Stats:
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(_PREFIX + name, text, labels, registry=self.registry)
 
-    def watch_pending(self, pending: Callable[[], int]) -> None:
-        """Ask `pending` whenever the number of unsettled observations is wanted."""
+    def watch_settling(self, pending: Callable[[], int], set_aside: Callable[[], int]) -> None:
+        """Ask these whenever the number of observations that are not settled yet, or cannot be, is wanted."""
         self.pending.set_function(pending)
+        self.set_aside.set_function(set_aside)
 
     def snapshot(self) -> Snapshot:
         """All counts as a document: a number for each metric, or numbers by its labels, nested in their order."""

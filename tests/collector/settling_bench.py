@@ -26,6 +26,7 @@ _DERIVED_AND_JOURNALED = (
     "store.settle_index",
     "store.response_keys",
     "store.repeated_keys",
+    "store.set_aside",
     "store.observations",
     "store.spans",
 )

@@ -10,7 +10,7 @@ from settling_bench import SettlingBench, settling_bench
 from tests.observed import OWN, make_span, observations_of, worlds
 
 from spanledger_collector.journal.reading import decode_reading, encode_reading
-from spanledger_collector.ledger import settling
+from spanledger_collector.ledger import passes
 from spanledger_collector.ledger.handover import Handover
 from spanledger_collector.model import Observation, ReceivedSpan
 
@@ -104,5 +104,5 @@ def test_what_was_handed_over_is_not_read(db: Path, monkeypatch: pytest.MonkeyPa
         raise AssertionError(text)
 
     with settling_bench(db, handover=Handover()) as bench:
-        monkeypatch.setattr(settling, "decode_reading", unwanted)
+        monkeypatch.setattr(passes, "decode_reading", unwanted)
         assert bench.settle(make_span(_SAID, OWN)) == 1

@@ -87,7 +87,8 @@ def rebuild(ledger: Ledger, book: PriceBook, reader: Reader = _USUAL, *, apply: 
             found.columns.update(difference.columns)
             if len(found.examples) < _EXAMPLES:
                 found.examples.append(difference)
-        if apply and not (found.equal and not found.reread):
+        same = found.equal and not found.reread and _set_aside(cursor) == _set_aside(fresh)
+        if apply and not same:
             _apply(cursor, fresh, book, until)
             found.applied = True
     return found
@@ -191,6 +192,7 @@ def _apply(cursor: duckdb.DuckDBPyConnection, fresh: duckdb.DuckDBPyConnection, 
         for _ in _changed_readings(cursor, fresh, until):
             cursor.execute(query("rebuild.reread"))
         _replace_index(cursor, fresh, index)
+        _replace_set_aside(cursor, fresh)
 
 
 def _changes(differing: Iterable[tuple[CallRows | None, CallRows | None]], settled_ns: int) -> Changes:
@@ -213,3 +215,14 @@ def _replace_index(cursor: duckdb.DuckDBPyConnection, fresh: duckdb.DuckDBPyConn
     cursor.execute(query("rebuild.add_response_keys"))
     repeated = [key for (key,) in fresh.execute(query("rebuild.repeated_keys")).fetchall()]
     cursor.execute(query("settling.add_repeated_keys"), {"keys": repeated})
+
+
+def _replace_set_aside(cursor: duckdb.DuckDBPyConnection, fresh: duckdb.DuckDBPyConnection) -> None:
+    """Take over what cannot be settled today either; the rest is settled now."""
+    cursor.execute(query("rebuild.forget_set_aside"))
+    for row in _set_aside(fresh):
+        cursor.execute(query("rebuild.set_aside"), row)
+
+
+def _set_aside(cursor: duckdb.DuckDBPyConnection) -> list[tuple[int, str]]:
+    return cursor.execute(query("rebuild.all_set_aside")).fetchall()

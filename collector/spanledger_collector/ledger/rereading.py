@@ -15,7 +15,7 @@ from spanledger_collector.ledger.arrow import Inserter
 from spanledger_collector.ledger.rows import all_of
 from spanledger_collector.ledger.sql import query
 from spanledger_collector.ledger.store import Ledger
-from spanledger_collector.model import Attributes, Observation, ReceivedSpan, Scope
+from spanledger_collector.model import Attributes, ReceivedSpan, Scope
 
 __all__ = ["ROWS_AT_A_TIME", "copy_journal", "journal_rows", "read_again"]
 
@@ -24,11 +24,14 @@ _attributes = msgspec.json.Decoder(dict[str, Any])
 
 
 class Skeleton(NamedTuple):
-    """What of a span is not in its observation: all `None` when the skeleton is gone."""
+    """What of a span is not in the row of its observation: all `None` when the skeleton is gone."""
 
     name: str | None
     kind: int | None
     status: int | None
+    parent: int | None
+    started_ns: int | None
+    ended_ns: int | None
 
 
 def journal_rows(cursor: duckdb.DuckDBPyConnection, until: int) -> Iterator[list[tuple[ObservationRow, Skeleton]]]:
@@ -44,12 +47,11 @@ def journal_rows(cursor: duckdb.DuckDBPyConnection, until: int) -> Iterator[list
 def read_again(row: ObservationRow, skeleton: Skeleton, reader: Reader) -> ObservationRow:
     """The row as today's dialects and attribution map read it. A span that is about no model call today is kept, with
     the role `ignored`; one whose skeleton is gone stays as it was read, and so does a request to a model host, which
-    says nothing of a call."""
-    before = decode_reading(row.reading)
-    span = _span(row, skeleton, before)
-    if span is None or before.dialect == HTTP_DIALECT:
+    says nothing of a call. What was read before need not be readable."""
+    span = _span(row, skeleton)
+    if span is None or row.dialect == HTTP_DIALECT:
         return row
-    now = reader.recognise(span) or replace(before, role="ignored", rule="no_model_call")
+    now = reader.recognise(span) or replace(decode_reading(row.reading), role="ignored", rule="no_model_call")
     return row._replace(
         dialect=now.dialect,
         rule=now.rule,
@@ -64,20 +66,21 @@ def read_again(row: ObservationRow, skeleton: Skeleton, reader: Reader) -> Obser
     )
 
 
-def _span(row: ObservationRow, skeleton: Skeleton, before: Observation) -> ReceivedSpan | None:
-    if skeleton.name is None or skeleton.kind is None or skeleton.status is None:
+def _span(row: ObservationRow, skeleton: Skeleton) -> ReceivedSpan | None:
+    name, kind, status, parent, started_ns, ended_ns = skeleton
+    if name is None or kind is None or status is None or started_ns is None or ended_ns is None:
         return None
     attributes: Attributes = _attributes.decode(row.attributes)
     resource: Attributes = _attributes.decode(row.resource)
     return ReceivedSpan(
-        trace_id=before.trace_id,
-        span_id=before.span_id,
-        parent_span_id=before.parent_span_id,
-        name=skeleton.name,
-        kind=skeleton.kind,
-        started_ns=before.started_ns,
-        ended_ns=before.ended_ns,
-        status=skeleton.status,
+        trace_id=row.trace_hi.to_bytes(8) + row.trace_lo.to_bytes(8),
+        span_id=row.span.to_bytes(8),
+        parent_span_id=None if parent is None else parent.to_bytes(8),
+        name=name,
+        kind=kind,
+        started_ns=started_ns,
+        ended_ns=ended_ns,
+        status=status,
         attributes=attributes,
         resource=resource,
         scope=Scope(row.scope_name, row.scope_version),

@@ -1,30 +1,15 @@
-"""Settling, step by step: new observations become calls, and settled ones are looked at again where these concern them.
-
-A pass takes a bounded number of observations from the journal, everything that may tell of the same calls, settles it
-and writes what changed, together with how far it came, in one transaction. A pass that does not happen to end is done
-again.
-"""
+"""Settling: new observations become calls; settled ones are looked at again where new ones concern them."""
 
 import threading
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
-import duckdb
-
-from spanledger_collector.journal.reading import decode_reading
-from spanledger_collector.ledger.arrow import Inserter, Target, UInt64
-from spanledger_collector.ledger.book_rows import BookRecorder
 from spanledger_collector.ledger.handover import Handover
-from spanledger_collector.ledger.neighbours import INDEX, IndexRow, Neighbourhood, Neighbours, index_row
-from spanledger_collector.ledger.revisions import Revisions, transaction
+from spanledger_collector.ledger.passes import Passes
 from spanledger_collector.ledger.sql import query
 from spanledger_collector.ledger.store import Ledger
-from spanledger_collector.model import Observation
 from spanledger_collector.pricing import PriceBook
-from spanledger_collector.settle import settle_nodes
-from spanledger_collector.settle.nodes import Node, node_of
 
 __all__ = ["OBSERVATIONS_PER_PASS", "Settler"]
 
@@ -77,7 +62,7 @@ class Settler:
     def _settle_pending(self, stopping: Callable[[], bool]) -> int:
         with (
             closing(self._ledger.cursor()) as cursor,
-            closing(_Passes(cursor, self._book, self._handover, self._limit)) as passes,
+            closing(Passes(cursor, self._book, self._handover, self._limit)) as passes,
         ):
             passes.spans_ns = self._spans_ns
             settled = 0
@@ -88,117 +73,13 @@ class Settler:
 
     def pending(self) -> int:
         """How many observations the ledger does not show yet."""
+        return self._count("settling.pending")
+
+    def set_aside(self) -> int:
+        """How many observations could not be settled and wait for a rebuild."""
+        return self._count("settling.count_set_aside")
+
+    def _count(self, name: str) -> int:
         with closing(self._ledger.cursor()) as cursor:
-            ((count,),) = cursor.execute(query("settling.pending")).fetchall()
+            ((count,),) = cursor.execute(query(name)).fetchall()
             return int(count)
-
-
-class _ResponseKey(NamedTuple):
-    """A row of `store.response_keys`."""
-
-    id_key: UInt64
-
-
-_RESPONSE_KEYS: Final = Target.of("store.response_keys", _ResponseKey)
-
-
-@dataclass(frozen=True, slots=True)
-class _Work:
-    """What a pass starts from: observations by their number, `rows` of those that may matter, the number of the `last`
-    one that is settled by this; and settled ones above which spans came."""
-
-    last: int
-    count: int
-    nodes: dict[int, Node]
-    rows: list[IndexRow]
-    linked: list[IndexRow]
-
-    @property
-    def id_keys(self) -> set[int]:
-        """The response ids of the new observations."""
-        return {row.id_key for row in self.rows if row.id_key is not None}
-
-
-class _Passes:
-    """A cursor with what it needs to run passes. `spans_ns` is when the last span arrived that was considered; `at_end`
-    is true when nothing more was pending."""
-
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, book: PriceBook, handover: Handover, limit: int) -> None:
-        self.spans_ns = 0
-        self.at_end = False
-        self._cursor = cursor
-        self._handover = handover
-        self._limit = limit
-        self._index = Inserter(cursor, INDEX)
-        self._response_keys = Inserter(cursor, _RESPONSE_KEYS)
-        self._neighbours = Neighbours(cursor, self._index)
-        self._revisions = Revisions(cursor, self._index, book)
-        self._books = BookRecorder(cursor, book)
-
-    def close(self) -> None:
-        """Let go of the last batches, before the cursor closes."""
-        for part in (self._revisions, self._books, self._response_keys, self._index):
-            part.close()
-
-    def run(self) -> int:
-        """One pass: how many new observations it settled."""
-        work, spans_ns = self._next()
-        if work.count or work.linked:
-            self._settle(work, spans_ns)
-        self.spans_ns = spans_ns
-        return work.count
-
-    def _next(self) -> tuple[_Work, int]:
-        ((seq, spans_ns),) = self._cursor.execute(query("settling.settled")).fetchall()
-        linked, spans_ns = self._neighbours.linked(max(spans_ns, self.spans_ns))
-        observations = self._handover.take(seq, self._limit)
-        more = bool(observations) and self._handover.offered(observations[-1][0] + 1)
-        if not observations:
-            observations = self._from_file(seq)
-        self.at_end = len(observations) < self._limit and not more
-        nodes = {number: node_of(told) for number, told in observations if told.role != "ignored"}
-        rows = [index_row(number, node) for number, node in nodes.items()]
-        last = observations[-1][0] if observations else seq
-        return _Work(last, len(observations), nodes, rows, linked), spans_ns
-
-    def _from_file(self, after: int) -> list[tuple[int, Observation]]:
-        parameters = {"seq": after, "limit": self._limit}
-        readings = self._cursor.execute(query("settling.next_readings"), parameters).fetchall()
-        return [(number, decode_reading(text)) for number, text in readings]
-
-    def _settle(self, work: _Work, spans_ns: int) -> None:
-        try:
-            self._attempt(work, spans_ns, seen=set())
-        except duckdb.ConstraintException:
-            seen = self._seen_before(work)
-            if not seen:
-                raise
-            self._attempt(work, spans_ns, seen=seen)
-
-    def _attempt(self, work: _Work, spans_ns: int, *, seen: set[int]) -> None:
-        """Settle and write, whole or not at all. `seen` are response ids that came before, at another time.
-
-        Raises duckdb.ConstraintException when there are such ids and `seen` does not have them: asking for every id
-        whether it came before would mean to search the whole index for each.
-        """
-        hood = self._neighbours.of(work.rows, work.linked, seen)
-        nodes = self._neighbours.nodes(hood.rows.values(), work.nodes)
-        calls = settle_nodes(nodes, self._neighbours.parents(list(hood.rows.values())))
-        known = [row for number, row in hood.rows.items() if number not in work.nodes]
-        with transaction(self._cursor):
-            self._remember_ids(work, known, hood)
-            self._books.record()
-            self._revisions.write(calls, known)
-            self._index.insert(work.rows)
-            self._cursor.execute(query("settling.note"), {"seq": str(work.last), "spans_ns": str(spans_ns)})
-
-    def _remember_ids(self, work: _Work, known: Iterable[IndexRow], hood: Neighbourhood) -> None:
-        new = work.id_keys - {row.id_key for row in known} - hood.repeated
-        self._response_keys.insert([(key,) for key in sorted(new)])
-        repeated = hood.disjoint_ids() - hood.known_repeated
-        if repeated:
-            self._cursor.execute(query("settling.add_repeated_keys"), {"keys": sorted(repeated)})
-
-    def _seen_before(self, work: _Work) -> set[int]:
-        found = self._cursor.execute(query("settling.seen_keys"), {"keys": sorted(work.id_keys)}).fetchall()
-        return {key for (key,) in found}

@@ -4,7 +4,7 @@
 -- Observations in their order, each with the skeleton of its span (which may be gone: skeletons have a retention of their own).
 SELECT o.seq, o.trace_hi, o.trace_lo, o.span, o.dialect, o.rule, o.role, o.provider, o.operation, o.request_model,
        o.response_model, o.response_id, o.usage_status, o.reading, o.scope_name, o.scope_version, o.attributes, o.resource,
-       o.payload_hash, epoch_ns(o.received_at), s.name, s.kind, s.status
+       o.payload_hash, epoch_ns(o.received_at), s.name, s.kind, s.status, s.parent, epoch_ns(s.started_at), epoch_ns(s.ended_at)
 FROM (SELECT * FROM store.observations WHERE seq > $after AND seq <= $until ORDER BY seq LIMIT $limit) o
 LEFT JOIN store.spans s USING (trace_hi, trace_lo, span)
 ORDER BY o.seq;
@@ -55,3 +55,13 @@ DELETE FROM call_meters WHERE NOT EXISTS (
 -- name: forget_lost_sources
 DELETE FROM store.call_sources WHERE NOT EXISTS (
     FROM calls c WHERE c.call_id = call_sources.call_id AND c.revision = call_sources.revision);
+
+-- name: all_set_aside
+SELECT seq, reason FROM store.set_aside ORDER BY seq;
+
+-- name: forget_set_aside
+DELETE FROM store.set_aside;
+
+-- name: set_aside
+INSERT INTO store.set_aside
+SELECT o.seq, o.trace_hi, o.trace_lo, o.span, $2, now() FROM store.observations o WHERE o.seq = $1;

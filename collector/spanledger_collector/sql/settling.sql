@@ -11,6 +11,15 @@ FROM meta;
 SELECT count(*) FROM store.observations
 WHERE seq > coalesce((SELECT CAST(value AS BIGINT) FROM meta WHERE key = 'settled_seq'), 0);
 
+-- name: set_aside
+-- Observations of the batch that cannot be settled.
+INSERT INTO store.set_aside
+SELECT b.seq, o.trace_hi, o.trace_lo, o.span, b.reason, make_timestamp_ns($now)
+FROM batch_store_set_aside b JOIN store.observations o USING (seq);
+
+-- name: count_set_aside
+SELECT count(*) FROM store.set_aside;
+
 -- name: next_readings
 SELECT seq, reading FROM store.observations WHERE seq > $seq ORDER BY seq LIMIT $limit;
 

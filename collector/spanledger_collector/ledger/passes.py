@@ -1,0 +1,247 @@
+"""Passes of settling: each takes a bounded number of observations from the journal and everything that may tell of the
+same calls, settles it, and writes what changed together with how far it came, in one transaction. A pass that does not
+happen to end is done again.
+
+An observation with which a pass fails is found by halving, and set aside: it is marked, and left to a rebuild, so that
+one that meets a bug does not hold up all others.
+"""
+
+import logging
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import duckdb
+
+from spanledger_collector.journal.reading import decode_reading
+from spanledger_collector.ledger.arrow import Inserter, Int64, Target, Text, UInt64
+from spanledger_collector.ledger.book_rows import BookRecorder
+from spanledger_collector.ledger.handover import Handover
+from spanledger_collector.ledger.neighbours import INDEX, IndexRow, Neighbourhood, Neighbours, index_row
+from spanledger_collector.ledger.revisions import Revisions, transaction
+from spanledger_collector.ledger.sql import query
+from spanledger_collector.model import Observation
+from spanledger_collector.pricing import PriceBook
+from spanledger_collector.settle import settle_nodes
+from spanledger_collector.settle.nodes import Node, node_of
+
+__all__ = ["Passes"]
+
+_logger = logging.getLogger(__name__)
+_FEW: Final = 3
+"""So many observations are set aside even when nothing else was there to be settled; if more fail and none succeeds, it
+is not they that are wrong."""
+
+
+class _ResponseKey(NamedTuple):
+    """A row of `store.response_keys`."""
+
+    id_key: UInt64
+
+
+class _SetAside(NamedTuple):
+    """An observation that cannot be settled: the first columns of `store.set_aside`."""
+
+    seq: Int64
+    reason: Text
+
+
+class _Failing(NamedTuple):
+    """The number of an observation, and why it cannot be settled."""
+
+    number: int
+    error: Exception
+
+
+_RESPONSE_KEYS: Final = Target.of("store.response_keys", _ResponseKey)
+_SET_ASIDE: Final = Target.of("store.set_aside", _SetAside)
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """Numbered observations that follow what is settled, and settled ones above which spans came."""
+
+    observations: Sequence[tuple[int, Observation]]
+    linked: Sequence[IndexRow]
+
+    def parts(self) -> Iterator["_Work"]:
+        """The same in two pieces, in order; none when it is but one thing."""
+        half = len(self.observations) // 2
+        if self.linked and self.observations:
+            yield _Work((), self.linked)
+            yield _Work(self.observations, ())
+        elif half:
+            yield _Work(self.observations[:half], ())
+            yield _Work(self.observations[half:], ())
+
+
+@dataclass(frozen=True, slots=True)
+class _Fresh:
+    """What the new observations of a pass are to settling; `last` is the number of the last one."""
+
+    last: int
+    nodes: dict[int, Node]
+    rows: list[IndexRow]
+
+    @property
+    def id_keys(self) -> set[int]:
+        """Their response ids."""
+        return {row.id_key for row in self.rows if row.id_key is not None}
+
+
+class Passes:
+    """A cursor with what it needs to run passes. `spans_ns` is when the last span arrived that was considered; `at_end`
+    is true when nothing more was pending."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, book: PriceBook, handover: Handover, limit: int) -> None:
+        self.spans_ns = 0
+        self.at_end = False
+        self._cursor = cursor
+        self._handover = handover
+        self._limit = limit
+        self._index = Inserter(cursor, INDEX)
+        self._response_keys = Inserter(cursor, _RESPONSE_KEYS)
+        self._set_aside = Inserter(cursor, _SET_ASIDE)
+        self._neighbours = Neighbours(cursor, self._index)
+        self._revisions = Revisions(cursor, self._index, book)
+        self._books = BookRecorder(cursor, book)
+        self._settled = 0
+        self._failing: list[_Failing] = []
+        self._succeeded = False
+
+    def close(self) -> None:
+        """Let go of the last batches, before the cursor closes."""
+        for part in (self._revisions, self._books, self._set_aside, self._response_keys, self._index):
+            part.close()
+
+    def run(self) -> int:
+        """One pass: how many new observations it settled. Raises duckdb.Error, or what else prevents settling at all;
+        then what could not be settled stays pending."""
+        work, taken, spans_ns = self._next()
+        if work.observations or work.linked:
+            self._settle_or_halve(work, spans_ns)
+        if self._failing:
+            self._put_aside_what_is_left(spans_ns)
+        self.spans_ns = spans_ns
+        return taken
+
+    def _next(self) -> tuple[_Work, int, int]:
+        """What is to be settled, how many new observations that took from the journal, and when the last span came."""
+        self._failing.clear()
+        self._succeeded = False
+        ((self._settled, spans_ns),) = self._cursor.execute(query("settling.settled")).fetchall()
+        linked, spans_ns = self._neighbours.linked(max(spans_ns, self.spans_ns))
+        observations = self._handover.take(self._settled, self._limit)
+        more = bool(observations) and self._handover.offered(observations[-1][0] + 1)
+        if not observations:
+            observations = self._from_file(self._settled)
+        taken = len(observations) + len(self._failing)
+        self.at_end = taken < self._limit and not more
+        return _Work(observations, linked), taken, spans_ns
+
+    def _from_file(self, after: int) -> list[tuple[int, Observation]]:
+        parameters = {"seq": after, "limit": self._limit}
+        found: list[tuple[int, Observation]] = []
+        for number, text in self._cursor.execute(query("settling.next_readings"), parameters).fetchall():
+            try:
+                found.append((number, decode_reading(text)))
+            except ValueError as error:  # MsgspecError is one, and so is what a wrong id raises
+                self._failing.append(_Failing(number, error))
+        return found
+
+    def _settle_or_halve(self, work: _Work, spans_ns: int) -> None:
+        """Settle the work; where that fails, its halves, until what fails is one observation."""
+        try:
+            self._settle(work, spans_ns)
+        except Exception as error:
+            if not _is_about_content(error):
+                raise
+            parts = list(work.parts())
+            for part in parts:
+                self._settle_or_halve(part, spans_ns)
+            if not parts and work.observations:
+                self._failing.append(_Failing(work.observations[0][0], error))
+            elif not parts:
+                _logger.exception("Settled calls above which spans came could not be looked at again; they stay")
+        else:
+            self._succeeded = self._succeeded or bool(work.observations)
+
+    def _put_aside_what_is_left(self, spans_ns: int) -> None:
+        """Mark what failed after the last success; when nothing succeeded and much failed, raise why, and leave it
+        pending."""
+        if not self._succeeded and len(self._failing) > _FEW:
+            raise self._failing[0].error
+        with transaction(self._cursor):
+            self._mark(self._failing)
+            self._note(max(one.number for one in self._failing), spans_ns)
+        self._marked(self._failing)
+
+    def _mark(self, failing: Sequence[_Failing]) -> None:
+        if failing:
+            rows = [_SetAside(one.number, f"{type(one.error).__name__}: {one.error}") for one in failing]
+            self._set_aside.load(rows)
+            self._cursor.execute(query("settling.set_aside"), {"now": time.time_ns()})
+
+    def _marked(self, failing: Sequence[_Failing]) -> None:
+        """Tell of what is on record as set aside now."""
+        for one in failing:
+            said = "Observation %d cannot be settled and is set aside; `spanledger rebuild` tries it again"
+            _logger.error(said, one.number, exc_info=one.error)
+        numbers = {one.number for one in failing}
+        self._failing = [one for one in self._failing if one.number not in numbers]
+
+    def _settle(self, work: _Work, spans_ns: int) -> None:
+        nodes = {number: node_of(told) for number, told in work.observations if told.role != "ignored"}
+        rows = [index_row(number, node) for number, node in nodes.items()]
+        fresh = _Fresh(work.observations[-1][0] if work.observations else self._settled, nodes, rows)
+        try:
+            self._attempt(fresh, work.linked, spans_ns, seen=set())
+        except duckdb.ConstraintException:
+            seen = self._seen_before(fresh)
+            if not seen:
+                raise
+            self._attempt(fresh, work.linked, spans_ns, seen=seen)
+
+    def _attempt(self, fresh: _Fresh, linked: Sequence[IndexRow], spans_ns: int, *, seen: set[int]) -> None:
+        """Settle and write, whole or not at all. `seen` are response ids that came before, at another time.
+
+        Raises duckdb.ConstraintException when there are such ids and `seen` does not have them: asking for every id
+        whether it came before would mean to search the whole index for each.
+        """
+        hood = self._neighbours.of(fresh.rows, linked, seen)
+        nodes = self._neighbours.nodes(hood.rows.values(), fresh.nodes)
+        calls = settle_nodes(nodes, self._neighbours.parents(list(hood.rows.values())))
+        known = [row for number, row in hood.rows.items() if number not in fresh.nodes]
+        before = [one for one in self._failing if one.number < fresh.last]
+        with transaction(self._cursor):
+            self._mark(before)
+            self._remember_ids(fresh, known, hood)
+            self._books.record()
+            self._revisions.write(calls, known)
+            self._index.insert(fresh.rows)
+            self._note(fresh.last, spans_ns)
+        self._settled = fresh.last
+        self._marked(before)
+
+    def _note(self, last: int, spans_ns: int) -> None:
+        """Note that all up to a number is settled, or set aside."""
+        self._cursor.execute(query("settling.note"), {"seq": str(last), "spans_ns": str(spans_ns)})
+
+    def _remember_ids(self, fresh: _Fresh, known: Iterable[IndexRow], hood: Neighbourhood) -> None:
+        new = fresh.id_keys - {row.id_key for row in known} - hood.repeated
+        self._response_keys.insert([(key,) for key in sorted(new)])
+        repeated = hood.disjoint_ids() - hood.known_repeated
+        if repeated:
+            self._cursor.execute(query("settling.add_repeated_keys"), {"keys": sorted(repeated)})
+
+    def _seen_before(self, fresh: _Fresh) -> set[int]:
+        found = self._cursor.execute(query("settling.seen_keys"), {"keys": sorted(fresh.id_keys)}).fetchall()
+        return {key for (key,) in found}
+
+
+def _is_about_content(error: Exception) -> bool:
+    """Whether another batch may succeed: not without disk or memory, nor in a database that is broken."""
+    if isinstance(error, duckdb.Error):
+        return isinstance(error, duckdb.DataError | duckdb.IntegrityError | duckdb.ProgrammingError)
+    return not isinstance(error, OSError | MemoryError)
