@@ -23,6 +23,7 @@ from spanledger_collector.price_file import own_book, price_file_of
 from spanledger_collector.receive.grpc_server import grpc_server
 from spanledger_collector.receive.http_app import build_http_app
 from spanledger_collector.receive.receiver import Receiver
+from spanledger_collector.retention_thread import RetentionThread
 from spanledger_collector.serve.acts import Acts
 from spanledger_collector.serve.app import build_app
 from spanledger_collector.serve.readers import Readers
@@ -151,6 +152,8 @@ def _start_inside(settings: Settings, stack: AsyncExitStack) -> ServiceState:
     stats.watch_settling(settler.pending, settler.set_aside)
     settling = SettleThread(settler, stats)
     stack.push_async_callback(asyncio.to_thread, settling.close, settings.drain_seconds)
+    forgetting = RetentionThread(ledger, settler, settings.retention, stats)
+    stack.push_async_callback(asyncio.to_thread, forgetting.close)
     journal = Journal(ledger, stats, Reader(attribution, settings.model_hosts), settling.wake, handover)
     stack.push_async_callback(asyncio.to_thread, journal.close)
     return ServiceState(ledger, stats, journal, settler, settings, datetime.now(UTC), keys, attribution)

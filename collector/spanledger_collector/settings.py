@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, Self
 
-__all__ = ["Address", "Settings", "TlsFiles"]
+__all__ = ["Address", "Retention", "Settings", "TlsFiles"]
 
 
 class Address(NamedTuple):
@@ -62,6 +62,22 @@ class TlsFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class Retention:
+    """How long each class is kept, in days since it arrived; None is for ever.
+
+    `skeletons`: spans that nobody was charged for, and that lie above no span that somebody was. `attributes`: what was
+    received of a model call, beside what was read in it. `calls`: all about a call, its observations too.
+    """
+
+    skeletons: int | None = 30
+    attributes: int | None = 400
+    calls: int | None = None
+
+
+_RETENTION = Retention()
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Settings of one server. Nothing is reachable from other machines unless the operator names such an address."""
 
@@ -87,6 +103,8 @@ class Settings:
     """Connections held at once on each of the three ports."""
     cors_origins: tuple[str, ...] = ()
     """Origins (`https://shop.example`, or `*`) whose pages may send OTLP over HTTP from a browser."""
+    retention: Retention = _RETENTION
+    """How long what is kept, by class."""
     drain_seconds: float = 10.0
     """How long the end of the server may take to finish what was accepted and to settle it."""
 

@@ -43,9 +43,12 @@ class Stats:
         self.commit_failures = self._counter("journal_commit_failures", "Journal transactions that failed")
         self.settled = self._counter("observations_settled", "Observations brought into the ledger")
         self.settle_failures = self._counter("settle_failures", "Settling passes that failed")
-        self.pending = Gauge(
-            _PREFIX + "observations_pending", "Observations not yet in the ledger", registry=self.registry
-        )
+        self.dropped = self._counter("retention_dropped", "What retention took out of the ledger", "what")
+        self.pending = self._gauge("observations_pending", "Observations not yet in the ledger")
+        self.waiting_bytes = self._gauge("waiting_bytes", "Bytes of requests that are being read, decoded or stored")
+
+    def _gauge(self, name: str, text: str) -> Gauge:
+        return Gauge(_PREFIX + name, text, registry=self.registry)
 
     def _counter(self, name: str, text: str, *labels: str) -> Counter:
         return Counter(_PREFIX + name, text, labels, registry=self.registry)

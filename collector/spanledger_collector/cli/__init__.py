@@ -45,6 +45,7 @@ COMMANDS: dict[str, Command] = {
     "periods": Command(f"{_CLI}.periods:periods", "Closed periods, whose calls keep their price."),
     "reprice": Command(f"{_CLI}.reprice:reprice", "Price the ledger anew, and say what changes."),
     "rebuild": Command(f"{_CLI}.rebuild:rebuild", "Make the ledger again from its journal."),
+    "compact": Command(f"{_CLI}.compact:compact", "Give back to the disk what the ledger file does not use."),
 }
 
 

@@ -9,10 +9,15 @@ from typing import cast
 import click
 from click.decorators import FC
 
-from spanledger_collector.settings import Address, Settings, TlsFiles
+from spanledger_collector.settings import Address, Retention, Settings, TlsFiles
 
 __all__ = ["serve"]
 
+_KEEP = {
+    "skeletons": "SPANLEDGER_KEEP_SKELETONS",
+    "attributes": "SPANLEDGER_KEEP_ATTRIBUTES",
+    "calls": "SPANLEDGER_KEEP_CALLS",
+}
 _ORIGIN = re.compile(r"https?://[^/\s]+")
 
 
@@ -52,8 +57,33 @@ class _OriginsType(_ListType):
         return origins
 
 
+class _DaysType(click.ParamType[int | None]):
+    """A number of days, or for ever."""
+
+    name = "DAYS"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
+        if value == "forever" or value is None:
+            return None
+        if not str(value).isdecimal():
+            self.fail(f"{value!r} is neither a number of days nor `forever`", param, ctx)
+        return int(str(value))
+
+
 _ADDRESS = _AddressType()
 _DEFAULTS = Settings()
+
+
+def _keep(what: str, text: str) -> Callable[[FC], FC]:
+    """An option that says how long something is kept."""
+    default = getattr(_DEFAULTS.retention, what)
+    return click.option(
+        f"--keep-{what}",
+        type=_DaysType(),
+        default="forever" if default is None else str(default),
+        envvar=_KEEP[what],
+        help=text,
+    )
 
 
 def _file(option: str, variable: str, text: str) -> Callable[[FC], FC]:
@@ -126,6 +156,9 @@ def _file(option: str, variable: str, text: str) -> Callable[[FC], FC]:
     help="Origins whose pages may send OTLP over HTTP, with commas, or *.  [default: none]",
     show_default=False,
 )
+@_keep("skeletons", "How long spans are kept that have nothing to do with model calls, or `forever`.")
+@_keep("attributes", "How long the received attributes of model calls are kept, or `forever`.")
+@_keep("calls", "How long calls, their costs and all about them are kept, or `forever`.")
 @_file("--keys", "SPANLEDGER_KEYS", "The keys of senders and readers.  [default: <db>.keys.toml, if it exists]")
 @_file("--tls-cert", "SPANLEDGER_TLS_CERT", "The certificate of this server with its chain, in PEM; TLS on all ports.")
 @_file("--tls-key", "SPANLEDGER_TLS_KEY", "Its key, in PEM.  [default: in the file of the certificate]")
@@ -143,6 +176,9 @@ def serve(
     max_waiting_bytes: int,
     max_connections: int,
     cors_origins: tuple[str, ...],
+    keep_skeletons: int | None,
+    keep_attributes: int | None,
+    keep_calls: int | None,
     keys: Path | None,
     tls_cert: Path | None,
     tls_key: Path | None,
@@ -170,6 +206,7 @@ def serve(
         max_waiting_bytes=max_waiting_bytes,
         max_connections=max_connections,
         cors_origins=cors_origins,
+        retention=Retention(keep_skeletons, keep_attributes, keep_calls),
     )
     service.run(settings, click.echo)
 

@@ -89,12 +89,15 @@ def _span(row: ObservationRow, skeleton: Skeleton) -> ReceivedSpan | None:
 
 def copy_journal(source: Ledger, copy: Ledger, until: int, reader: Reader) -> None:
     """Fill an empty ledger with the journal of another up to the observation `until`, read again, and with the
-    skeletons that settling asks for."""
+    skeletons that settling asks for. Where retention has forgotten the attributes, the reading stays what it was."""
     with closing(source.cursor()) as reading, closing(copy.cursor()) as writing:
         _copy_skeletons(reading, writing)
+        ((_, stripped, _),) = reading.execute(query("retention.progress")).fetchall()
         with closing(Inserter(writing, OBSERVATIONS)) as observations:
             for rows in journal_rows(reading, until):
-                observations.insert([read_again(*row, reader) for row in rows])
+                observations.insert(
+                    [row if row.seq <= stripped else read_again(row, skeleton, reader) for row, skeleton in rows]
+                )
 
 
 def _copy_skeletons(reading: duckdb.DuckDBPyConnection, writing: duckdb.DuckDBPyConnection) -> None:

@@ -60,6 +60,7 @@ class Receiver:
         self.budget = Budget(max(max_waiting_bytes, 2 * max_request_bytes))
         self._journal = journal
         self._stats = stats
+        stats.waiting_bytes.set_function(lambda: self.budget.held)
 
     @contextmanager
     def counted(self, transport: str, signal: str) -> Generator[None, None, None]:

@@ -1,0 +1,39 @@
+"""`spanledger compact`."""
+
+import time
+from pathlib import Path
+
+import click
+
+from spanledger_collector.cli.notes import plural
+from spanledger_collector.cli.source import DEFAULT_DB
+from spanledger_collector.errors import LedgerMissing
+
+__all__ = ["compact"]
+
+
+@click.command()
+@click.option(
+    "--db",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=DEFAULT_DB,
+    show_default=True,
+    envvar="SPANLEDGER_DB",
+    show_envvar=True,
+    help="The ledger file.",
+)
+def compact(*, db: Path) -> None:
+    """Give back to the disk what the ledger file does not use.
+
+    A file does not shrink by itself when what is too old is taken out of it; the space is filled again. This copies the
+    ledger into a new file, which takes the old one's place when it is complete. No server may own it meanwhile, and
+    the disk needs room for both.
+    """
+    from spanledger_collector.ledger import compaction  # noqa: PLC0415 - needs the extra
+
+    if not db.exists():
+        raise LedgerMissing(db)
+    began = time.monotonic()
+    before, after = compaction.compact(db)
+    took = time.monotonic() - began
+    click.echo(f"{db}: {plural(before, 'byte')} before, {plural(after, 'byte')} now, in {took:.1f} s.")

@@ -1,0 +1,104 @@
+"""Compaction: the ledger copied into a new file without its gaps, which then takes the old one's place.
+
+DuckDB fills the gaps that deleted rows leave, but does not give them back to the disk. At every moment one of the two
+files is whole and in its place: whoever is killed in between leaves the old one, and a copy that the next run removes.
+"""
+
+import os
+from collections.abc import Generator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from spanledger_collector.errors import LedgerUnreadable
+from spanledger_collector.ledger.sql import query
+from spanledger_collector.ledger.store import Ledger
+
+__all__ = ["Size", "compact", "size_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Bytes of a ledger file, and how many of them hold nothing."""
+
+    file: int
+    free: int
+
+
+def size_of(ledger: Ledger) -> Size:
+    """The size of an open ledger."""
+    with closing(ledger.cursor()) as cursor:
+        ((file, free),) = cursor.execute(query("retention.size")).fetchall()
+        return Size(int(file), int(free))
+
+
+def compact(path: Path) -> tuple[int, int]:
+    """Replace the ledger at the path by a copy without gaps: its bytes before and after.
+
+    No server may own it. Raises LedgerError; then the ledger is as it was.
+    """
+    Ledger.open(path).close()  # says in words what may be wrong with it, migrates it, and empties its log into it
+    before = path.stat().st_size
+    fresh = path.with_name(f"{path.name}.compact")
+    try:
+        _copy(path, fresh)
+    except (duckdb.Error, OSError) as error:
+        raise LedgerUnreadable(path, f"it cannot be copied: {error}. It is as it was.") from error
+    finally:
+        _forget(fresh)
+    return before, path.stat().st_size
+
+
+def _copy(path: Path, fresh: Path) -> None:
+    _forget(fresh)
+    with closing(duckdb.connect()) as connection:
+        # Attached as long as the copy takes its place: so no server can begin to write to the old file meanwhile.
+        connection.execute(f"ATTACH '{_quoted(path)}' AS old (READ_ONLY)")
+        with _attached(connection, fresh):
+            connection.execute("COPY FROM DATABASE old TO fresh")
+            _check_same(connection)
+        _sync(fresh)
+        fresh.replace(path)
+        _sync(path.parent)
+
+
+@contextmanager
+def _attached(connection: duckdb.DuckDBPyConnection, fresh: Path) -> Generator[None]:
+    """The new file as `fresh`; at the end it is written whole."""
+    connection.execute(f"ATTACH '{_quoted(fresh)}' AS fresh")
+    yield
+    connection.execute("DETACH fresh")
+
+
+def _check_same(connection: duckdb.DuckDBPyConnection) -> None:
+    """Raises duckdb.Error unless each table of the copy has as many rows."""
+    tables = connection.execute(
+        "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = 'old'"
+    ).fetchall()
+    for schema, table in tables:
+        counts = [
+            connection.execute(f'SELECT count(*) FROM {database}."{schema}"."{table}"').fetchall()  # noqa: S608 - our tables
+            for database in ("old", "fresh")
+        ]
+        if counts[0] != counts[1]:
+            raise duckdb.InvalidInputException(f"the copy of {table} has other rows")
+
+
+def _sync(path: Path) -> None:
+    """What was written there, or to that directory, outlives the machine's end."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _forget(fresh: Path) -> None:
+    for file in (fresh, fresh.with_name(f"{fresh.name}.wal")):
+        file.unlink(missing_ok=True)
+
+
+def _quoted(path: Path) -> str:
+    return str(path).replace("'", "''")

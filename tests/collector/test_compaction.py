@@ -1,0 +1,131 @@
+"""Compaction: the same ledger in a smaller file, and at no moment anything else; and the thread that forgets."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from background import held
+from click.testing import CliRunner
+from receiving import CHAT, received, stored, until
+from settling_bench import settling_bench
+
+from spanledger_collector.cli import spanledger
+from spanledger_collector.errors import LedgerLocked, LedgerUnreadable
+from spanledger_collector.ledger import compaction
+from spanledger_collector.ledger.compaction import compact, size_of
+from spanledger_collector.ledger.settling import Settler
+from spanledger_collector.ledger.store import Ledger
+from spanledger_collector.pricing import shipped_book
+from spanledger_collector.retention_thread import RetentionThread
+from spanledger_collector.settings import Retention
+from spanledger_collector.stats import Stats
+
+OPENED_BY_ANOTHER = "import sys, duckdb; duckdb.connect(sys.argv[1])"
+
+
+def content(db: Path) -> dict[str, list[Any]]:
+    """Every row of every table."""
+    with Ledger.open(db, read_only=True) as ledger:
+        names = stored(ledger, "SELECT schema_name || '.' || table_name FROM duckdb_tables() ORDER BY ALL")
+        return {name: stored(ledger, f"SELECT * FROM {name} ORDER BY ALL") for (name,) in names}
+
+
+def test_a_file_with_gaps_becomes_small_and_says_the_same(db: Path) -> None:
+    with settling_bench(db) as bench:
+        for first in range(0, 30_000, 6000):
+            bench.arrive(
+                [received(number, CHAT if number % 50 == 0 else None) for number in range(first, first + 6000)]
+            )
+        bench.ask("DELETE FROM store.spans WHERE span % 50 <> 1")
+        bench.ledger.checkpoint()
+    before, what = db.stat().st_size, content(db)
+    assert compact(db) == (before, db.stat().st_size)
+    assert db.stat().st_size < 0.9 * before
+    assert content(db) == what
+    assert [path.name for path in db.parent.iterdir()] == [db.name]
+    with settling_bench(db) as again:
+        assert again.settler.settle_pending() == 600
+        views = again.ask("SELECT count(*) FROM usage"), again.ask("SELECT count(*) FROM spans")
+        assert views == ([(600,)], [(600,)])
+
+
+def test_until_the_copy_is_whole_nobody_else_gets_at_the_file(
+    small_ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checked = compaction._check_same  # pyright: ignore[reportPrivateUsage] - where the copy is complete and not in its place
+    tried: list[int] = []
+
+    def check(connection: duckdb.DuckDBPyConnection) -> None:
+        command = [sys.executable, "-c", OPENED_BY_ANOTHER, small_ledger]
+        done = subprocess.run(command, stderr=subprocess.DEVNULL, check=False)
+        tried.append(done.returncode)
+        checked(connection)
+
+    monkeypatch.setattr(compaction, "_check_same", check)
+    compact(small_ledger)
+    assert tried == [1]
+
+
+def test_a_copy_that_fails_or_was_broken_off_changes_nothing(
+    small_ledger: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    what = content(small_ledger)
+    left = small_ledger.with_name(f"{small_ledger.name}.compact")
+    left.write_bytes(b"what somebody who was killed left behind")
+    with monkeypatch.context() as patched:
+
+        def full(*_: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        patched.setattr(compaction, "_sync", full)
+        with pytest.raises(LedgerUnreadable, match=r"No space left on device\. It is as it was"):
+            compact(small_ledger)
+    assert not left.exists()
+    assert content(small_ledger) == what
+    compact(small_ledger)
+    assert content(small_ledger) == what
+
+
+def test_the_command(small_ledger: Path) -> None:
+    done = CliRunner().invoke(spanledger, ["compact", "--db", str(small_ledger)])
+    assert (done.exit_code, " bytes before, " in done.output) == (0, True)
+    with held(small_ledger) as pid:
+        done = CliRunner().invoke(spanledger, ["compact", "--db", str(small_ledger)])
+        assert (done.exit_code, f"process {pid}" in done.stderr) == (3, True)
+        with pytest.raises(LedgerLocked):
+            compact(small_ledger)
+    done = CliRunner().invoke(spanledger, ["compact", "--db", "absent.duckdb"])
+    assert (done.exit_code, "There is no ledger" in done.stderr) == (3, True)
+
+
+def test_a_server_forgets_turn_by_turn_while_it_receives_and_settles(
+    db: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    stats = Stats()
+    later = time.time_ns() + 60 * 86_400 * 10**9
+    with settling_bench(db) as bench:
+        bench.settle(received(1, CHAT), received(2), received(8))
+        settler = Settler(bench.ledger, shipped_book())
+        thread = RetentionThread(bench.ledger, settler, Retention(), stats, every_seconds=0.05, clock_ns=lambda: later)
+        try:
+            until(lambda: bench.ask("SELECT count(*) FROM spans") == [(1,)])
+            bench.settle(received(20, CHAT), received(24))
+            until(lambda: bench.ask("SELECT count(*) FROM spans") == [(2,)])
+            bench.ask("ALTER TABLE store.spans RENAME TO gone")
+            until(lambda: "Retention failed and is tried again later" in caplog.text)
+        finally:
+            thread.close()
+        assert "Retention: Dropped(skeletons=" in caplog.text
+        assert stats.snapshot()["retention_dropped"] == {
+            "skeletons": 3.0,
+            "attributes": 0.0,
+            "observations": 0.0,
+            "calls": 0.0,
+        }
+        bench.ledger.checkpoint()
+        assert 0 < size_of(bench.ledger).file <= db.stat().st_size
