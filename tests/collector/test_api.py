@@ -60,6 +60,7 @@ def test_status_tells_of_the_ledger_and_of_the_process(web: WebPort) -> None:
     web.served.stats.rejected.labels("impossible_time").inc(2)
     status = web.get("/v1/status").json
     assert (status["pending"], status["spans"], status["calls"]) == (1, 9, 5)
+    assert status["settle_lag_seconds"] > 0
     assert (status["version"], status["db"]) == (__version__, str(web.served.ledger.path))
     assert status["counters"]["spans_rejected"] == {"impossible_time": 2}
     assert status["pid"] > 0
@@ -81,6 +82,8 @@ def test_metrics_hold_counters_and_the_ledger(web: WebPort) -> None:
     assert samples["spanledger_ledger_cost_usd", *priced] == float(COST_ANSWERED)
     assert samples["spanledger_ledger_calls", *priced] == 1
     assert ("spanledger_spans_received_total",) in samples
+    assert samples[("spanledger_ledger_settle_lag_seconds",)] > 0, "one observation is pending"
+    assert samples[("spanledger_ledger_file_bytes",)] >= samples[("spanledger_ledger_free_bytes",)] >= 0
 
 
 def test_a_sum_that_is_not_known_has_no_sample(web: WebPort) -> None:

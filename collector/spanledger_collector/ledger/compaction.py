@@ -7,31 +7,14 @@ files is whole and in its place: whoever is killed in between leaves the old one
 import os
 from collections.abc import Generator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
 
 from spanledger_collector.errors import LedgerUnreadable
-from spanledger_collector.ledger.sql import query
 from spanledger_collector.ledger.store import Ledger
 
-__all__ = ["Size", "compact", "size_of"]
-
-
-@dataclass(frozen=True, slots=True)
-class Size:
-    """Bytes of a ledger file, and how many of them hold nothing."""
-
-    file: int
-    free: int
-
-
-def size_of(ledger: Ledger) -> Size:
-    """The size of an open ledger."""
-    with closing(ledger.cursor()) as cursor:
-        ((file, free),) = cursor.execute(query("retention.size")).fetchall()
-        return Size(int(file), int(free))
+__all__ = ["compact"]
 
 
 def compact(path: Path) -> tuple[int, int]:

@@ -22,7 +22,7 @@ _FRESH_SECONDS = 10.0
 
 
 class LedgerGauges:
-    """Calls, tokens and known cost of the ledger as Prometheus text, read at most every ten seconds."""
+    """The ledger as Prometheus text (how far it is, calls, tokens, known cost), read at most every ten seconds."""
 
     def __init__(self, readers: Readers) -> None:
         self._readers = readers
@@ -33,13 +33,21 @@ class LedgerGauges:
         """The gauges in the text format; what was read before, where the ledger takes too long to answer."""
         if self._read_at is None or time.monotonic() - self._read_at > _FRESH_SECONDS:
             with suppress(QueryTimedOut, Stopping):
-                self._text = _exposed(await self._readers.run(gauges))
+                self._text = _exposed(*await self._readers.run(gauges))
                 self._read_at = time.monotonic()
         return self._text
 
 
+_PROGRESS = {
+    "settle_lag_seconds": "Since when the first observation waits that no call shows yet",
+    "file_bytes": "Size of the ledger file at its last checkpoint",
+    "free_bytes": "Bytes of it that hold nothing, and are filled again",
+}
+
+
 class _Families(Collector):
-    def __init__(self, rows: Sequence[Document]) -> None:
+    def __init__(self, progress: Document, rows: Sequence[Document]) -> None:
+        self._progress = progress
         self._rows = rows
 
     def collect(self) -> Iterable[Metric]:
@@ -55,10 +63,14 @@ class _Families(Collector):
             for direction in ("input", "output"):
                 if row[f"{direction}_tokens"] is not None:
                     tokens.add_metric([*labels, direction], row[f"{direction}_tokens"])
-        return calls, cost, tokens
+        progress = [
+            GaugeMetricFamily(f"spanledger_ledger_{name}", text, self._progress[name])
+            for name, text in _PROGRESS.items()
+        ]
+        return calls, cost, tokens, *progress
 
 
-def _exposed(rows: Sequence[Document]) -> bytes:
+def _exposed(progress: Document, rows: Sequence[Document]) -> bytes:
     registry = CollectorRegistry()
-    registry.register(_Families(rows))
+    registry.register(_Families(progress, rows))
     return generate_latest(registry)

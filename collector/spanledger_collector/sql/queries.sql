@@ -152,6 +152,13 @@ SELECT (SELECT count(*) FROM store.spans) AS spans, (SELECT count(*) FROM store.
        (SELECT epoch_ns(max(received_at)) FROM store.observations) AS observed_at,
        (SELECT value FROM meta WHERE key = 'schema_version') AS schema_version;
 
+-- name: progress
+-- How far the ledger is behind the journal, and its file. Nothing is pending: no time.
+SELECT (SELECT epoch_ns(min(received_at)) FROM store.observations
+        WHERE seq > coalesce((SELECT CAST(value AS BIGINT) FROM meta WHERE key = 'settled_seq'), 0)) AS oldest_pending_ns,
+       total_blocks * block_size AS file_bytes, free_blocks * block_size AS free_bytes
+FROM pragma_database_size() WHERE database_name = current_database();
+
 -- name: calls_by_status
 SELECT usage_status, price_status, count(*) AS calls FROM calls GROUP BY ALL ORDER BY ALL;
 

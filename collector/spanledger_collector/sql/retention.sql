@@ -146,6 +146,3 @@ WHERE received_at < make_timestamp_ns($before)
 
 -- name: drop_conflicts
 DELETE FROM store.conflicts WHERE received_at < make_timestamp_ns($before);
-
--- name: size
-SELECT total_blocks * block_size AS file_bytes, free_blocks * block_size AS free_bytes FROM pragma_database_size();

@@ -22,7 +22,7 @@ from spanledger_collector.ledger.queries.question import (
     check_arguments,
     utc_now,
 )
-from spanledger_collector.ledger.queries.status import STATUS
+from spanledger_collector.ledger.queries.status import STATUS, progress
 from spanledger_collector.ledger.queries.trace import TRACE
 from spanledger_collector.ledger.queries.usage import CALLS, STATS, UNPRICED, USAGE
 from spanledger_collector.pricing import PriceBook, shipped_book
@@ -80,6 +80,7 @@ def answer(
         cursor.execute("ROLLBACK")
 
 
-def gauges(cursor: "duckdb.DuckDBPyConnection") -> list[Document]:
-    """Calls, tokens and cost by provider, model and status, for `/metrics`."""
-    return Reading(cursor, STATUS, {}, utc_now()).rows("gauges", {"limit": _SERIES_AT_MOST})
+def gauges(cursor: "duckdb.DuckDBPyConnection") -> tuple[Document, list[Document]]:
+    """For `/metrics`: how far the ledger is; and calls, tokens and cost by provider, model and status."""
+    reading = Reading(cursor, STATUS, {}, utc_now())
+    return progress(reading), reading.rows("gauges", {"limit": _SERIES_AT_MOST})
