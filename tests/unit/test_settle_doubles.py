@@ -1,8 +1,11 @@
 """Two emitters at once, as people run them: every real call is counted once, with what each of them knows."""
 
 from dataclasses import dataclass, replace
+from itertools import permutations
 
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from tests.emitters import EMITTERS, Emitter, Truth
 from tests.observed import make_span, observations_of, parents_of
 
@@ -113,6 +116,31 @@ def test_one_call_with_what_both_know(pair: Pair) -> None:
     assert call.provider == truth.provider
     assert {source.part for source in call.sources} == {"usage", "merged"}
     assert len(call.sources) == 2
+
+
+ANY_TWO = [
+    (one, other)
+    for one, other in permutations(EMITTERS, 2)
+    if one.dialect != other.dialect and set(one.providers) & set(other.providers)
+]
+_counts = st.tuples(*[st.integers(0, 3) | st.integers(0, 200_000)] * 5).filter(any)
+
+
+@settings(max_examples=200)
+@given(st.sampled_from(ANY_TWO), st.booleans(), _counts)
+def test_any_two_emitters_tell_of_one_call_what_both_can_express(
+    two: tuple[Emitter, Emitter], same_trace: bool, counts: tuple[int, int, int, int, int]
+) -> None:
+    outer, inner = two
+    provider = min(set(outer.providers) & set(inner.providers))
+    lacking = dict.fromkeys(outer.lacks | inner.lacks, 0)
+    truth = replace(Truth(provider, "model-1", *counts), **lacking)
+    assume(truth.total)
+    (call,) = _settled(_spans(Pair(outer, inner, truth, same_trace=same_trace)))
+    written = call.meters.get("cache_write", 0) + call.meters.get("cache_write_5m", 0)
+    said = {**call.meters, "cache_write": written}
+    expected = {name: getattr(truth, name) for name in ("input", "cache_read", "cache_write", "output", "reasoning")}
+    assert {name: said.get(name, 0) for name in expected} == expected
 
 
 @pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)
