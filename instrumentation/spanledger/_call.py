@@ -10,6 +10,7 @@ A span of somebody else that already stands for this call (the SDK's own) is *ad
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 from threading import Lock
@@ -74,6 +75,17 @@ class _Runtime:
 
 
 _runtime: _Runtime | None = None
+_forks = 0
+"""How many times this process has come out of another: with every fork one more than its parent."""
+
+
+def _forked() -> None:
+    global _forks  # noqa: PLW0603  # of the process
+    _forks += 1
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
 
 
 def configure(
@@ -172,6 +184,7 @@ class Call:
         "_beside",
         "_context",
         "_finished",
+        "_forks",
         "_last_ns",
         "_measured",
         "_owned",
@@ -202,6 +215,7 @@ class Call:
         self._owned = self._beside = False
         self._returned = False
         self._finished = Lock()
+        self._forks = _forks
         self._started_ns = time.time_ns()
         self._last_ns = 0
         self._measured = False
@@ -318,7 +332,12 @@ class Call:
         return self.hides is not None and guarded("hide a chunk", self.hides, chunk) is True
 
     def finish(self, how: Ending, error: BaseException | None = None) -> None:
-        """Write what was read and end the span. The first call of this counts, from whatever thread it comes."""
+        """Write what was read and end the span. The first call of this counts, from whatever thread it comes.
+
+        What a forked process only lets go, its parent still has.
+        """
+        if self._forks != _forks and how in ("abandoned", "closed"):
+            return
         if self._finished.acquire(blocking=False):
             guarded("end a span", self._finish, how, error)
 

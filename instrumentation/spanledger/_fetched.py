@@ -7,6 +7,7 @@ has the same response id, by which a ledger merges it (docs/decisions/0004-backg
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -51,6 +52,10 @@ class _Counted:
         self._ids: dict[str, None] = {}
         self._lock = Lock()
 
+    def forked(self) -> None:
+        """This process came out of another, with what that had counted."""
+        self._lock = Lock()
+
     def add(self, response_id: str) -> bool:
         """Whether the id is new."""
         with self._lock:
@@ -63,6 +68,9 @@ class _Counted:
 
 
 _counted = _Counted(_REMEMBERED)
+
+if hasattr(os, "register_at_fork"):  # a thread that does not come along may hold the lock
+    os.register_at_fork(after_in_child=_counted.forked)
 
 
 def count_once(response_id: str) -> bool:
