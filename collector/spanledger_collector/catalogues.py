@@ -13,7 +13,7 @@ from spanledger_collector.pricing import NameRow, PriceBook, Row, shipped_book
 from spanledger_collector.pricing.importers.litellm import import_litellm
 from spanledger_collector.pricing.importers.model_prices import import_model_prices
 from spanledger_collector.pricing.importers.report import Report
-from spanledger_collector.pricing.importers.user import with_user_prices
+from spanledger_collector.pricing.importers.user import form_of, tables_of, with_user_prices
 from spanledger_collector.pricing.price_tables import Item, added, items_of, table_text
 
 __all__ = ["Catalogue", "book_named", "imported", "write_prices", "written_with"]
@@ -23,7 +23,7 @@ Catalogue = Literal["user", "litellm", "model-prices", "genai-prices"]
 
 def book_named(name: str, db: Path, prices: Path | None) -> PriceBook:
     """`shipped`; `own` (the shipped prices under the user's); `genai-prices` (the installed package); or a file: a
-    catalogue in JSON, or a user's TOML or CSV over the shipped prices. Raises BadPrices."""
+    catalogue in JSON, or a user's TOML, YAML or CSV over the shipped prices. Raises BadPrices."""
     if name == "shipped":
         return shipped_book()
     if name == "own":
@@ -42,11 +42,14 @@ def imported(path: Path, form: Catalogue, book: PriceBook, *, everything: bool) 
     Of a public catalogue only models are taken that the book has no price for, unless `everything` is wanted. Raises
     BadPrices.
     """
-    if form == "user" and path.suffix != ".csv":
+    if form == "user" and (written := form_of(path)) != "csv":
         text = _text(path)
         with _named(path):
             before = len(shipped_book())
-            report = Report({"prices": len(with_user_prices(shipped_book(), text, "toml")) - before})
+            report = Report({"prices": len(with_user_prices(shipped_book(), text, written)) - before})
+            if written == "yaml":
+                tables = tables_of(text, written).items()
+                text = "\n".join(table_text(table, item) for table, items in tables for item in items)
         return text.strip() + "\n", report
     rows, _, report = _read(path, form)
     taken = [row for row in rows if everything or form == "user" or not _knows(book, row)]
@@ -60,18 +63,25 @@ def imported(path: Path, form: Catalogue, book: PriceBook, *, everything: bool) 
 
 def written_with(path: Path, table: str, item: Item) -> str:
     """The text of the price file with one more table. Raises BadPrices."""
+    _must_be_toml(path)
     with _named(path):
         return added(_text(path) if path.exists() else "", table, item)
 
 
 def write_prices(path: Path, text: str) -> PriceBook:
     """Write a price file whole, and only if it makes a sound book, which is returned. Raises BadPrices."""
+    _must_be_toml(path)
     with _named(path):
         book = with_user_prices(shipped_book(), text, "toml")
         beside = path.with_name(f"{path.name}.new")
         beside.write_text(text, encoding="utf-8")
         beside.replace(path)
     return book
+
+
+def _must_be_toml(path: Path) -> None:
+    if form_of(path) != "toml":
+        raise BadPrices(path, "these commands write TOML only: edit it by hand, or name a .toml file with --prices")
 
 
 @contextmanager

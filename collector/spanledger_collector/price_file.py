@@ -5,7 +5,7 @@ from typing import Final
 
 from spanledger_collector.errors import BadPrices
 from spanledger_collector.pricing import PriceBook, shipped_book
-from spanledger_collector.pricing.importers.user import with_user_prices
+from spanledger_collector.pricing.importers.user import form_of, with_user_prices
 
 __all__ = ["own_book", "price_file_of"]
 
@@ -27,6 +27,6 @@ def own_book(db: Path, named: Path | None = None) -> PriceBook:
         return shipped_book()
     try:
         text = path.read_text(encoding="utf-8")
-        return with_user_prices(shipped_book(), text, "csv" if path.suffix == ".csv" else "toml")
+        return with_user_prices(shipped_book(), text, form_of(path))
     except (OSError, ValueError) as error:
         raise BadPrices(path, str(error)) from error

@@ -1,5 +1,6 @@
 """Importers of other catalogues and of a user's own file, and the drift between two books."""
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -12,7 +13,7 @@ from spanledger_collector.pricing.drift import drift
 from spanledger_collector.pricing.entries import instant_ns
 from spanledger_collector.pricing.importers.litellm import import_litellm
 from spanledger_collector.pricing.importers.model_prices import import_model_prices
-from spanledger_collector.pricing.importers.user import with_user_prices
+from spanledger_collector.pricing.importers.user import Form, with_user_prices
 
 LITELLM = """{
   "sample_spec": {"litellm_provider": "one of https://docs.example/providers"},
@@ -138,7 +139,7 @@ def test_a_users_file_goes_over_the_list() -> None:
         ("provider,model\nx,m\n", "csv", "lacks the columns"),
     ],
 )
-def test_a_users_mistake_is_named(text: str, form: str, message: str) -> None:
+def test_a_users_mistake_is_named(text: str, form: Form, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         with_user_prices(shipped_book(), text, form)
 
@@ -162,3 +163,91 @@ def test_drift_names_what_differs_and_what_is_missing() -> None:
     ]
     assert found[0].ratio == Decimal("0.75")
     assert drift(first, first, instant_ns(NOW)) == []
+
+
+IN_TOML = """
+[[price]]
+provider = "bedrock"
+models = ["Acme-1"]
+from = 2026-07-01
+to = 2026-10-01T16:00:00+02:00
+above = 1000
+scope = { service_tier = "Flex", region = "*" }
+mtok = { input = 2.10, output = "0.1" }
+source = "annex B"
+
+[[names]]
+provider = "azure.ai.openai"
+model = "gpt-4o"
+names = ["chat"]
+source = "ours"
+"""
+IN_YAML = """
+price:
+  - provider: aws.bedrock
+    models: [acme-1]
+    from: 2026-07-01
+    to: 2026-10-01T14:00:00Z
+    above: 1000
+    scope: {service_tier: flex, region: "*"}
+    mtok: {input: 2.10, output: "0.1"}
+    source: annex B
+names:
+  - {provider: azure, model: gpt-4o, names: [chat], source: ours}
+"""
+
+
+FORMS: dict[Form, str] = {"toml": IN_TOML, "yaml": IN_YAML}
+
+
+def test_toml_and_yaml_say_the_same_with_moments_and_numbers_as_each_writes_them() -> None:
+    one, other = (with_user_prices(shipped_book(), text, form) for form, text in FORMS.items())
+    assert one.sha256 == other.sha256
+    rows = {row.meter: row for row in one.rows() if row.model == "acme-1"}
+    assert (rows["input"].price, rows["input"].start, rows["input"].end) == (
+        "2.1",
+        "2026-07-01",
+        "2026-10-01T14:00:00Z",
+    )
+    assert (rows["input"].provider, rows["input"].scope) == ("aws.bedrock", "region=*;service_tier=flex")
+    assert one.model_named("azure.ai.openai", "chat", 0) == "gpt-4o"
+
+
+def test_numbers_in_files_are_what_is_written_not_floats() -> None:
+    digits = "0.1234567890123456789"
+    for form, text in FORMS.items():
+        book = with_user_prices(shipped_book(), text.replace("2.10", digits), form)
+        assert [row.price for row in book.rows() if row.model == "acme-1" and row.meter == "input"] == [digits]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("from = 2026-07-01", "from = 2026-07-01T10:00:00", "no time zone"),
+        ("from = 2026-07-01", "from = 10:00:00", "number 1: from is a date such as"),
+        ("from = 2026-07-01", "from = 7", "number 1: from is a date such as"),
+        ("from = 2026-07-01", "from = 2027-07-01", "not after its start"),
+        ("from = 2026-07-01", "form = 2026-07-01", "has no key form"),
+        ('models = ["Acme-1"]', 'models = "Acme-1"', "number 1: models is a list of texts"),
+        ('models = ["Acme-1"]', "models = []", "number 1: models is a list of texts"),
+        ("above = 1000", "above = true", "is a number of tokens"),
+        ("service_tier =", "tier =", "gives texts to conditions of"),
+        ('mtok = { input = 2.10, output = "0.1" }', "", "sets no price"),
+        ("mtok = { input = 2.10,", "mtok = { input = true,", "True is not a price"),
+        ("mtok = { input = 2.10,", "mtok = { input = nan,", "is not an amount of money"),
+        ("mtok = { input = 2.10,", "mtok = { input = -1,", "is not an amount of money"),
+        ("[[price]]", "[price]", "is a list of tables"),
+        ("[[price]]", "[[prices]]", "is not a table of a price file"),
+        ('source = "annex B"', "", "number 1 lacks source"),
+    ],
+)
+def test_mistakes_in_price_files_are_named(old: str, new: str, said: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(said)):
+        with_user_prices(shipped_book(), IN_TOML.replace(old, new, 1), "toml")
+
+
+@pytest.mark.parametrize("text", ["- 1", "a: [", "price: 3", "price: [3]", "prices: []"])
+def test_mistakes_in_yaml_are_named(text: str) -> None:
+    with pytest.raises(ValueError, match=r"YAML|list of tables|not a table"):
+        with_user_prices(shipped_book(), text, "yaml")
+    assert with_user_prices(shipped_book(), "", "yaml").sha256 == shipped_book().sha256

@@ -129,7 +129,7 @@ def diff(
     """Where two price books differ at a moment; prices are for one unit.
 
     A book is `shipped`, `own` (the shipped one under your own prices), `genai-prices` (the package installed here), or
-    a file: the JSON of litellm or model-prices, or TOML or CSV of your own.
+    a file: the JSON of litellm or model-prices, or TOML, YAML or CSV of your own.
     """
     from spanledger_collector.catalogues import book_named  # noqa: PLC0415 - ten thousand prices to read
     from spanledger_collector.ledger.queries.moments import at_ns  # noqa: PLC0415
@@ -249,7 +249,7 @@ def name(
     type=click.Choice(("user", "litellm", "model-prices", "genai-prices")),
     default="user",
     show_default=True,
-    help="What FILE is: TOML or CSV of your own, or another catalogue (for genai-prices the package installed here).",
+    help="What FILE is: TOML, YAML or CSV of your own, or another catalogue (genai-prices: the installed package).",
 )
 @click.option("--all", "everything", is_flag=True, help="Also what the price book has prices for already.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be taken.")

@@ -155,7 +155,7 @@ class PriceBook:
         }
         problems = [problem for names in named.values() for problem in _ambiguous(names)]
         problems += [
-            f"{name!r} of {provider} is a model and a name of {row.model!r}"
+            f"{name!r} of {provider} is a model and a name of {row.model!r}: give the price to that one"
             for (provider, name), names in named.items()
             for row in names
             if (provider, name) in self._rows and name != row.model and not (row.start or row.end)
