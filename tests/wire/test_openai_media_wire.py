@@ -42,6 +42,17 @@ class _Media(OpenAIContract):
     response_model = None
 
 
+@pytest.mark.parametrize("images", [1, 3])
+def test_images_without_usage_are_counted_and_not_metered(instrumented: Recording, images: int) -> None:
+    """As of DALL-E, whose price depends on more than their number."""
+    with serving(answer({"created": 1, "data": [{"url": "https://example.org/1.png"}] * images})) as server:
+        openai_client(server.url).images.generate(model="dall-e-3", prompt="a parcel", n=images)
+    attributes = instrumented.attributes
+    assert attributes["spanledger.usage.image"] == images
+    assert attributes["spanledger.usage_status"] == "unmetered"
+    assert attributes["spanledger.usage_evidence"] == "response without usage"
+
+
 class TestImages(_Media):
     operation = "image_generation"
 

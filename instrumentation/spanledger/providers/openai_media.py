@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from spanledger._stainless import Endpoint
-from spanledger.providers.openai_usage import read_identity, read_usage
+from spanledger.providers.openai_usage import items, read_identity, read_usage
 from spanledger.usage import get, put_seconds
 
 if TYPE_CHECKING:
@@ -23,6 +23,9 @@ _LAST_IMAGE_EVENTS = frozenset({"image_generation.completed", "image_edit.comple
 def read_images(answer: object, reading: Reading) -> None:
     """Generated or edited images; an event that completes a streamed one has the same usage."""
     usage = get(answer, "usage")
+    images = len(list(items(get(answer, "data"))))
+    if usage is None and images:  # DALL-E is billed by the image, its size and its quality: their number is known
+        reading.usage["image"] = images
     read_usage(usage, reading)
     # Without details all of the output is image: "the number of image tokens in the output image".
     if "output" in reading.usage and get(usage, "output_tokens_details") is None:
