@@ -6,6 +6,7 @@
     │   ├── LedgerMissing           there is no such file
     │   ├── LedgerLocked            another process owns it (`pid`)
     │   ├── LedgerUnreadable        not a DuckDB file, not a ledger, no permission, no directory
+    │   ├── LedgerBroken            the database gave up while it was open
     │   ├── SchemaTooNew            written by a newer SpanLedger
     │   └── SchemaTooOld            needs a migration, but was opened for reading only
     ├── BadPrices                   the user's price file cannot be used (exit code 2)
@@ -51,6 +52,7 @@ __all__ = [
     "BadTls",
     "CannotListen",
     "CannotReach",
+    "LedgerBroken",
     "LedgerError",
     "LedgerLocked",
     "LedgerMissing",
@@ -118,6 +120,18 @@ class LedgerUnreadable(LedgerError):
 
     def __init__(self, path: Path, reason: str) -> None:
         super().__init__(f"The ledger {path} cannot be opened: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class LedgerBroken(LedgerError):
+    """The database gave up while it was open: DuckDB answers nothing more until the file is opened again."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(
+            f"The server ends, because the database gave up on the ledger {path}: {reason} Nothing that was "
+            "acknowledged is lost. Make sure that the disk has room and works, and start the server again."
+        )
         self.path = path
         self.reason = reason
 

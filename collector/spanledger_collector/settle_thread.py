@@ -26,9 +26,18 @@ class Settles(Protocol):
 
 
 class SettleThread:
-    """Settles at its start and after each `wake`. A failure is logged and tried again, and never stops the journal."""
+    """Settles at its start and after each `wake`. A failure is logged and tried again, and never stops the journal;
+    `on_fatal` is told, in this thread, when the database gave up."""
 
-    def __init__(self, settler: Settles, stats: Stats, *, retry_seconds: float = _RETRY_SECONDS) -> None:
+    def __init__(
+        self,
+        settler: Settles,
+        stats: Stats,
+        on_fatal: Callable[[duckdb.FatalException], None] | None = None,
+        *,
+        retry_seconds: float = _RETRY_SECONDS,
+    ) -> None:
+        self._on_fatal = on_fatal
         self._settler = settler
         self._stats = stats
         self._retry_seconds = retry_seconds
@@ -67,6 +76,8 @@ class SettleThread:
             self._stats.settled.inc(self._settler.settle_pending(lambda: time.monotonic() > self._deadline))
         except duckdb.Error as error:
             self._stats.settle_failures.inc()
+            if isinstance(error, duckdb.FatalException) and self._on_fatal is not None:
+                self._on_fatal(error)
             _logger.error("Settling failed, what is pending stays in the journal and is tried again: %s", error)  # noqa: TRY400 - the database says it all
             return False
         except Exception:

@@ -50,9 +50,12 @@ class Journal:
         dialects: Dialects,
         on_commit: Callable[[], None],
         handover: Handover | None = None,
+        *,
+        on_fatal: Callable[[duckdb.FatalException], None] | None = None,
     ) -> None:
         """`on_commit` is called in the writer thread after each commit; it must return at once. `handover` is offered
-        the observations before."""
+        the observations before. `on_fatal` is told, in the same thread, when the database gave up."""
+        self._on_fatal = on_fatal
         self._writer = Writer(ledger, stats, dialects, handover)
         self._stats = stats
         self._on_commit = on_commit
@@ -125,6 +128,8 @@ class Journal:
         self._stats.commit_failures.inc()
         ours = None if isinstance(error, duckdb.Error) else error  # a trace helps with our own mistakes only
         _logger.error("The journal could not commit %d request(s): %s", len(batch), error, exc_info=ours)
+        if isinstance(error, duckdb.FatalException) and self._on_fatal is not None:
+            self._on_fatal(error)
         for waiting in batch:
             waiting.resolve(NotStored(f"The journal could not be written: {error}"))
 

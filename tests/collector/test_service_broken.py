@@ -1,0 +1,72 @@
+"""A database that gave up while it was open: the process says so and ends, so that a supervisor starts it again."""
+
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+from receiving import CHAT, received, request, stored
+
+from spanledger_collector.ledger.store import Ledger
+
+_BREAK = """
+import duckdb
+import spanledger_collector.{module} as module
+
+def broken(*args):
+    raise duckdb.FatalException("FATAL Error: the disk is gone\\nand more of it")
+
+module.{method} = broken
+from spanledger_collector.cli import main; main()
+"""
+_WORKING = "from spanledger_collector.cli import main; main()"
+_ANYWHERE = [part for option in ("--grpc", "--http", "--web") for part in (option, "127.0.0.1:0")]
+
+
+@contextmanager
+def _server(db: Path, program: str) -> Generator[tuple[subprocess.Popen[str], str]]:
+    """The process, and where it takes OTLP over HTTP."""
+    command = [sys.executable, "-c", program, "serve", "--db", str(db), *_ANYWHERE]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            said = [process.stdout.readline() for _ in range(4)]
+            yield process, said[2].split()[-1] if said[2] else ""
+        finally:
+            process.kill()
+
+
+def _post(url: str) -> int:
+    body = request([received(1, CHAT)]).SerializeToString()
+    sent = Request(f"{url}/v1/traces", body, {"content-type": "application/x-protobuf"})
+    try:
+        with urlopen(sent, timeout=20) as response:
+            return response.status
+    except HTTPError as refused:
+        refused.close()
+        return refused.code
+
+
+def _assert_said_why(process: subprocess.Popen[str]) -> None:
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 3
+    assert "The server ends, because the database gave up on the ledger" in errors
+    assert "the disk is gone" in errors
+
+
+def test_the_journal_meets_it(db: Path) -> None:
+    with _server(db, _BREAK.format(module="journal.writer", method="Writer.commit")) as (process, url):
+        assert _post(url) == 503, "to be sent again"
+        _assert_said_why(process)
+    with _server(db, _WORKING) as (_, url):
+        assert _post(url) == 200
+    with Ledger.open(db) as ledger:
+        assert stored(ledger, "SELECT count(*) FROM spans") == [(1,)]
+
+
+def test_settling_meets_it(db: Path) -> None:
+    with _server(db, _BREAK.format(module="ledger.settling", method="Settler.settle_pending")) as (process, _):
+        _assert_said_why(process)
