@@ -118,6 +118,16 @@ class TestAdoptedSpan(TestChat):
         assert instrumented.only.instrumentation_scope is not None
         assert instrumented.only.instrumentation_scope.name == "mistralai_sdk_tracer"
 
+    def test_the_end_of_a_span_is_not_told_twice(
+        self, instrumented: Recording, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        """The SDK keeps the function that ends a span for when its stream is collected."""
+        with self.serving("stream") as url:
+            for _ in self.ask_stream(self.client(url)):
+                pass
+        assert instrumented.only.end_time is not None
+        assert "ended span" not in caplog.text
+
     def test_attribution_is_kept_from_the_provider(self, instrumented: Recording) -> None:
         """The SDK puts the baggage of its context into the request."""
         with (
