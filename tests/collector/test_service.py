@@ -3,6 +3,7 @@
 import http.client
 import json
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from random import Random
 from typing import Any
 from urllib.request import urlopen
 
+import pytest
 from receiving import CHAT, received, request, stored, until
 
 from spanledger_collector.ledger.store import Ledger
@@ -93,10 +95,24 @@ def post(address: Address, numbers: Sequence[int]) -> int | None:
         connection.close()
 
 
-def test_kill_at_random_moments_loses_nothing_and_doubles_nothing(db: Path) -> None:
-    """Four clients send and send again what was not acknowledged, while the server is killed and started again."""
+def kill_while_starting(db: Path, seconds: float) -> None:
+    """Start a server and kill it after that time, whether or not it is ready."""
+    anywhere = [part for option in ("--grpc", "--http", "--web") for part in (option, "127.0.0.1:0")]
+    process = subprocess.Popen(
+        [*COMMAND, "--db", str(db), *anywhere], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    time.sleep(seconds)
+    process.kill()
+    process.wait()
+
+
+@pytest.mark.parametrize(
+    ("kills", "per_client"), [(4, 1500), pytest.param(60, 20_000, marks=pytest.mark.slow)], ids=["few", "many"]
+)
+def test_kill_at_random_moments_loses_nothing_and_doubles_nothing(db: Path, kills: int, per_client: int) -> None:
+    """Four clients send and send again what was not acknowledged, while the server is killed and started again: in the
+    midst of requests, of commits, of settling, of checkpoints, and of starting."""
     seed = Random(2)
-    per_client = 1500
     acknowledged: list[int] = []
     address: list[Address] = []
 
@@ -114,18 +130,20 @@ def test_kill_at_random_moments_loses_nothing_and_doubles_nothing(db: Path) -> N
         server = stack.enter_context(serving(db))
         address[:] = [server.http]
         clients = [pool.submit(client, first) for first in range(0, 4 * per_client, per_client)]
-        for _ in range(4):
+        for kill in range(kills):
             time.sleep(seed.uniform(0.05, 0.5))
             known = list(acknowledged)
             server.kill()
+            if kill % 4 == 3:
+                kill_while_starting(db, seed.uniform(0.0, 1.5))
             with Ledger.open(db) as ledger:
                 found = {span - 1 for (span,) in stored(ledger, "SELECT span FROM store.spans")}
             assert found.issuperset(known)
             server = stack.enter_context(serving(db))
             address[:] = [server.http]
         for each in clients:
-            each.result(timeout=120)
-        until(lambda: server.status()["pending"] == 0)
+            each.result(timeout=600)
+        until(lambda: server.status()["pending"] == 0, 60)
         code, errors = server.stop()
         assert (code, "Traceback" in errors) == (0, False)
 
@@ -133,10 +151,10 @@ def test_kill_at_random_moments_loses_nothing_and_doubles_nothing(db: Path) -> N
         spans = [span - 1 for (span,) in stored(ledger, "SELECT span FROM store.spans ORDER BY span")]
         assert spans == list(range(4 * per_client))
         assert len(acknowledged) == len(spans)
-        sql = "SELECT count(*), count(DISTINCT span_id) FROM {}"
-        assert stored(ledger, sql.format("observations")) == stored(ledger, sql.format("calls")) == [(3000, 3000)]
+        sql, observed = "SELECT count(*), count(DISTINCT span_id) FROM {}", (2 * per_client, 2 * per_client)
+        assert stored(ledger, sql.format("observations")) == stored(ledger, sql.format("calls")) == [observed]
         assert stored(ledger, "SELECT count(*) FROM conflicts") == [(0,)]
-        assert stored(ledger, "SELECT count(*), max(seq) - min(seq) + 1 FROM observations") == [(3000, 3000)]
+        assert stored(ledger, "SELECT count(*), max(seq) - min(seq) + 1 FROM observations") == [observed]
 
 
 def test_a_full_disk_is_answered_with_a_retryable_error_and_loses_nothing(db: Path) -> None:
@@ -156,6 +174,29 @@ def test_a_full_disk_is_answered_with_a_retryable_error_and_loses_nothing(db: Pa
         assert server.stop()[0] == 0
     with Ledger.open(db, read_only=True) as ledger:
         assert stored(ledger, "SELECT count(*) FROM spans") == [(12_000,)]
+
+
+def test_a_disk_that_cannot_be_written_is_named(db: Path) -> None:
+    """A mount for reading only, in a namespace of its own, over the folder of the ledger."""
+    serve = " ".join(shlex.quote(part) for part in [*COMMAND, "--db", str(db)])
+    mounted = [
+        "unshare",
+        "--mount",
+        "sh",
+        "-c",
+        f"mount -t tmpfs -o ro none {shlex.quote(str(db.parent))} || exit 77; ",
+    ]
+    mounted[-1] += serve
+    try:
+        done = subprocess.run(mounted, capture_output=True, text=True, timeout=60, check=False)
+    except FileNotFoundError:
+        pytest.skip("this system has no namespaces")
+    if done.returncode in (1, 77):
+        pytest.skip(f"mounting is not permitted here: {done.stderr}")
+    assert done.returncode == 3
+    assert f"The ledger {db} cannot be opened: " in done.stderr
+    assert "Read-only file system" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_a_stopped_server_has_settled_what_it_accepted_and_leaves_one_file(db: Path) -> None:
