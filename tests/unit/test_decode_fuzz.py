@@ -1,11 +1,10 @@
 """Every decoder against bytes that nobody should send: decoded or refused, and what is decoded can be stored."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import pytest
-from google.protobuf.message import Message
+from google.protobuf.json_format import ParseDict
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -48,9 +47,7 @@ def in_json() -> dict[Signal, Any]:
 
 def in_protobuf(signal: Signal) -> bytes:
     """The same as protobuf: its own mapping of JSON has ids in base64, which these digits are too."""
-    from google.protobuf.json_format import ParseDict
-
-    messages: dict[Signal, Callable[[], Message]] = {
+    messages = {
         Signal.TRACES: ExportTraceServiceRequest,
         Signal.METRICS: ExportMetricsServiceRequest,
         Signal.LOGS: ExportLogsServiceRequest,
@@ -115,15 +112,14 @@ def test_a_damaged_request_is_decoded_or_refused(
     check(signal, encoding, body)
 
 
+_FIELDS = ("stringValue", "intValue", "doubleValue", "bytesValue", "arrayValue", "values", "key", "value")
 _leaf = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=6) | st.just("9" * 400)
 _json = st.recursive(
     _leaf,
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(
-                ["stringValue", "intValue", "doubleValue", "bytesValue", "arrayValue", "values", "key", "value"]
-            ),
+            st.sampled_from(_FIELDS),
             inner,
             max_size=3,
         )
