@@ -14,7 +14,7 @@ import os
 import time
 from dataclasses import dataclass
 from threading import Lock
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from opentelemetry import context, trace
 from opentelemetry.trace import NonRecordingSpan, SpanKind, Status, StatusCode
@@ -46,6 +46,7 @@ __all__ = [
     "capturing",
     "configure",
     "current_call",
+    "flush",
     "keep_content",
     "open_call",
     "reporting",
@@ -72,6 +73,7 @@ class _Runtime:
     tracer: Tracer
     settings: Settings
     metrics: Metrics
+    tracer_provider: TracerProvider | None
 
 
 _runtime: _Runtime | None = None
@@ -99,7 +101,7 @@ def configure(
         _runtime = None
         return
     tracer = trace.get_tracer(semconv.SCOPE_NAME, __version__, tracer_provider)
-    _runtime = _Runtime(tracer, settings, Metrics(meter_provider))
+    _runtime = _Runtime(tracer, settings, Metrics(meter_provider), tracer_provider)
 
 
 def suppressed() -> bool:
@@ -125,6 +127,14 @@ def open_call(request: Request, read_response: Reader, read_chunk: Reader, *, ad
     else:
         call.start()
     return call
+
+
+def flush() -> None:
+    """Export the spans that have ended, where the tracer provider can."""
+    provider = (_runtime.tracer_provider if _runtime is not None else None) or trace.get_tracer_provider()
+    force = cast("Callable[[], object] | None", getattr(provider, "force_flush", None))
+    if force is not None:
+        force()
 
 
 def capturing() -> bool:
@@ -286,7 +296,8 @@ class Call:
                 return
             vars(span).pop("end", None)
             self.finish("closed")
-            span.end(end_time)
+            if span.is_recording():  # who ends a span twice, as Mistral's finalisers do, has kept this function
+                span.end(end_time)
 
         return end
 

@@ -11,14 +11,16 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING
 
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from spanledger import semconv
-from spanledger._call import Call, open_call
+from spanledger._call import Call, flush, open_call
 from spanledger._guard import guarded
+from spanledger._outbox import Outbox
 from spanledger._reading import Reading, end_attributes
 
 if TYPE_CHECKING:
@@ -28,6 +30,9 @@ __all__ = ["Find", "Found", "count_once", "open_fetch"]
 
 _REMEMBERED = 65_536
 """Response ids that are kept, some 10 MB at most; the oldest are forgotten first."""
+
+_AT_ONCE = 256
+"""Calls of one fetch whose spans are made at once; those of the others are made as fast as they can be exported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +44,8 @@ class Found:
     started_ns: int | None = None
     needs: tuple[str, ...] = ("input", "output")
 
+
+_outbox = Outbox(flush)
 
 Find = Callable[[object], Found | None]
 """The call that a fetched answer, an event of it or a line of it tells of; `None` for one without a finished call."""
@@ -91,12 +98,13 @@ def _read_nothing(_answer: object, _reading: Reading) -> None:
 class Fetch(Call):
     """A request for the answers of earlier calls. Its own span is never started; `_find` says what it brought."""
 
-    __slots__ = ("_find", "_started_ns")
+    __slots__ = ("_find", "_made", "_started_ns")
 
     def __init__(self, call: Call, find: Find) -> None:
         """A fetch in place of `call`, which has no span yet."""
         super().__init__(call._runtime, call.request, call._read_response, call._read_chunk)  # noqa: SLF001  # one of us
         self._find = find
+        self._made = 0
         self._started_ns = time.time_ns()
 
     @property
@@ -115,6 +123,14 @@ class Fetch(Call):
         found = self._find(answer)
         if found is None or found.reading.response_id is None or not count_once(found.reading.response_id):
             return
+        self._made += 1
+        if self._made <= _AT_ONCE:
+            self._emit(found, time.time_ns())
+        else:
+            _outbox.send(partial(self._emit, found, time.time_ns()))
+
+    def _emit(self, found: Found, ended_ns: int) -> None:
+        """Make the span of a call, which is over."""
         request = replace(self.request, operation=found.operation, needs=found.needs, stream=False)
         span = self._runtime.tracer.start_span(
             request.span_name(),
@@ -128,7 +144,7 @@ class Fetch(Call):
             span.set_attribute(semconv.HTTP_RESEND_COUNT, self.retries)
         if found.reading.error_type:
             span.set_status(Status(StatusCode.ERROR))
-        span.end()
+        span.end(ended_ns)
 
     def _finish(self, how: Ending, error: BaseException | None) -> None:
         """Whatever it brought has its span already."""
