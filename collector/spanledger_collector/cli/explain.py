@@ -6,6 +6,7 @@ from spanledger_collector.cli.command import question_command
 from spanledger_collector.cli.notes import NOTHING, notes, reason, seconds
 from spanledger_collector.cli.output import Cell, Column, Table, Unknown, as_table, printable
 from spanledger_collector.ledger.queries import QUESTION_BY_NAME, Document
+from spanledger_collector.ledger.queries.question import plain_decimal
 
 __all__ = ["explain"]
 
@@ -23,6 +24,7 @@ _CHARGES = (
     Column("effective_to_at", "time", only="csv"),
     Column("source"),
 )
+_NOTHING_SAID = "nothing"
 _TEXT = """One call, walked back to unit prices and to the spans it was read from.
 
 CALL_OR_SPAN_ID is the id of a call or of one of its spans, or the first six or more digits of it. Every charge is
@@ -70,9 +72,19 @@ def _facts(call: Document) -> list[tuple[str, str]]:
         ("price", ": ".join(filter(None, (call["price_status"], "; ".join(map(reason, call["price_reasons"])))))),
         ("cost", "unknown" if call["cost_usd"] is None else f"{call['cost_usd']} USD"),
         ("bounds", "" if None in bounds or bounds[0] == bounds[1] else f"from {bounds[0]} to {bounds[1]} USD"),
-        ("reported", f"{call['reported_cost_usd']} USD, by the provider" if call["reported_cost_usd"] else ""),
+        ("reported", _reported(call)),
         ("flags", ", ".join(call["flags"])),
     ]
+
+
+def _reported(call: Document) -> str:
+    """The provider's own price, and how far ours is from it."""
+    reported, cost = call["reported_cost_usd"], call["cost_usd"]
+    if reported is None:
+        return ""
+    apart = Decimal(0) if cost is None else Decimal(cost) - Decimal(reported)
+    beside = f"; ours is {plain_decimal(abs(apart))} USD {'more' if apart > 0 else 'less'}" if apart else ""
+    return f"{reported} USD, by the provider{beside}"
 
 
 def _charges(document: Document) -> str:
@@ -100,19 +112,45 @@ def _source(source: Document) -> str:
     zero = [meter for meter, count in source["meters"].items() if not Decimal(count)]
     said = ", ".join([*counted, *([f"zero {', '.join(zero)}"] if zero else [])]) or "no usage"
     lines = (
-        f"{source['part']:<8}span {source['span_id']} {source['name'] or ''}, emitted by {scope or 'an unnamed scope'}",
-        f"        read as {source['dialect']}, said: {said}",
-        f"        why: {source['reason']}",
+        f"{source['part']:<8}{_named(source)}, emitted by {scope or 'an unnamed scope'}",
+        f"        read as {source['dialect']} by {source['rule']}, said: {said}{_costs(source)}",
+        f"        why: {source['reason']}{_disagreement(source)}",
+        f"        flags: {', '.join(source['flags'])}" if source["flags"] else "",
     )
-    return "\n".join(printable(line) for line in lines)
+    return "\n".join(printable(line) for line in lines if line)
+
+
+def _named(source: Document) -> str:
+    what = "log record" if source["kind"] == "unspecified" else "span"
+    elsewhere = "" if source["same_trace"] else f" in trace {source['trace_id']}"
+    return f"{what} {source['span_id']} {source['name'] or ''}{elsewhere}"
+
+
+def _costs(source: Document) -> str:
+    """What others say that it cost."""
+    told = (("the provider's own price", "reported_cost_usd"), ("the emitter's own sum", "emitter_cost_usd"))
+    return "".join(f"; {words} {source[name]} USD" for words, name in told if source[name] is not None)
+
+
+def _disagreement(source: Document) -> str:
+    return "".join(
+        f"; says {other['said']} {other['count'].replace('_', ' ')}, believed {other['believed']}"
+        for other in source["disagrees"]
+    )
 
 
 def _history(document: Document) -> str:
-    lines = [
-        f"Revision {old['revision']} was superseded {old['superseded_at'][:19].replace('T', ' ')} UTC: {old['reason']}"
-        for old in document["history"]
-    ]
+    lines: list[str] = []
+    for old in document["history"]:
+        when = old["superseded_at"][:19].replace("T", " ")
+        lines.append(f"Revision {old['revision']} was superseded {when} UTC: {old['reason']}")
+        lines += [f"        {_change(change)}" for change in old["changes"]]
     return "\n".join(printable(line) for line in lines)
+
+
+def _change(change: Document) -> str:
+    before, after = (_NOTHING_SAID if text is None else text for text in (change["before"], change["after"]))
+    return f"{change['column']}: {before} -> {after}"
 
 
 def _row(values: Document, columns: tuple[Column, ...]) -> list[Cell]:

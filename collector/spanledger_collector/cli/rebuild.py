@@ -14,11 +14,17 @@ from spanledger_collector.errors import LedgerMissing, LedgerUnreadable
 from spanledger_collector.ledger.queries import Document
 
 if TYPE_CHECKING:
-    from spanledger_collector.ledger.rebuild import Rebuilt
+    from spanledger_collector.ledger.rebuild import Difference, Rebuilt
 
 __all__ = ["rebuild"]
 
-_COLUMNS = (Column("call_id", title="call"), Column("kind", title="difference"), Column("columns"))
+_COLUMNS = (
+    Column("call_id", "id", title="call"),
+    Column("kind", title="difference"),
+    Column("column"),
+    Column("before"),
+    Column("after"),
+)
 
 
 @click.command(params=[*price_file_options(), format_option()])
@@ -29,10 +35,24 @@ _COLUMNS = (Column("call_id", title="call"), Column("kind", title="difference"),
     show_envvar=True,
     help="The file that says which attributes tell who spends.  [default: <db>.attribution.toml, if it exists]",
 )
+@click.option(
+    "--limit",
+    type=click.IntRange(min=0),
+    default=20,
+    show_default=True,
+    help="Tell every value that differs of so many calls.",
+)
 @click.option("--dry-run", is_flag=True, help="Only say what differs; exit code 1 if anything does.")
 @click.pass_context
 def rebuild(
-    context: click.Context, *, db: Path, prices: Path | None, attribution: Path | None, dry_run: bool, how: Format
+    context: click.Context,
+    *,
+    db: Path,
+    prices: Path | None,
+    attribution: Path | None,
+    limit: int,
+    dry_run: bool,
+    how: Format,
 ) -> None:
     """Make the ledger again from its journal.
 
@@ -53,7 +73,7 @@ def rebuild(
     book, reader = book_of(db, prices), Reader(own_attribution(db, attribution))
     with Ledger.open(db) as ledger:
         try:
-            found = rebuild_ledger(ledger, book, reader, apply=not dry_run)
+            found = rebuild_ledger(ledger, book, reader, apply=not dry_run, told=limit)
         except duckdb.Error as error:
             raise LedgerUnreadable(db, f"rebuilding failed, and the ledger is as it was. {error}") from error
     emit(_table(found), how)
@@ -66,14 +86,14 @@ def _table(found: "Rebuilt") -> Table:
     more = differences - len(found.examples)
     return Table(
         columns=_COLUMNS,
-        rows=[[example.call_id, example.kind, ", ".join(example.columns)] for example in found.examples],
+        rows=[[example.call_id, example.kind, *change] for example in found.examples for change in example.changes],
         document=_document(found),
         heading=(
             f"{plural(found.observations, 'observation')} read again, {found.reread:,} of them otherwise than before; "
             f"{plural(found.calls, 'call')} settled."
         ),
-        footnotes=[_verdict(found, differences)],
-        cut=f"Cut: and {plural(more, 'more call')}." if more > 0 else None,
+        footnotes=[*_readings(found), _verdict(found, differences)],
+        cut=f"Cut: and {plural(more, 'more call')}; --limit N tells of more." if more > 0 else None,
     )
 
 
@@ -86,8 +106,19 @@ def _document(found: "Rebuilt") -> Document:
         "calls": found.calls,
         "differences": dict(found.kinds),
         "columns": dict(found.columns),
-        "examples": [asdict(example) for example in found.examples],
+        "readings": dict(found.readings),
+        "closed": found.closed,
+        "examples": [_example(example) for example in found.examples],
     }
+
+
+def _example(example: "Difference") -> Document:
+    return {**asdict(example), "changes": [change._asdict() for change in example.changes]}
+
+
+def _readings(found: "Rebuilt") -> list[str]:
+    """What of the observations is read otherwise, the most frequent first."""
+    return [f"{plural(count, 'observation')} with another {what}." for what, count in found.readings.most_common(10)]
 
 
 def _verdict(found: "Rebuilt", differences: int) -> str:

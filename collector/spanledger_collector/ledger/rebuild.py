@@ -4,11 +4,12 @@ The work is done in a file of its own beside the ledger, which is removed at the
 result is applied, as new revisions in one transaction.
 """
 
+import json
 import time
 from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Final, Literal
@@ -19,6 +20,7 @@ from spanledger_collector.dialects import Reader
 from spanledger_collector.journal.rows import OBSERVATIONS, ObservationRow
 from spanledger_collector.ledger.arrow import Inserter
 from spanledger_collector.ledger.book_rows import BookRecorder
+from spanledger_collector.ledger.differences import Body, Change, changes
 from spanledger_collector.ledger.neighbours import INDEX, IndexRow
 from spanledger_collector.ledger.periods import closed_periods
 from spanledger_collector.ledger.rereading import ROWS_AT_A_TIME, copy_journal, journal_rows
@@ -32,7 +34,7 @@ from spanledger_collector.pricing import PriceBook
 
 __all__ = ["Difference", "Rebuilt", "rebuild"]
 
-_EXAMPLES: Final = 20
+_RULES: Final = ("dialect", "rule", "role")
 _REASON: Final = "rebuilt from the journal"
 _THE_SAME: Final = ((), ("price_book",))
 """Columns in which a call may differ from its rebuilt self. A call keeps the name of the book that gave it its price as
@@ -43,23 +45,26 @@ _USUAL: Final = Reader()
 @dataclass(frozen=True, slots=True)
 class Difference:
     """One call on which ledger and journal disagree: not in the ledger (`missing`), only there (`extra`), or `changed`
-    in the named columns."""
+    in the named columns; with every value before and after, if it is one of those that are told."""
 
     call_id: str
     kind: Literal["missing", "extra", "changed"]
     columns: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
 
 
 @dataclass(slots=True)
 class Rebuilt:
-    """What rebuilding found. `reread` counts observations that read otherwise today; `examples` are a few.
-    `closed` counts calls of closed periods that the journal would give otherwise: they stay as they are."""
+    """What rebuilding found. `reread` counts observations that read otherwise today, `readings` in what; `examples` are
+    the first calls that differ, in the order of their ids. `closed` counts calls of closed periods that the journal
+    would give otherwise: they stay as they are."""
 
     observations: int = 0
     reread: int = 0
     calls: int = 0
     kinds: Counter[str] = field(default_factory=Counter[str])
     columns: Counter[str] = field(default_factory=Counter[str])
+    readings: Counter[str] = field(default_factory=Counter[str])
     examples: list[Difference] = field(default_factory=list[Difference])
     applied: bool = False
     closed: int = 0
@@ -70,8 +75,11 @@ class Rebuilt:
         return not self.kinds
 
 
-def rebuild(ledger: Ledger, book: PriceBook, reader: Reader = _USUAL, *, apply: bool = False) -> Rebuilt:
-    """Rebuild what is settled, report what differs, and make it the ledger's content if `apply`.
+def rebuild(
+    ledger: Ledger, book: PriceBook, reader: Reader = _USUAL, *, apply: bool = False, told: int = 20
+) -> Rebuilt:
+    """Rebuild what is settled, report what differs (so many calls with every value), and make it the ledger's content
+    if `apply`.
 
     Nothing else may settle this ledger meanwhile. Observations that are still pending are left alone. Raises
     duckdb.Error, and then the ledger is as it was.
@@ -82,11 +90,11 @@ def rebuild(ledger: Ledger, book: PriceBook, reader: Reader = _USUAL, *, apply: 
         copy_journal(ledger, scratch, until, reader)
         Settler(scratch, book).settle_pending()
         found.reread = sum(len(rows) for rows in _changed_readings(cursor, fresh, until, found))
-        for difference, _, _ in _differences(cursor, fresh, found):
+        for difference, before, after in _differences(cursor, fresh, found):
             found.kinds[difference.kind] += 1
             found.columns.update(difference.columns)
-            if len(found.examples) < _EXAMPLES:
-                found.examples.append(difference)
+            if len(found.examples) < told:
+                found.examples.append(replace(difference, changes=changes(_body(before), _body(after))))
         same = found.equal and not found.reread and _set_aside(cursor) == _set_aside(fresh)
         if apply and not same:
             _apply(cursor, fresh, book, until)
@@ -118,13 +126,28 @@ def _changed_readings(
         for page in journal_rows(fresh, until):
             rows = [row for row, _ in page]
             observations.load(rows)
-            changed = {seq for (seq,) in cursor.execute(query("rebuild.changed_readings")).fetchall()}
+            pairs = cursor.execute(query("rebuild.changed_readings")).fetchall()
+            changed = {seq for seq, _, _ in pairs}
             if found is not None:
                 found.observations += len(rows)
+                for _, before, after in pairs:
+                    found.readings.update(_reread_fields(before, after))
             if changed:
                 changed_rows = [row for row in rows if row.seq in changed]
                 observations.load(changed_rows)
                 yield changed_rows
+
+
+def _reread_fields(before: str, after: str) -> Iterator[str]:
+    """What of an observation is read otherwise; of dialect, rule and role from what to what."""
+    old, new = json.loads(before), json.loads(after)
+    for name in dict.fromkeys((*new, *old)):
+        if old.get(name) != new.get(name):
+            yield f"{name}: {old.get(name)} -> {new.get(name)}" if name in _RULES else name
+
+
+def _body(rows: CallRows | None) -> Body:
+    return {} if rows is None else json.loads(rows.body())
 
 
 def _differences(

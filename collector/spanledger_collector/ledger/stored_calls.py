@@ -1,8 +1,9 @@
 """Calls as the ledger holds them, each with its charges, meters and sources, as the rows that were written."""
 
+import json
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import duckdb
 
@@ -21,7 +22,7 @@ from spanledger_collector.ledger.rows import (
     returned,
 )
 
-__all__ = ["started_within", "stored_calls"]
+__all__ = ["body_of_call", "started_within", "stored_calls"]
 
 _Row = TypeVar("_Row", ChargeRow, MeterRow, SourceRow)
 
@@ -50,6 +51,13 @@ def stored_calls(cursor: duckdb.DuckDBPyConnection, found: Sequence[Sequence[obj
         call.call_id: CallRows(call, charges[call.call_id], meters[call.call_id], sources[call.call_id])
         for call in calls
     }
+
+
+def body_of_call(cursor: duckdb.DuckDBPyConnection, call_id: str) -> dict[str, Any]:
+    """A call as history would keep it, were it superseded now; empty for one that is not there."""
+    found = cursor.execute(all_of("rebuild.call", CALLS), {"call_id": call_id}).fetchall()
+    rows = stored_calls(cursor, found).get(call_id)
+    return {} if rows is None else json.loads(rows.body())
 
 
 def _by_call(

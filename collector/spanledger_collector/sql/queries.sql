@@ -121,6 +121,8 @@ ORDER BY meter;
 SELECT printf('%016x%016x', s.trace_hi, s.trace_lo) AS trace_id, printf('%016x', s.span) AS span_id, s.part, s.reason,
        o.dialect, o.rule, o.role, o.provider, o.operation, o.request_model, o.response_model, o.response_id,
        o.usage_status, o.scope_name, o.scope_version, p.name, p.service, p.peer_host,
+       (['unspecified', 'internal', 'server', 'client', 'producer', 'consumer'])[p.kind + 1] AS kind,
+       printf('%016x%016x', s.trace_hi, s.trace_lo) = (SELECT trace_id FROM calls WHERE call_id = $call_id) AS same_trace,
        epoch_ns(p.started_at) AS started_at, epoch_ns(o.received_at) AS received_at, o.reading
 FROM store.call_sources s
 LEFT JOIN store.observations o USING (trace_hi, trace_lo, span)

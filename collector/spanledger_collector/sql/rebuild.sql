@@ -20,9 +20,14 @@ FROM store.spans SEMI JOIN (
 SELECT /*columns*/
 FROM calls WHERE call_id > $after ORDER BY call_id LIMIT $limit;
 
+-- name: call
+SELECT /*columns*/
+FROM calls WHERE call_id = $call_id;
+
 -- name: changed_readings
 -- Rows of the batch that read otherwise than the stored ones.
-SELECT b.seq FROM batch_store_observations b JOIN store.observations o USING (seq) WHERE o.reading <> b.reading;
+SELECT b.seq, o.reading, b.reading
+FROM batch_store_observations b JOIN store.observations o USING (seq) WHERE o.reading <> b.reading;
 
 -- name: reread
 UPDATE store.observations o SET dialect = b.dialect, rule = b.rule, role = b.role, provider = b.provider,

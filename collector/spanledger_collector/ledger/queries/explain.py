@@ -2,12 +2,16 @@
 
 import json
 from decimal import Decimal
+from typing import Final
 
 from spanledger_collector.ledger.queries.find import find_call
 from spanledger_collector.ledger.queries.freshness import freshness
 from spanledger_collector.ledger.queries.question import Document, Parameter, Question, Reading, plain_decimal
+from spanledger_collector.settle.keys import totals_of
 
 __all__ = ["EXPLAIN"]
+
+_TOTALS: Final = ("input_tokens", "output_tokens")
 
 
 def _explain(reading: Reading) -> Document:
@@ -22,8 +26,10 @@ def _explain(reading: Reading) -> Document:
         "charges": charges,
         "charged_usd": plain_decimal(sum(amounts, Decimal())) if amounts else None,
         "meters_without_price": reading.rows("call_meters_without_price", parameters),
-        "sources": [_with_reading(row) for row in reading.rows("call_sources", parameters)],
-        "history": [_with_body(row) for row in reading.rows("call_history", parameters)],
+        "sources": _compared([_with_reading(row) for row in reading.rows("call_sources", parameters)]),
+        "history": _with_changes(
+            reading, call_id, [_with_body(row) for row in reading.rows("call_history", parameters)]
+        ),
     }
 
 
@@ -34,7 +40,47 @@ def _with_conditions(row: Document) -> Document:
 def _with_reading(row: Document) -> Document:
     """A source with what its span said, so that it is plain what was believed."""
     said = _parsed(row.pop("reading")) or {}
-    return {**row, "flags": said.get("flags", []), "meters": said.get("meters", {})}
+    meters = said.get("meters", {})
+    totals = totals_of({meter: Decimal(quantity) for meter, quantity in meters.items()})
+    return {
+        **row,
+        "flags": said.get("flags", []),
+        "meters": meters,
+        "input_tokens": None if totals.input is None else plain_decimal(Decimal(totals.input)),
+        "output_tokens": None if totals.output is None else plain_decimal(Decimal(totals.output)),
+        "reported_cost_usd": said.get("reported_cost_usd"),
+        "emitter_cost_usd": said.get("emitter_cost_usd"),
+    }
+
+
+def _compared(sources: list[Document]) -> list[Document]:
+    """Each with the totals in which it says something else than the span that was believed."""
+    believed = next((source for source in sources if source["part"] == "usage"), None)
+    for source in sources:
+        source["disagrees"] = [
+            {"count": count, "said": source[count], "believed": believed[count]}
+            for count in _TOTALS
+            if believed is not None
+            and source["part"] == "merged"
+            and None not in (source[count], believed[count])
+            and source[count] != believed[count]
+        ]
+    return sources
+
+
+def _with_changes(reading: Reading, call_id: str, history: list[Document]) -> list[Document]:
+    """Each superseded revision, the newest first, with what the one after it says otherwise."""
+    if not history:
+        return []
+    # Only now, because these need the database's own packages, which a client of the API does not have.
+    from spanledger_collector.ledger.differences import changes  # noqa: PLC0415
+    from spanledger_collector.ledger.stored_calls import body_of_call  # noqa: PLC0415
+
+    after = body_of_call(reading.cursor, call_id)
+    for old in history:
+        old["changes"] = [change._asdict() for change in changes(old["body"], after)]
+        after = {**after, **old["body"]}
+    return history
 
 
 def _with_body(row: Document) -> Document:
