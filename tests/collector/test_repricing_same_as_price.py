@@ -143,6 +143,7 @@ def calls_made(draw: st.DrawFn) -> list[Call]:
             provider=provider,
             request_model=model,
             response_model=draw(st.sampled_from([None, model])),
+            reported_cost_usd=draw(st.sampled_from([None, None, Decimal(0), Decimal("0.01"), Decimal("0.0000003")])),
             call_id=f"{number:032x}",
             span_id=number.to_bytes(8),
             started_ns=started,

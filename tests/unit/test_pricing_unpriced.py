@@ -1,5 +1,6 @@
 """What must not be priced: every unknown has its reason, and is never nothing and never the nearest known thing."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -175,3 +176,29 @@ def test_unknown_inclusion_of_reasoning_is_bounded() -> None:
     got = price(call, shipped_book())
     assert got.cost_usd == got.cost_low_usd == mtok("0.25", 10) + mtok("2", 50)
     assert got.cost_high_usd == mtok("0.25", 10) + mtok("2", 70)
+
+
+@pytest.mark.parametrize(
+    ("reported", "differs"),
+    [
+        (None, False),
+        ("0.00026", False),
+        ("0.0002600000001", False),
+        ("0.00026025", False),  # less than a thousandth
+        ("0.00027", True),
+        ("0", True),
+        ("1", True),
+    ],
+)
+def test_another_cost_by_the_provider_is_flagged_and_changes_nothing(reported: str | None, differs: bool) -> None:
+    call = make_call("openai", "gpt-4.1-mini", {"input": 250, "output": 100}, conditions=Conditions("default"))
+    said = replace(call, reported_cost_usd=None if reported is None else Decimal(reported))
+    got = price(said, shipped_book())
+    assert got.cost_usd == mtok("0.4", 250) + mtok("1.6", 100)
+    assert ("reported_cost_differs" in got.flags) is differs
+    assert replace(got, flags=()) == replace(price(call, shipped_book()), flags=())
+
+
+def test_what_has_no_price_cannot_differ_from_what_is_reported() -> None:
+    call = replace(make_call("openai", "gpt-99", SOME), reported_cost_usd=Decimal(1))
+    assert price(call, shipped_book()).flags == ()

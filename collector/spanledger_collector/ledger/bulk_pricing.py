@@ -17,7 +17,15 @@ from spanledger_collector.ledger.sql import query
 from spanledger_collector.model import Attribution, Call, Conditions, Pricing, Quantity
 from spanledger_collector.pricing import PriceBook, price
 from spanledger_collector.pricing.bulk import Product, Stretch, stretches
-from spanledger_collector.pricing.engine import AMOUNT_LIMIT, CACHE_REPLAY, FLAGS, INVALID_USAGE, UNKNOWN_INCLUSIONS
+from spanledger_collector.pricing.engine import (
+    AMOUNT_LIMIT,
+    CACHE_REPLAY,
+    FLAGS,
+    INVALID_USAGE,
+    REPORTED_APART,
+    REPORTED_DIFFERS,
+    UNKNOWN_INCLUSIONS,
+)
 from spanledger_collector.pricing.rules import INPUT_METERS
 
 __all__ = ["CALLS_AT_A_TIME", "Page", "Pages"]
@@ -105,7 +113,7 @@ class Pages:
         self._run("lines", page)
         self._run("odd_answers")
         self._price_odd_calls(page)
-        self._run("answers", page)
+        self._run("answers", page, reported_apart=REPORTED_APART, reported_differs=REPORTED_DIFFERS)
         ((count,),) = self._cursor.execute("SELECT count(*) FROM reprice_chosen").fetchall()
         return int(count)
 
@@ -192,7 +200,7 @@ def _fill(cursor: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[ob
 
 def _call(row: Sequence[Any]) -> Call:
     """A row of `reprice.odd_inputs` as much of a call as a price depends on."""
-    call_id, started, ended, provider, request, answer, usage, tier, said, flags, meters, quantities = row
+    call_id, started, ended, provider, request, answer, usage, tier, said, flags, reported, meters, quantities = row
     conditions: dict[str, str] = said or {}
     return Call(
         call_id=call_id,
@@ -214,6 +222,7 @@ def _call(row: Sequence[Any]) -> Call:
         attribution=_NOBODY,
         dialect="",
         sources=(),
+        reported_cost_usd=reported,
         flags=tuple(flag for flag in flags if flag not in FLAGS),
     )
 

@@ -7,7 +7,7 @@ the last digit. A meter without a price is named, never counted as nothing.
 
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
 
@@ -19,7 +19,18 @@ from spanledger_collector.pricing.providers import DIMENSIONS
 from spanledger_collector.pricing.rules import DEFAULT_TTL, IMPLICIT_REQUEST, INPUT_METERS, QUANTITY_RULES
 from spanledger_collector.pricing.scopes import situation
 
-__all__ = ["AMOUNT_LIMIT", "CACHE_REPLAY", "FLAGS", "INVALID_USAGE", "UNKNOWN_INCLUSIONS", "Names", "plan_at", "price"]
+__all__ = [
+    "AMOUNT_LIMIT",
+    "CACHE_REPLAY",
+    "FLAGS",
+    "INVALID_USAGE",
+    "REPORTED_APART",
+    "REPORTED_DIFFERS",
+    "UNKNOWN_INCLUSIONS",
+    "Names",
+    "plan_at",
+    "price",
+]
 
 Names = tuple[str, str | None, str | None]
 """Provider, model of the request, model of the answer."""
@@ -37,9 +48,13 @@ REASONING_UNKNOWN: Final = "reasoning_inclusion_unknown"
 _DOUBTS: Final = ((INCLUSION_UNKNOWN, "input", "cache_"), (REASONING_UNKNOWN, "output", "reasoning"))
 """For each such flag the meter whose count is in doubt, and with what the parts' names begin."""
 UNKNOWN_INCLUSIONS: Final = frozenset(flag for flag, _, _ in _DOUBTS)
+REPORTED_DIFFERS: Final = "reported_cost_differs"
+"""The flag of a call whose provider says that it cost something else."""
+REPORTED_APART: Final = Decimal("1e-9")
 FLAGS: Final = frozenset(
     {
         "provider_assumed",
+        REPORTED_DIFFERS,
         "rounded",
         "unit_price_rounded",
         *(dimension.assumed for dimension in DIMENSIONS if dimension.assumed),
@@ -57,7 +72,27 @@ AMOUNT_LIMIT: Final = Decimal(10**6)
 
 
 def price(call: Call, book: PriceBook) -> Pricing:
-    """What `book` says of `call`: status, charges, cost and what is not certain. The same for the same arguments."""
+    """What `book` says of `call`: status, charges, cost and what is not certain. The same for the same arguments.
+
+    The provider's own word on the cost is evidence: it changes nothing, but a difference is flagged.
+    """
+    pricing = _by_book(call, book)
+    if call.reported_cost_usd is None or not _differs(call, call.reported_cost_usd, pricing.cost_usd):
+        return pricing
+    return replace(pricing, flags=(*pricing.flags, REPORTED_DIFFERS))
+
+
+def _differs(call: Call, reported: Decimal, cost: Decimal | None) -> bool:
+    """Whether ours and the provider's cost differ by more than rounding explains: a thousandth, or a billionth of a
+    dollar."""
+    if cost is None or CACHE_REPLAY in call.flags:
+        return False
+    told = reported.quantize(MONEY_PLACES, context=EXACT)
+    apart = EXACT.abs(EXACT.subtract(told, cost))
+    return apart > REPORTED_APART and EXACT.multiply(apart, 1000) > max(told, cost)
+
+
+def _by_book(call: Call, book: PriceBook) -> Pricing:
     invalid = _invalid(call)
     if invalid:
         return _without_charges("invalid_usage", invalid, book)

@@ -64,7 +64,7 @@ WITH page AS (
     ASOF JOIN (SELECT DISTINCT signature, from_ns FROM reprice_stretches) s ON page.signature = s.signature AND page.at_ns >= s.from_ns
 )
 SELECT p.call_id, p.revision, p.started_at, p.own_flags, p.price_status, p.price_reasons, p.flags, p.cost_usd, p.cost_low_usd,
-       p.cost_high_usd, p.provider, p.org_id, coalesce(p.response_model, p.request_model) AS model, s.stretch,
+       p.cost_high_usd, p.reported_cost_usd, p.provider, p.org_id, coalesce(p.response_model, p.request_model) AS model, s.stretch,
        p.usage_status = 'unmetered' OR p.meters = 0 AS unmetered,
        p.odd_counts OR s.odd OR len(list_filter(p.own_flags, lambda flag: list_contains($odd_flags, flag)
            OR starts_with(flag, $odd_prefix))) > 0 AS odd
@@ -98,7 +98,7 @@ WITH chosen AS (
     WHERE started_at > make_timestamp_ns($after) AND started_at <= make_timestamp_ns($until) GROUP BY ALL
 )
 SELECT c.call_id, epoch_ns(c.started_at), epoch_ns(c.ended_at), c.provider, c.request_model, c.response_model, c.usage_status,
-       c.service_tier, c.conditions, c.flags, m.meters, m.quantities
+       c.service_tier, c.conditions, c.flags, c.reported_cost_usd, m.meters, m.quantities
 FROM chosen c LEFT JOIN counted m USING (call_id, revision);
 
 -- name: forget_odd_lines
@@ -137,7 +137,10 @@ WITH summed AS (
     LEFT JOIN adjusted a USING (call_id)
     LEFT JOIN periods p ON p.reopened_at IS NULL AND c.started_at >= p.start_at AND c.started_at < p.end_at
 ), new AS (
-    SELECT said.* EXCLUDE (reasons, new_flags), coalesce(o.reasons, said.reasons) AS new_reasons, coalesce(o.flags, said.new_flags) AS new_flags,
+    SELECT said.* EXCLUDE (reasons, new_flags), coalesce(o.reasons, said.reasons) AS new_reasons,
+           coalesce(o.flags, if(len(said.reasons) = 0 AND abs(said.cost - reported_cost_usd) > $reported_apart
+               AND abs(said.cost - reported_cost_usd) * 1000 > greatest(said.cost, reported_cost_usd),
+               list_append(said.new_flags, $reported_differs), said.new_flags)) AS new_flags,
            CASE WHEN o.call_id IS NOT NULL THEN o.status WHEN len(said.reasons) > 0 AND new_charges = 0 THEN 'unpriced'
                 WHEN len(said.reasons) > 0 THEN 'partial' WHEN free THEN 'free' ELSE 'priced' END AS new_status,
            CAST(CASE WHEN o.call_id IS NOT NULL THEN o.cost WHEN len(said.reasons) = 0 THEN said.cost END AS DECIMAL(18, 12)) AS new_cost,
