@@ -16,7 +16,6 @@ from spanledger_collector.errors import (
     SchemaTooOld,
 )
 from spanledger_collector.ledger.sql import Migration, migrations
-from spanledger_collector.ledger.torn_log import cut_torn_end, log_of
 
 __all__ = ["Ledger"]
 
@@ -28,8 +27,8 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "autoinstall_known_extensions": False,
     "allow_community_extensions": False,
     "python_enable_replacements": False,  # else a table that does not exist is looked for among our variables
-    # A checkpoint writes the last, unfinished row group of each table again: at the default of 16 MB half of the time for
-    # writing went there. A start after a crash reads up to so much of the log, in about a second.
+    # A checkpoint writes the last, unfinished row group of each table again: at the default of 16 MB half of the time
+    # for writing went there. A start after a crash reads up to so much of the log, in about a second.
     "checkpoint_threshold": "128MB",
 }
 _SESSION = "SET GLOBAL TimeZone = 'UTC'; SET GLOBAL lock_configuration = true;"
@@ -91,10 +90,6 @@ def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     try:
         return duckdb.connect(path, read_only=read_only, config=_CONFIG)
     except duckdb.Error as error:
-        if not read_only and cut_torn_end(path, str(error)):
-            return _connect(
-                path, read_only=read_only
-            )  # at most once more for each damaged place, each before the other
         raise _translated(error, path) from error
 
 
@@ -104,12 +99,6 @@ def _translated(error: duckdb.Error, path: Path) -> LedgerError:
     if "Could not set lock on file" in message:
         holder = _HOLDER.search(message)
         return LedgerLocked(path, int(holder[1]) if holder else None)
-    if "Corrupt WAL file" in message:
-        return LedgerUnreadable(
-            path,
-            f"its log {log_of(path)} is damaged where commits follow that may have been acknowledged. Restore both "
-            "files from a backup; or move the log away, which loses what came since the last checkpoint.",
-        )
     first_line = message.partition("\n")[0]
     return LedgerUnreadable(path, f"{first_line} (from DuckDB {duckdb.__version__}). Name another file with --db.")
 
