@@ -16,6 +16,7 @@ from spanledger_collector.errors import (
     SchemaTooOld,
 )
 from spanledger_collector.ledger.sql import Migration, migrations
+from spanledger_collector.ledger.torn_log import cut_torn_end, log_of
 
 __all__ = ["Ledger"]
 
@@ -90,6 +91,10 @@ def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     try:
         return duckdb.connect(path, read_only=read_only, config=_CONFIG)
     except duckdb.Error as error:
+        if not read_only and cut_torn_end(path, str(error)):
+            return _connect(
+                path, read_only=read_only
+            )  # at most once more for each damaged place, each before the other
         raise _translated(error, path) from error
 
 
@@ -99,6 +104,12 @@ def _translated(error: duckdb.Error, path: Path) -> LedgerError:
     if "Could not set lock on file" in message:
         holder = _HOLDER.search(message)
         return LedgerLocked(path, int(holder[1]) if holder else None)
+    if "Corrupt WAL file" in message:
+        return LedgerUnreadable(
+            path,
+            f"its log {log_of(path)} is damaged where commits follow that may have been acknowledged. Restore both "
+            "files from a backup; or move the log away, which loses what came since the last checkpoint.",
+        )
     first_line = message.partition("\n")[0]
     return LedgerUnreadable(path, f"{first_line} (from DuckDB {duckdb.__version__}). Name another file with --db.")
 
