@@ -49,9 +49,7 @@ def main() -> None:
     kinds: Counter[str] = Counter()
     for one in _reported(Path(sys.argv[1])):
         ours = price(one.call, book)
-        kind = (
-            "agrees" if ours.cost_usd is not None and REPORTED_DIFFERS not in ours.flags else _why(one, ours.cost_usd)
-        )
+        kind = _kind(one, ours)
         kinds[kind] += 1
         ratio = f"{ours.cost_usd / one.usd:.4f}" if ours.cost_usd is not None and one.usd else "-"
         cost = "; ".join(ours.reasons) if ours.cost_usd is None else f"{ours.cost_usd.normalize():f}"
@@ -108,11 +106,10 @@ def _call(exchange: dict[str, Any]) -> Call:
     text = json.dumps(exchange.get("response") or "").replace("\\", "")
     named = MODEL.search(text)
     # What OpenRouter answers has ids that begin with gen-; a gateway resells at the price of OpenAI.
-    provider = (
-        "openrouter" if '"gen-' in text else {"gateway": "openai"}.get(exchange["provider"], exchange["provider"])
-    )
-    when = (exchange.get("resp_headers") or {}).get("date")
-    at = parsedate_to_datetime(when) if when else datetime.now(UTC)
+    sold_by: str = exchange["provider"]
+    provider = "openrouter" if '"gen-' in text else "openai" if sold_by == "gateway" else sold_by
+    headers: dict[str, str] = exchange.get("resp_headers") or {}
+    at = parsedate_to_datetime(headers["date"]) if "date" in headers else datetime.now(UTC)
     call = make_call(provider, exchange["request_model"], meters, answer=named[1] if named else None)
     return replace(call, started_ns=int(at.timestamp()) * 10**9, ended_ns=int(at.timestamp()) * 10**9)
 
