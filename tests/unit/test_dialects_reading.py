@@ -42,6 +42,7 @@ def _read(
         ("anthropic", "bedrock-runtime.eu-west-1.amazonaws.com", "claude-sonnet-4-5", "aws.bedrock"),
         ("anthropic", "europe-west1-aiplatform.googleapis.com", "claude-sonnet-4-5", "gcp.vertex_ai"),
         ("anthropic", None, "us.anthropic.claude-sonnet-4-5-20250929-v1:0", "aws.bedrock"),
+        ("anthropic", None, "claude-sonnet-4-5@20250929", "gcp.vertex_ai"),
         ("gemini", None, "gemini-3-pro", "gcp.gemini"),
         ("gcp.gen_ai", None, "gemini-3-pro", "gcp.gemini"),
         ("vertex_ai", None, "gemini-3-pro", "gcp.vertex_ai"),
@@ -49,6 +50,8 @@ def _read(
         ("AWS", None, "amazon.nova-pro-v1:0", "aws.bedrock"),
         ("xai", None, "grok-5", "x_ai"),
         ("mistralai", None, "mistral-large-latest", "mistral_ai"),
+        ("Anthropic_LLM", None, "claude-sonnet-4-5", "anthropic"),
+        ("openai_responses_llm", None, "gpt-5", "openai"),
         ("anthropic.messages", None, "claude-sonnet-4-5", "anthropic"),
         ("google.generative-ai", None, "gemini-3-pro", "gcp.gemini"),
         ("google.vertex.chat", None, "gemini-3-pro", "gcp.vertex_ai"),
@@ -122,6 +125,13 @@ def test_the_request_of_a_logfire_stream_is_told_of_by_its_record() -> None:
     assert record is not None
     assert failure is not None
     assert [record.role, failure.role, failure.error_type] == ["candidate", "candidate", "_OTHER"]
+
+
+def test_what_llamaindex_does_before_a_call_is_none() -> None:
+    said: dict[str, AttributeValue] = {"openinference.span.kind": "LLM", "llm.model_name": "gpt-5"}
+    scope = Scope("openinference.instrumentation.llama_index", "4.6")
+    assert dialects.recognise(make_span(said, scope, name="OpenAI._prepare_chat_with_tools")) is None
+    assert dialects.recognise(make_span(said, scope, name="OpenAI.chat")) is not None
 
 
 def test_the_record_of_a_logfire_stream_looks_back_on_its_request_and_its_reading() -> None:

@@ -43,6 +43,7 @@ _LEGACY: Final[Mapping[str, str]] = {
     "cohere_chat": "cohere",
     "text-completion-openai": "openai",
     "openai_like": "openai",
+    "openai_responses": "openai",
     "hf": "huggingface",
 }
 """Names of older conventions, SDK classes and gateways, in lower case, and the provider's name in the conventions."""
@@ -137,7 +138,7 @@ def billing_provider(name: str | None, host: str | None, model: str | None) -> s
     by_host = provider_of_host(_without_region(host), "") if host else ""
     if by_host:
         return by_host
-    spelled = (name or "").strip().lower()
+    spelled = (name or "").strip().lower().removesuffix("_llm")  # as LlamaIndex calls its classes
     named = _LEGACY.get(spelled, spelled)
     by_model = _by_model_id(model, named) if model else None
     if by_model is not None:
@@ -170,7 +171,8 @@ def _by_model_id(model: str, named: str) -> str | None:
         bare = bare.removeprefix(place)
     if lowered.startswith("arn:aws:bedrock") or (bare.startswith(_BEDROCK_VENDORS) and not slash):
         return "aws.bedrock"
-    return None
+    # Only Vertex AI puts an @ before the version of a Claude model (cloud.google.com/vertex-ai, "Claude models").
+    return "gcp.vertex_ai" if lowered.startswith("claude-") and "@" in lowered else None
 
 
 def _client_class(named: str) -> str:
