@@ -90,7 +90,8 @@ def _reported(path: Path) -> Iterator[Reported]:
 def _cost(usage: dict[str, Any]) -> Decimal | None:
     if (ticks := usage.get("cost_in_usd_ticks")) is not None:
         return Decimal(int(ticks)) / TICKS_PER_USD
-    cost = usage.get("cost", (usage.get("pydantic_ai_gateway") or {}).get("cost_estimate"))
+    gateway: dict[str, Any] = usage.get("pydantic_ai_gateway") or {}
+    cost: object = usage["cost"] if "cost" in usage else gateway.get("cost_estimate")
     return None if cost is None else Decimal(str(cost))
 
 
