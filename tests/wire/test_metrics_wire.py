@@ -1,62 +1,30 @@
 """The metrics of the conventions: one measurement for each call, at its end, as long as there is a meter provider."""
 
-from collections.abc import Generator, Mapping
+import importlib
 from typing import Any
 
 import anthropic
 import openai
 import pytest
+from mistralai.client import Mistral
+from mistralai.extra.observability import configure_telemetry
 from opentelemetry import trace
-from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import HistogramDataPoint, InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+from wire_metrics import Measured, measured, said_of
 from wire_recording import Recording
-from wire_scripted import answer, serving
+from wire_scripted import Script, answer, chat_events, serving
+from wire_xai import serving_xai
 
 from provider_server import ProviderServer
 from spanledger._guard import troubles
 from spanledger._metrics import DURATION, TOKEN_USAGE
+
+__all__ = ["measured"]
 from spanledger.instrumentor import SpanLedgerInstrumentor
 
 ASKING: Any = {"model": "gpt-4o", "messages": [{"role": "user", "content": "Where is my parcel?"}]}
 ASKING_CLAUDE: Any = {**ASKING, "model": "claude-sonnet-5", "max_tokens": 50}
-
-
-class Measured:
-    """A meter provider and what was measured on it."""
-
-    def __init__(self) -> None:
-        self._reader = InMemoryMetricReader()
-        self.provider = MeterProvider([self._reader])
-
-    def points(self, name: str) -> list[HistogramDataPoint]:
-        data = self._reader.get_metrics_data()
-        found = [metric for resource in (data.resource_metrics if data else ()) for metric in _metrics_of(resource)]
-        return [point for metric in found if metric.name == name for point in metric.data.data_points]
-
-    @property
-    def tokens(self) -> dict[object, tuple[int, float]]:
-        """By type of token: how many measurements, and their sum."""
-        return {_said(point)["gen_ai.token.type"]: (point.count, point.sum) for point in self.points(TOKEN_USAGE)}
-
-
-def _metrics_of(resource: Any) -> list[Any]:  # noqa: ANN401  # a tree of the SDK's, walked for its leaves
-    scopes = [scope for scope in resource.scope_metrics if scope.scope.name == "spanledger"]
-    return [metric for scope in scopes for metric in scope.metrics]
-
-
-def _said(point: HistogramDataPoint) -> Mapping[str, object]:
-    return dict(point.attributes or {})
-
-
-@pytest.fixture
-def measured(recording: Recording) -> Generator[Measured]:
-    """The instrumentation switched on with a meter provider of its own."""
-    measured, instrumentor = Measured(), SpanLedgerInstrumentor()
-    instrumentor.instrument(tracer_provider=recording.provider, meter_provider=measured.provider)
-    yield measured
-    instrumentor.uninstrument()
 
 
 def gpt(url: str) -> openai.OpenAI:
@@ -86,9 +54,9 @@ def test_a_call_is_measured_as_its_span_says(
         )
     }
     span = recording.only
-    assert (_said(took), took.count) == (expected, 1)
+    assert (said_of(took), took.count) == (expected, 1)
     assert took.sum == pytest.approx(((span.end_time or 0) - (span.start_time or 0)) / 1e9, abs=0.05)
-    assert all(_said(point).items() >= expected.items() for point in measured.points(TOKEN_USAGE))
+    assert all(said_of(point).items() >= expected.items() for point in measured.points(TOKEN_USAGE))
     assert measured.tokens == {
         "input": (1, said["gen_ai.usage.input_tokens"]),
         "output": (1, said["gen_ai.usage.output_tokens"]),
@@ -125,7 +93,7 @@ def test_a_failed_call_says_so(measured: Measured, recording: Recording) -> None
     with serving(answer({"error": {"message": "no"}}, status=400)) as server, pytest.raises(openai.BadRequestError):
         gpt(server.url).chat.completions.create(**ASKING)
     [took] = measured.points(DURATION)
-    assert _said(took)["error.type"] == recording.attributes["error.type"]
+    assert said_of(took)["error.type"] == recording.attributes["error.type"]
     assert measured.tokens == {}
 
 
@@ -161,3 +129,53 @@ def test_a_meter_provider_may_come_later(provider: ProviderServer, monkeypatch: 
     client.chat.completions.create(**ASKING)
     assert [point.count for point in measured.points(DURATION)] == [1]
     assert dict(troubles()) == before
+
+
+# SDKs that may trace by themselves
+
+MISTRAL_HEAD = {"id": "answer-1", "created": 1, "model": "m", "object": "chat.completion"}
+MISTRAL_USAGE = {"prompt_tokens": 212, "completion_tokens": 40, "total_tokens": 252}
+
+
+def mistral_answer(*, streamed: bool) -> Script:
+    said = {"role": "assistant", "content": "In Ghent."}
+    kind = "delta" if streamed else "message"
+    choice = {"index": 0, kind: said, "finish_reason": "stop"}
+    document = {**MISTRAL_HEAD, "choices": [choice], "usage": MISTRAL_USAGE}
+    return chat_events(document) if streamed else answer(document)
+
+
+@pytest.mark.parametrize("native", [False, True])
+@pytest.mark.parametrize("streamed", [False, True])
+def test_mistral(measured: Measured, recording: Recording, streamed: bool, native: bool) -> None:
+    with serving(mistral_answer(streamed=streamed)) as server:
+        client = Mistral(api_key="k", server_url=server.url)
+        if native:
+            configure_telemetry(client, provider="global")
+        ask = client.chat.stream if streamed else client.chat.complete
+        asked: Any = ask(model="m", messages=ASKING["messages"])
+        if streamed:
+            assert list(asked)
+    assert measured.tokens == {"input": (1, 212), "output": (1, 40)}
+    [took] = measured.points(DURATION)
+    assert (took.count, said_of(took)["gen_ai.provider.name"]) == (1, "mistral_ai")
+    assert len(recording.spans) == 1
+
+
+@pytest.mark.parametrize("native", [False, True])
+@pytest.mark.parametrize("streamed", [False, True])
+def test_xai(
+    measured: Measured, recording: Recording, monkeypatch: pytest.MonkeyPatch, streamed: bool, native: bool
+) -> None:
+    xai_sdk: Any = importlib.import_module("xai_sdk")  # it has no types
+    tracer = recording.provider.get_tracer("xai_sdk.sync.chat") if native else trace.NoOpTracer()
+    monkeypatch.setattr("xai_sdk.sync.chat.tracer", tracer)
+    with serving_xai("stream" if streamed else "answer") as address:
+        client = xai_sdk.Client(api_key="k", api_host=address, use_insecure_channel=True)
+        chat = client.chat.create(model="m")
+        chat.append(importlib.import_module("xai_sdk.chat").user("Where is my parcel?"))
+        assert list(chat.stream()) if streamed else chat.sample()
+    assert measured.tokens == {"input": (1, 100), "output": (1, 10 + 30)}
+    [took] = measured.points(DURATION)
+    assert (took.count, said_of(took)["gen_ai.provider.name"]) == (1, "x_ai")
+    assert len(recording.spans) == 1
