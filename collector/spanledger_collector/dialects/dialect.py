@@ -39,7 +39,8 @@ class Dialect:
     `<attribute>.<member>`. `quoted`: texts are JSON, in quotation marks. `hidden_ids` are paths to the response id
     within attributes that hold messages as JSON.
 
-    `role_names` (by span name), then `operations` decide what a span is before the general table of operations does.
+    `role_names` (by span name, or what follows its last dot), then `operations` decide what a span is before the
+    general table of operations does.
     `provider` and `operation` fill in for emitters that do not say. `ticks` names an attribute with the provider's own
     price and how many make one USD. `flags` mark whatever this emitter counts. `notes` tells deviations and traps.
     """

@@ -50,6 +50,7 @@ def _role(dialect: Dialect, span: ReceivedSpan, operation: str) -> Role:
     """What the span may become, by the most particular rule."""
     return (
         dialect.role_names.get(span.name)
+        or dialect.role_names.get(span.name.rpartition(".")[2])
         or dialect.operations.get(operation)
         or role_of_operation(operation, span.kind)
     )

@@ -113,6 +113,8 @@ _OPENLLMETRY: Final = (
         scopes=("opentelemetry.instrumentation.llamaindex*",),
         source_rank=2,
         cache_outside=frozenset({"anthropic"}),
+        notes="0.62.4: names classes (anthropic_llm), not models; leaves LlamaIndex's own OpenAI class to the "
+        "instrumentation of that SDK.",
     ),
     Dialect(
         id="openllmetry-framework",
@@ -185,7 +187,10 @@ _OPENINFERENCE: Final = (
         source_rank=2,
         hidden_ids=_OPENINFERENCE_IDS,
         names=_OPENINFERENCE_KIND,
-        notes="langchain drops cache writes of OpenAI. decision.token_count.* are not usage. CHAIN totals are sums.",
+        role_names={"_prepare_chat_with_tools": "ignored"},
+        notes="langchain drops cache writes of OpenAI. llama_index: what prepares a call has the kind of one; embeddings "
+        "and streams of the Responses API have no counts, reasoning is left out. decision.token_count.* are not usage. "
+        "CHAIN totals are sums.",
     ),
 )
 
