@@ -1,16 +1,19 @@
-"""Servers that fork, threads, and greenlets: each call is one span, exported once, by the process that made it."""
+"""Processes that fork, threads, tasks and greenlets: each call is one span, exported once, by who made it."""
 
+import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
+from typing import Any
 
 import pytest
-from wire_openai import openai_client
+from wire_openai import openai_async_client, openai_client
 from wire_processes import PRELUDE, exported_by
 from wire_recording import Recording, attributes_of, true_usage, usage_of
 
 import spanledger
-from provider_server import ProviderServer
+from provider_server import ProviderServer, Served
 
 FORKS = (
     PRELUDE
@@ -108,27 +111,48 @@ def test_greenlets(provider: ProviderServer) -> None:
     assert {(span.model == "gpt-4o") == (int((span.user or "u0")[1:]) % 2 == 1) for span in spans} == {True}
 
 
+NUMBER = 24
+
+
+def asking(number: int, *, streamed: bool) -> Any:  # noqa: ANN401
+    """The arguments of a call whose question is a word longer than the one before."""
+    question = [{"role": "user", "content": "word " * (number + 1)}]
+    options = {"stream": True, "stream_options": {"include_usage": True}} if streamed else {}
+    return {"model": "gpt-4o", "messages": question, **options}
+
+
+def check_each_has_its_own(recording: Recording, served: Sequence[Served]) -> None:
+    spans = {str(attributes_of(span)["user.id"]): usage_of(span) for span in recording.spans}
+    assert len(recording.spans) == len(spans) == NUMBER
+    assert sorted(map(str, spans.values())) == sorted(str(true_usage(one)) for one in served)
+    inputs = [int(str(spans[f"u{number}"]["gen_ai.usage.input_tokens"])) for number in range(NUMBER)]
+    assert inputs == sorted(set(inputs))
+
+
 @pytest.mark.parametrize("streamed", [False, True])
 def test_threads(instrumented: Recording, provider: ProviderServer, streamed: bool) -> None:
-    client = openai_client(provider.url)
-    before = len(provider.served)
+    client, before = openai_client(provider.url), len(provider.served)
 
     def ask(number: int) -> None:
         with spanledger.attribution(user=f"u{number}"):
-            answer = client.chat.completions.create(
-                model="gpt-4o",
-                messages=[{"role": "user", "content": "word " * (number + 1)}],
-                stream=streamed,
-                extra_body={"stream_options": {"include_usage": True}} if streamed else {},
-            )
+            answer: Any = client.chat.completions.create(**asking(number, streamed=streamed))
         if streamed:
             assert list(answer)
 
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(ask, range(24)))
-    spans = {str(attributes_of(span)["user.id"]): usage_of(span) for span in instrumented.spans}
-    assert len(instrumented.spans) == 24
-    served = provider.served[before:]
-    assert sorted(map(str, spans.values())) == sorted(str(true_usage(one)) for one in served)
-    inputs = [int(str(spans[f"u{number}"]["gen_ai.usage.input_tokens"])) for number in range(24)]
-    assert inputs == sorted(set(inputs))  # each question is a word longer than the one before
+        list(pool.map(ask, range(NUMBER)))
+    check_each_has_its_own(instrumented, provider.served[before:])
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_tasks(instrumented: Recording, provider: ProviderServer, streamed: bool) -> None:
+    client, before = openai_async_client(provider.url), len(provider.served)
+
+    async def ask(number: int) -> None:
+        with spanledger.attribution(user=f"u{number}"):
+            answer: Any = await client.chat.completions.create(**asking(number, streamed=streamed))
+        if streamed:
+            assert [chunk async for chunk in answer]
+
+    await asyncio.gather(*(ask(number) for number in range(NUMBER)))
+    check_each_has_its_own(instrumented, provider.served[before:])
