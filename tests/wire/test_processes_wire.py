@@ -131,11 +131,12 @@ def check_each_has_its_own(recording: Recording, served: Sequence[Served]) -> No
 
 @pytest.mark.parametrize("streamed", [False, True])
 def test_threads(instrumented: Recording, provider: ProviderServer, streamed: bool) -> None:
-    client, before = openai_client(provider.url), len(provider.served)
+    client: Any = openai_client(provider.url)
+    before = len(provider.served)
 
     def ask(number: int) -> None:
         with spanledger.attribution(user=f"u{number}"):
-            answer: Any = client.chat.completions.create(**asking(number, streamed=streamed))
+            answer = client.chat.completions.create(**asking(number, streamed=streamed))
         if streamed:
             assert list(answer)
 
@@ -146,11 +147,12 @@ def test_threads(instrumented: Recording, provider: ProviderServer, streamed: bo
 
 @pytest.mark.parametrize("streamed", [False, True])
 async def test_tasks(instrumented: Recording, provider: ProviderServer, streamed: bool) -> None:
-    client, before = openai_async_client(provider.url), len(provider.served)
+    client: Any = openai_async_client(provider.url)
+    before = len(provider.served)
 
     async def ask(number: int) -> None:
         with spanledger.attribution(user=f"u{number}"):
-            answer: Any = await client.chat.completions.create(**asking(number, streamed=streamed))
+            answer = await client.chat.completions.create(**asking(number, streamed=streamed))
         if streamed:
             assert [chunk async for chunk in answer]
 
