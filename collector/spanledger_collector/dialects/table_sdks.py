@@ -188,9 +188,9 @@ _OPENINFERENCE: Final = (
         hidden_ids=_OPENINFERENCE_IDS,
         names=_OPENINFERENCE_KIND,
         role_names={"_prepare_chat_with_tools": "ignored"},
-        notes="langchain drops cache writes of OpenAI. llama_index: what prepares a call has the kind of one; embeddings "
-        "and streams of the Responses API have no counts, reasoning is left out. decision.token_count.* are not usage. "
-        "CHAIN totals are sums.",
+        notes="langchain drops cache writes of OpenAI. llama_index: what prepares a call has the kind of one, as has a "
+        "stream before it is read; embeddings and streams of the Responses API have no counts, reasoning is missing. "
+        "decision.token_count.* are not usage. CHAIN totals are sums.",
     ),
 )
 
