@@ -1,11 +1,11 @@
 """Which emitters are tried together, in which app and environment, and what an emitter is known not to tell of."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import reduce
 from itertools import combinations
 
-from tests.real_emitters.environments import FRAMEWORKS, OPENAI_V2, Environment
+from tests.real_emitters.environments import FRAMEWORKS, LLAMA_INDEX, OLDER_SDKS, OPENAI_V2, OTHER_SDKS, Environment
 
 __all__ = ["COMBINATIONS", "Combination", "Lacks"]
 
@@ -13,15 +13,16 @@ __all__ = ["COMBINATIONS", "Combination", "Lacks"]
 @dataclass(frozen=True, slots=True)
 class Lacks:
     """What cannot be in the ledger, because nobody tells of it: `meters`, which are counted in the larger ones that
-    contain them; all usage of the provider's `endpoints`; every call of the `unseen` endpoints."""
+    contain them; all usage of the provider's `endpoints`, or of their `streams`; every call of the `unseen` ones."""
 
     meters: frozenset[str] = frozenset()
     endpoints: frozenset[str] = frozenset()
+    streams: frozenset[str] = frozenset()
     unseen: frozenset[str] = frozenset()
 
     def and_of(self, other: "Lacks") -> "Lacks":
         """What another emitter does not tell of either."""
-        return Lacks(self.meters & other.meters, self.endpoints & other.endpoints, self.unseen & other.unseen)
+        return Lacks(*(getattr(self, part.name) & getattr(other, part.name) for part in fields(Lacks)))
 
 
 _NOTHING = Lacks()
@@ -33,11 +34,16 @@ _LACKS: dict[str, Lacks] = {
     "openllmetry-langchain": Lacks(frozenset({"reasoning"})),
     "openinference-langchain": Lacks(frozenset({"cache_write"})),
     "openllmetry-openai-agents": Lacks(frozenset({"cache_write"}), endpoints=frozenset({"chat.completions"})),
+    "openinference-llama-index": Lacks(
+        frozenset({"reasoning"}), endpoints=frozenset({"embeddings"}), streams=frozenset({"responses"})
+    ),
     "litellm-2": Lacks(_TTL | {"reasoning"}),
     "openinference-litellm": Lacks(_TTL),
     "otel-openai-v2": Lacks(frozenset({"cache_read", "cache_write", "reasoning"}), unseen=frozenset({"responses"})),
 }
 """What an emitter does not tell of. Together with one that does, nothing may be missing."""
+_EMPTY_STREAMS = frozenset({"openinference-llama-index"})
+"""Emitters whose spans of streams end before the first chunk is asked for, and so before the call that others see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +64,17 @@ class Combination:
         """What none of the emitters tells of."""
         return reduce(Lacks.and_of, (_LACKS.get(emitter, _NOTHING) for emitter in self.emitters or ("",)))
 
+    @property
+    def has_empty_streams(self) -> bool:
+        """Whether calls without usage may be there beside those that were served."""
+        return len(self.emitters) > 1 and not _EMPTY_STREAMS.isdisjoint(self.emitters)
 
-def _framework(app: str, framework: str, *others: tuple[str, ...]) -> Iterator[Combination]:
+
+def _framework(
+    app: str, framework: str, *others: tuple[str, ...], environment: Environment = FRAMEWORKS
+) -> Iterator[Combination]:
     """A framework's instrumentation alone, with ours, and with others of what lies below it."""
-    yield from (Combination(app, (framework, *more)) for more in ((), ("spanledger",), *others))
+    yield from (Combination(app, (framework, *more), environment) for more in ((), ("spanledger",), *others))
 
 
 def _alone_and_in_pairs(app: str, *emitters: str) -> Iterator[Combination]:
@@ -92,4 +105,24 @@ COMBINATIONS: tuple[Combination, ...] = (
     *_framework("openai_agents", "openinference-openai-agents", ("openinference-openai",), ("otel-openai",)),
     *_framework("pydantic_ai_agent", "pydantic-ai", ("otel-sdks",), ("openllmetry-sdks",), ("openinference-sdks",)),
     *_framework("pydantic_ai_agent", "logfire-pydantic-ai", ("logfire-sdks",)),
+    Combination("llama_index_chat", ("spanledger",), LLAMA_INDEX),
+    Combination("llama_index_chat", ("otel-llama-index", "otel-sdks"), LLAMA_INDEX),
+    Combination("llama_index_chat", ("openllmetry-llama-index", "spanledger"), LLAMA_INDEX),
+    *_framework("llama_index_chat", "openinference-llama-index", ("openinference-sdks",), environment=LLAMA_INDEX),
+    Combination("litellm_completion", ("spanledger",), OLDER_SDKS),
+    *_framework("litellm_completion", "litellm", ("otel-sdks",), ("openllmetry-sdks",), environment=OLDER_SDKS),
+    *_framework("litellm_completion", "litellm-2", ("otel-sdks",), ("openinference-sdks",), environment=OLDER_SDKS),
+    *_framework("litellm_completion", "openinference-litellm", ("openinference-sdks",), environment=OLDER_SDKS),
+    *(Combination("litellm_cache", (emitter,), OLDER_SDKS) for emitter in ("spanledger", "litellm", "litellm-2")),
+    *(
+        Combination("mistral_sdk", emitters, OTHER_SDKS)
+        for emitters in (
+            ("spanledger",),
+            ("mistral-native",),
+            ("mistral-native", "spanledger"),
+            ("openinference-mistralai",),
+            ("openinference-mistralai", "spanledger"),
+            ("openinference-mistralai", "mistral-native"),
+        )
+    ),
 )

@@ -40,8 +40,9 @@ class Outcome:
     counted: list[truth.Counted]
     ledger: Path
 
-    def differences(self, lacks: Lacks = _NOTHING) -> list[str]:
-        """Every disagreement over calls and their counts, in words, save for what the emitters lack."""
+    def differences(self, lacks: Lacks = _NOTHING, *, empty_streams: bool = False) -> list[str]:
+        """Every disagreement over calls and their counts, in words, save for what the emitters lack. With
+        `empty_streams` there may be calls without usage that the provider did not serve."""
         lost = lacks.meters
         expected = Counter(
             _key(record.model or "", _without(record.usage.meters if _is_told(record, lacks) else {}, lost))
@@ -49,7 +50,7 @@ class Outcome:
             if record.usage is not None and record.endpoint not in lacks.unseen
         )
         found = Counter(
-            _key(resolve(bare_model(call.model)), _without(call.meters, lost))
+            _key(resolve(bare_model(call.model or "")), _without(call.meters, lost))
             for call in self.counted
             if not call.failed
         )
@@ -58,13 +59,13 @@ class Outcome:
         ids = {record.id for record in self.served}
         return [
             *(f"served, but not in the ledger: {_words(key)}" for key in (expected - found).elements()),
-            *(f"in the ledger, but not served: {_words(key)}" for key in (found - expected).elements()),
-            *([f"refused by the provider: {refused}, failed in the ledger: {failed}"] if refused != failed else []),
             *(
-                f"no such response id was served: {call.response_id}"
-                for call in self.counted
-                if call.response_id not in ids
+                f"in the ledger, but not served: {_words(key)}"
+                for key in (found - expected).elements()
+                if not empty_streams or key[1]
             ),
+            *([f"refused by the provider: {refused}, failed in the ledger: {failed}"] if refused != failed else []),
+            *(f"no such id was served: {found}" for found in self._response_ids() - ids),
         ]
 
     def _response_ids(self) -> set[str]:
@@ -104,7 +105,8 @@ def run_app(app: str, emitters: Iterable[str], environment: Environment, folder:
 
 
 def _is_told(record: Served, lacks: Lacks) -> bool:
-    return record.usage_sent and record.endpoint not in lacks.endpoints
+    untold = lacks.endpoints | lacks.streams if record.streamed else lacks.endpoints
+    return record.usage_sent and record.endpoint not in untold
 
 
 _Key = tuple[str, tuple[tuple[str, Decimal], ...]]

@@ -73,7 +73,7 @@ OPENAI_V2 = Environment(
 LLAMA_INDEX = Environment(
     "llama-index",
     (
-        "anthropic<2",  # whose types LlamaIndex makes instances of
+        "anthropic<1",  # what LlamaIndex calls has other parameters since
         "llama-index-core",
         "llama-index-embeddings-openai",
         "llama-index-llms-anthropic",
@@ -92,11 +92,12 @@ OTHER_SDKS = Environment(
         "google-genai",
         "mistralai",
         "opentelemetry-instrumentation-google-genai",
-        *(f"openinference-instrumentation-{name}" for name in ("google-genai", "mistralai")),
-        *(f"opentelemetry-instrumentation-{name}" for name in ("google-generativeai", "mistralai")),
+        "opentelemetry-instrumentation-google-generativeai",
+        "openinference-instrumentation-google-genai",
+        "openinference-instrumentation-mistralai",
     ),
 )
-"""SDKs of other providers."""
+"""SDKs of other providers. OpenLLMetry's instrumentation of Mistral's does not work with the newest."""
 
 OLDER_SDKS = Environment(
     "older-sdks",

@@ -14,6 +14,10 @@ def scenario(run_async: telemetry.RunAsync) -> None:
     from mistralai.client import Mistral
 
     client = Mistral(api_key="any", server_url=os.environ["ANTHROPIC_BASE_URL"])
+    if telemetry.is_on("mistral-native"):
+        from mistralai.extra.observability import configure_telemetry
+
+        configure_telemetry(client, provider="global")
     for question in (QUESTIONS[0], QUESTIONS[0], QUESTIONS[1]):  # the same question again is another call
         client.chat.complete(model=_MODEL, messages=asked(question))
     for _ in client.chat.stream(model=_MODEL, messages=asked(QUESTIONS[2])):

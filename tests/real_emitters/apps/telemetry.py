@@ -45,7 +45,6 @@ _INSTRUMENTORS = {
     "openllmetry-llama-index": (f"{_OPENLLMETRY}.llamaindex:LlamaIndexInstrumentor",),
     "openllmetry-openai-agents": (f"{_OPENLLMETRY}.openai_agents:OpenAIAgentsInstrumentor",),
     "openllmetry-google-genai": (f"{_OPENLLMETRY}.google_generativeai:GoogleGenerativeAiInstrumentor",),
-    "openllmetry-mistralai": (f"{_OPENLLMETRY}.mistralai:MistralAiInstrumentor",),
     "openinference-openai": (f"{_OPENINFERENCE}.openai:OpenAIInstrumentor",),
     "openinference-anthropic": (f"{_OPENINFERENCE}.anthropic:AnthropicInstrumentor",),
     "openinference-sdks": (
@@ -147,7 +146,17 @@ def _litellm_2() -> None:
     _litellm()
 
 
+def _for_the_app_to_do() -> None:
+    """What an app says of its clients itself, and asks `is_on` for."""
+
+
+def is_on(name: str) -> bool:
+    """Whether the command line names it."""
+    return name in sys.argv[1:]
+
+
 _OTHERWISE = {
+    "mistral-native": _for_the_app_to_do,
     "openlit": _openlit,
     "pydantic-ai": _pydantic_ai,
     "litellm": _litellm,
