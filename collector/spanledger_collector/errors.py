@@ -13,6 +13,7 @@
     ├── BadAttributionMap           the file that says who spends cannot be used (exit code 2)
     ├── BadKeys                     the file with keys cannot be used (exit code 2)
     ├── BadTls                      certificate, key or client CA cannot be used (exit code 2)
+    ├── ExportsToItself             the server's own metrics would be sent to itself (exit code 2)
     ├── CannotListen                an address of the server cannot be bound (exit code 3)
     ├── CannotReach                 no server answers, or something else does (exit code 3)
     ├── QueryError                  a question cannot be answered
@@ -52,6 +53,7 @@ __all__ = [
     "BadTls",
     "CannotListen",
     "CannotReach",
+    "ExportsToItself",
     "LedgerBroken",
     "LedgerError",
     "LedgerLocked",
@@ -203,6 +205,19 @@ class BadTls(SpanLedgerError):
     def __init__(self, reason: str) -> None:
         super().__init__(f"TLS cannot be used: {reason}")
         self.reason = reason
+
+
+class ExportsToItself(SpanLedgerError):
+    """The server is told to send its own metrics to itself."""
+
+    exit_code = 2
+
+    def __init__(self, endpoint: str) -> None:
+        super().__init__(
+            f"The metrics endpoint {endpoint} is this server itself. Name where you watch servers with "
+            "--metrics-endpoint URL; Prometheus can read /metrics of the web port instead."
+        )
+        self.endpoint = endpoint
 
 
 class CannotListen(SpanLedgerError):

@@ -14,7 +14,6 @@ from pathlib import Path
 import duckdb
 
 from spanledger_collector.attribution_file import attribution_file_of, own_attribution
-from spanledger_collector.connections import ConnectionLimits, allow_files
 from spanledger_collector.dialects import Reader
 from spanledger_collector.errors import LedgerBroken
 from spanledger_collector.journal import Journal
@@ -22,15 +21,11 @@ from spanledger_collector.keys import KeyRing, key_file_of, open_keys
 from spanledger_collector.ledger.handover import Handover
 from spanledger_collector.ledger.settling import Settler
 from spanledger_collector.ledger.store import Ledger
-from spanledger_collector.listening import announced, http_server, listen
+from spanledger_collector.listening import announced
+from spanledger_collector.own_metrics import send_metrics
+from spanledger_collector.ports import open_ports
 from spanledger_collector.price_file import own_book, price_file_of
-from spanledger_collector.receive.grpc_server import grpc_server
-from spanledger_collector.receive.http_app import build_http_app
-from spanledger_collector.receive.receiver import Receiver
 from spanledger_collector.retention_thread import RetentionThread
-from spanledger_collector.serve.acts import Acts
-from spanledger_collector.serve.app import build_app
-from spanledger_collector.serve.readers import Readers
 from spanledger_collector.service_state import ServiceState
 from spanledger_collector.settings import Address, Settings
 from spanledger_collector.settle_thread import SettleThread
@@ -87,8 +82,8 @@ class Running:
 def run(settings: Settings, announce: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT, then finish what was accepted. `announce` gets the message that it is ready.
 
-    Raises LedgerError (LedgerBroken in the midst of serving), BadPrices, BadAttributionMap, BadTls, BadKeys and
-    CannotListen.
+    Raises LedgerError (LedgerBroken in the midst of serving), BadPrices, BadAttributionMap, BadTls, BadKeys,
+    CannotListen and ExportsToItself.
     """
     asyncio.run(_run(settings, announce))
 
@@ -130,30 +125,12 @@ async def serving(settings: Settings) -> AsyncGenerator[Running, None]:
     async with AsyncExitStack() as stack:
         broken: asyncio.Future[LedgerBroken] = asyncio.get_running_loop().create_future()
         state = _start_inside(settings, stack, partial(_tell, broken, settings.db))
-        receiver = Receiver(
-            state.journal,
-            state.stats,
-            max_request_bytes=settings.max_request_bytes,
-            max_waiting_bytes=settings.max_waiting_bytes,
-            keys=state.keys,
-        )
-        grace, limits = settings.drain_seconds, ConnectionLimits(settings.max_connections)
-        allow_files(3 * settings.max_connections)
-        context, credentials = (None, None) if tls is None else (tls.context, tls.grpc_credentials())
-        web = stack.enter_context(listen("the web port", settings.web, "--web"))
-        http = stack.enter_context(listen("OTLP/HTTP", settings.http, "--http"))
-        readers = Readers(state.ledger)
-        acts = Acts(state.ledger, state.settler, lambda: own_book(settings.db, settings.prices))
-        receiving = build_http_app(receiver, settings.cors_origins)
-        answering = await stack.enter_async_context(
-            http_server(build_app(state, readers, acts), web, grace, context, limits)
-        )
-        stack.callback(readers.close)
+        ports = await stack.enter_async_context(open_ports(state, tls))
+        stop_sending = send_metrics(state.stats, settings.metrics_endpoint, ports)
+        stack.push_async_callback(asyncio.to_thread, stop_sending)
         yield Running(
             state,
-            web=answering,
-            grpc=await stack.enter_async_context(grpc_server(receiver, settings.grpc, grace, credentials, limits)),
-            http=await stack.enter_async_context(http_server(receiving, http, grace, context, limits)),
+            *ports,
             reload=lambda: _reload(tls, state.keys),
             broken=broken,
         )

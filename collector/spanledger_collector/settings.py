@@ -105,6 +105,8 @@ class Settings:
     """Origins (`https://shop.example`, or `*`) whose pages may send OTLP over HTTP from a browser."""
     retention: Retention = _RETENTION
     """How long what is kept, by class."""
+    metrics_endpoint: str | None = None
+    """Where the server's own metrics are sent, as OTLP over HTTP."""
     drain_seconds: float = 10.0
     """How long the end of the server may take to finish what was accepted and to settle it."""
 

@@ -159,6 +159,12 @@ def _file(option: str, variable: str, text: str) -> Callable[[FC], FC]:
 @_keep("skeletons", "How long spans are kept that have nothing to do with model calls, or `forever`.")
 @_keep("attributes", "How long the received attributes of model calls are kept, or `forever`.")
 @_keep("calls", "How long calls, their costs and all about them are kept, or `forever`.")
+@click.option(
+    "--metrics-endpoint",
+    metavar="URL",
+    envvar="SPANLEDGER_METRICS_ENDPOINT",
+    help="Where to send the server's own metrics, as OTLP over HTTP.  [default: nowhere; they are at /metrics]",
+)
 @_file("--keys", "SPANLEDGER_KEYS", "The keys of senders and readers.  [default: <db>.keys.toml, if it exists]")
 @_file("--tls-cert", "SPANLEDGER_TLS_CERT", "The certificate of this server with its chain, in PEM; TLS on all ports.")
 @_file("--tls-key", "SPANLEDGER_TLS_KEY", "Its key, in PEM.  [default: in the file of the certificate]")
@@ -176,6 +182,7 @@ def serve(
     max_waiting_bytes: int,
     max_connections: int,
     cors_origins: tuple[str, ...],
+    metrics_endpoint: str | None,
     keep_skeletons: int | None,
     keep_attributes: int | None,
     keep_calls: int | None,
@@ -206,6 +213,7 @@ def serve(
         max_waiting_bytes=max_waiting_bytes,
         max_connections=max_connections,
         cors_origins=cors_origins,
+        metrics_endpoint=metrics_endpoint or None,
         retention=Retention(keep_skeletons, keep_attributes, keep_calls),
     )
     service.run(settings, click.echo)
