@@ -63,11 +63,28 @@ def test_xai_bills_reasoning_as_output() -> None:
 
 
 def test_xai_long_context() -> None:
-    assert cost("x_ai", "grok-4", {"input": 128_000, "output": 10}) == mtok("3", 128_000) + mtok("15", 10)
-    assert cost("x_ai", "grok-4", {"input": 128_001, "output": 10}) == mtok("6", 128_001) + mtok("30", 10)
+    at = "2025-09-01"
+    assert cost("x_ai", "grok-4", {"input": 128_000, "output": 10}, at=at) == mtok("3", 128_000) + mtok("15", 10)
+    assert cost("x_ai", "grok-4", {"input": 128_001, "output": 10}, at=at) == mtok("6", 128_001) + mtok("30", 10)
     # The boundary of Grok 4.3 is inclusive: "< 200k" and ">= 200k".
     assert cost("x_ai", "grok-4.3", {"input": 199_999}) == mtok("1.25", 199_999)
     assert cost("x_ai", "grok-4.3", {"input": 200_000}) == mtok("2.5", 200_000)
+
+
+@pytest.mark.parametrize("name", ["grok-4", "grok-4-fast", "grok-4-1-fast-non-reasoning", "grok-3-latest"])
+def test_xai_bills_retired_names_as_their_successor_from_an_hour_on(name: str) -> None:
+    meters = {"input": 1000, "cache_read": 100, "output": 10}
+    before = cost("x_ai", name, meters, at="2026-05-15T18:59:59Z")
+    after = cost("x_ai", name, meters, at="2026-05-15T19:00:00Z")
+    assert after == cost("x_ai", "grok-4.3", meters) == mtok("1.25", 1000) + mtok("0.2", 100) + mtok("2.5", 10)
+    assert before != after
+    assert cost("x_ai", name, {"input": 200_000}, at="2026-06-01") == mtok("2.5", 200_000)
+
+
+def test_a_retired_name_of_which_the_price_is_in_doubt_has_none() -> None:
+    assert cost("x_ai", "grok-code-fast-1", {"input": 1000}, at="2026-05-01") == mtok("0.2", 1000)
+    got = priced("x_ai", "grok-code-fast-1", {"input": 1000}, at="2026-06-01")
+    assert got.reasons == ("no_price_at_time:input",)
 
 
 def test_mistral_moved_its_latest_aliases() -> None:
