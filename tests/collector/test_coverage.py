@@ -1,7 +1,7 @@
 """`spanledger coverage`: which requests to models are metered, on a ledger that the real journal and settling wrote."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,12 @@ SHAPES: dict[str, tuple[list[ReceivedSpan], tuple[int, int, int, int, int]]] = {
     "around the call of a gateway": ([request(1, end=1), call(2, 1, start=0.1, end=0.9)], (1, 1, 0, 0, 0)),
     "beside a call": ([step(1), call(2, 1), request(3, 1)], (1, 1, 0, 0, 0)),
     "beside a call, its context lost": ([call(1), request(2, trace=2)], (1, 1, 0, 0, 0)),
+    "its context lost, during a long call and after a short one": (
+        [call(1, end=9), call(2, trace=2, start=0.1, end=0.2), request(3, trace=3)],
+        (1, 1, 0, 0, 0),
+    ),
+    "its context lost, during a call without usage": ([call(1, None, UNMETERED), request(2, trace=2)], (1, 0, 1, 0, 0)),
+    "its context lost, after the call": ([call(1), request(2, None, 2, 3, trace=2)], (1, 0, 0, 1, 0)),
     "two libraries for one request": ([call(1), request(2, 1), request(3, 2, 0.3, 0.7)], (1, 1, 0, 0, 0)),
     "tried again": (
         [call(1), request(2, 1, end=0.3, attributes={"http.status_code": 429}), request(3, 1, 0.4)],

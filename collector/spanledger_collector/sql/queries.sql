@@ -42,6 +42,7 @@ LIMIT $limit;
 SELECT provider, coalesce(response_model, request_model) AS model, price_reasons AS reasons,
        count(*) AS calls, sum(input_tokens) AS input_tokens, sum(output_tokens) AS output_tokens,
        sum(total_tokens) AS total_tokens, count(*) FILTER (usage_status = 'unmetered') AS unmetered_calls,
+       sum(cost_low_usd) AS cost_low_usd, if(count(cost_high_usd) = count(*), sum(cost_high_usd), NULL) AS cost_high_usd,
        epoch_ns(min(started_at)) AS first_at, epoch_ns(max(started_at)) AS last_at,
        list_slice(list(DISTINCT {tier: service_tier, conditions: conditions}), 1, 20) AS situations
 FROM calls
@@ -225,8 +226,8 @@ WITH RECURSIVE sent AS MATERIALIZED (
 ), starts AS (
     SELECT trace_hi, trace_lo, span FROM sent UNION SELECT trace_hi, trace_lo, span FROM told SEMI JOIN sent USING (trace_hi, trace_lo)
 ), lines AS (
-    SELECT n.trace_hi, n.trace_lo, n.span AS inner_span, n.parent AS above FROM near n SEMI JOIN starts USING (trace_hi, trace_lo, span)
-    WHERE n.parent IS NOT NULL
+    SELECT n.trace_hi, n.trace_lo, n.span AS inner_span, n.parent AS above
+    FROM near n SEMI JOIN starts USING (trace_hi, trace_lo, span) WHERE n.parent IS NOT NULL
     UNION
     SELECT l.trace_hi, l.trace_lo, l.inner_span, n.parent
     FROM lines l JOIN near n ON n.trace_hi = l.trace_hi AND n.trace_lo = l.trace_lo AND n.span = l.above
@@ -243,19 +244,27 @@ WITH RECURSIVE sent AS MATERIALIZED (
     SELECT w.trace_hi, w.trace_lo, w.span, t.call_id, t.metered
     FROM whole w JOIN lines l ON l.trace_hi = w.trace_hi AND l.trace_lo = w.trace_lo AND l.above = w.span
     JOIN told t ON t.trace_hi = w.trace_hi AND t.trace_lo = w.trace_lo AND t.span = l.inner_span
-), beside AS (
+), alone AS MATERIALIZED (  -- requests that no span of a call encloses or lies within, and calls without a request of their own
+    SELECT * FROM whole w ANTI JOIN linked k ON k.trace_hi = w.trace_hi AND k.trace_lo = w.trace_lo AND k.span = w.span
+), free AS MATERIALIZED (
+    SELECT * FROM told ANTI JOIN linked USING (call_id)
+), siblings AS (
     SELECT w.trace_hi, w.trace_lo, w.span, t.call_id, t.metered
-    FROM whole w ANTI JOIN linked k ON k.trace_hi = w.trace_hi AND k.trace_lo = w.trace_lo AND k.span = w.span
-    JOIN told t ON t.provider = w.provider OR w.provider = ''
-    LEFT JOIN near n ON n.trace_hi = t.trace_hi AND n.trace_lo = t.trace_lo AND n.span = t.span
-    WHERE t.call_id NOT IN (SELECT call_id FROM linked)
-      AND CASE WHEN w.parent IS NULL
-               THEN t.service = w.service AND t.started_at <= w.started_at AND t.ended_at >= w.ended_at
-               ELSE t.trace_hi = w.trace_hi AND t.trace_lo = w.trace_lo AND n.parent = w.parent
-                    AND t.started_at <= w.ended_at AND t.ended_at >= w.started_at END
+    FROM alone w JOIN near n ON n.trace_hi = w.trace_hi AND n.trace_lo = w.trace_lo AND n.parent = w.parent
+    JOIN free t ON t.trace_hi = n.trace_hi AND t.trace_lo = n.trace_lo AND t.span = n.span
+    WHERE (t.provider = w.provider OR w.provider = '') AND t.started_at <= w.ended_at AND t.ended_at >= w.started_at
+), going AS (  -- until when the calls go on that have begun; the empty provider stands for any
+    SELECT service, provider, started_at,
+           max(ended_at) OVER begun AS until, max(ended_at) FILTER (metered) OVER begun AS metered_until
+    FROM (SELECT service, unnest([provider, '']) AS provider, started_at, ended_at, metered FROM free)
+    WINDOW begun AS (PARTITION BY service, provider ORDER BY started_at)
+), strays AS (  -- requests whose context was lost, during a call of the same service
+    SELECT w.trace_hi, w.trace_lo, w.span, NULL AS call_id, coalesce(g.metered_until >= w.ended_at, false) AS metered
+    FROM alone w ASOF JOIN going g ON g.service = w.service AND g.provider = w.provider AND g.started_at <= w.started_at
+    WHERE w.parent IS NULL AND g.until >= w.ended_at
 ), judged AS (
     SELECT w.*, bool_or(k.metered) AS metered
-    FROM whole w LEFT JOIN (FROM linked UNION ALL FROM beside) k
+    FROM whole w LEFT JOIN (FROM linked UNION ALL FROM siblings UNION ALL FROM strays) k
       ON k.trace_hi = w.trace_hi AND k.trace_lo = w.trace_lo AND k.span = w.span
     GROUP BY ALL
 )
