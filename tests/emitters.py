@@ -203,6 +203,12 @@ def _openlit(truth: Truth) -> Written:
     }
 
 
+def _openlit_framework(truth: Truth) -> Written:
+    said = _conventions(truth) | {"gen_ai.provider.name": "litellm", "gen_ai.client.token.usage": truth.total}
+    said["gen_ai.usage.cache_creation.input_tokens"] = said.pop("gen_ai.usage.cache_write.input_tokens")
+    return {name: value for name, value in said.items() if "reasoning" not in name}
+
+
 def _langfuse_handler(truth: Truth) -> Written:
     details = {
         "input": truth.input,
@@ -373,6 +379,7 @@ EMITTERS = (
         name="bedrock.invoke_model",
     ),
     Emitter("openlit", Scope("openlit.instrumentation.anthropic", "1.45"), _openlit),
+    Emitter("openlit-framework", Scope("openlit.instrumentation.litellm", "1.45"), _openlit_framework, _NO_REASONING),
     Emitter("langfuse", Scope("langfuse-sdk", "5.0.4"), _langfuse_handler, kind=1),
     Emitter("langfuse", Scope("langfuse-sdk", "5.0.4"), _langfuse_openai, _NO_WRITE, providers=("openai",), kind=1),
     Emitter("langsmith", Scope("langsmith", "0.15"), _langsmith, kind=1),

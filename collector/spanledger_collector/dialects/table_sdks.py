@@ -196,6 +196,13 @@ _OPENINFERENCE: Final = (
 
 _OPENLIT: Final = (
     Dialect(
+        id="openlit-framework",
+        scopes=("openlit.instrumentation.litellm*", "openlit.instrumentation.langchain*"),
+        source_rank=2,
+        notes="1.45: counts as these frameworks give them, cached tokens within the input whoever the provider is; no "
+        "reasoning.",
+    ),
+    Dialect(
         id="openlit",
         scopes=("openlit*",),
         source_rank=1,
