@@ -96,7 +96,11 @@ ODD_CALLS: list[dict[str, AttributeValue]] = [
         "gen_ai.request.model": "ours",
         "spanledger.deployment_type": "DataZone",
     },
-    {"gen_ai.request.model": "gpt-4.1", "gen_ai.usage.audio.input_tokens": 5, "openai.response.service_tier": "flex"},
+    {
+        "gen_ai.request.model": "gpt-4.1",
+        "gen_ai.usage.audio.input_tokens": 5,
+        "openai.response.service_tier": "priority",
+    },
 ]
 """Calls without a price because of the conditions under which they were made."""
 
@@ -110,6 +114,9 @@ async def test_the_unpriced_lines_name_the_conditions_of_the_calls(db: Path, mon
         Settler(ledger, shipped_book()).settle_pending()
     found = document("unpriced")
     assert found["total"]["unpriced_calls"] == len(ODD_CALLS)
+    (partial,) = [row for row in found["rows"] if row["reasons"] == ["no_price_for_meter:input_audio"]]
+    assert Decimal(partial["cost_low_usd"]) == (Decimal("3.5") * 7 + Decimal(14) * 3) / 1_000_000
+    assert {row["cost_high_usd"] for row in found["rows"]} == {None}
     for line in dict.fromkeys(line for row in found["rows"] for line in row["fixes"]):
         result = run(*shlex.split(line.replace("PRICE", "2").replace("MODEL", "gpt-4o"))[1:])
         assert result.exit_code == 0, f"{line}: {result.output}"

@@ -2,7 +2,7 @@
 
 from spanledger_collector.cli.command import question_command
 from spanledger_collector.cli.notes import cut_note, notes, period_note, reason
-from spanledger_collector.cli.output import Column, Table
+from spanledger_collector.cli.output import Cell, Column, Table, Unknown
 from spanledger_collector.ledger.queries import QUESTION_BY_NAME, Document
 
 __all__ = ["unpriced"]
@@ -17,6 +17,8 @@ _COLUMNS = (
     Column("input_tokens", "count", "input"),
     Column("output_tokens", "count", "output"),
     Column("unmetered_calls", "count", "unmetered"),
+    Column("cost_low_usd", "usd", "at least USD"),
+    Column("cost_high_usd", "usd", "at most USD"),
     Column("first_at", "time", "first (UTC)"),
     Column("last_at", "time", "last (UTC)", only="csv"),
     Column("fixes", only="csv"),
@@ -25,8 +27,8 @@ _COLUMNS = (
 _TEXT = """Calls without a price, by provider, model and reason.
 
 The column of meters says what was counted and has no price: those are the prices that are missing. Calls without usage
-have none, because there is nothing to price. Below the table are the commands that give the prices: put an amount in
-the place of PRICE, then run `spanledger reprice`.
+have none, because there is nothing to price. They cost at least what is known of them. Below the table are the commands
+that give the prices: put an amount in the place of PRICE, then run `spanledger reprice`.
 """
 
 
@@ -46,7 +48,9 @@ def _fixes(document: Document) -> list[str]:
     return ["What would price them, with `spanledger reprice` after it:", *lines] if lines else []
 
 
-def _cell(row: Document, name: str) -> str | int | None:
+def _cell(row: Document, name: str) -> Cell:
+    if name in ("cost_low_usd", "cost_high_usd"):
+        return Unknown("unknown") if row[name] is None else row[name]
     if name == "why":
         return "; ".join(map(reason, row["reasons"]))
     if name == "reasons":
