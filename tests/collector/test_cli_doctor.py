@@ -72,9 +72,12 @@ def test_nobody_where_spans_are_sent_is_trouble(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.usefixtures("listening")
-def test_spans_of_others_only_are_trouble(small_ledger: Path) -> None:
+@pytest.mark.parametrize(
+    "change", ["DELETE FROM store.observations", "UPDATE store.observations SET dialect = 'http-client'"]
+)
+def test_spans_of_others_and_mere_requests_are_trouble(small_ledger: Path, change: str) -> None:
     with duckdb.connect(small_ledger) as connection:
-        connection.execute("DELETE FROM store.observations")
+        connection.execute(change)
     with web_port(small_ledger) as web:
         exit_code, findings = doctor("--url", web.url)
     assert exit_code == 1

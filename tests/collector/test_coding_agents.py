@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import duckdb
 import pytest
@@ -15,7 +16,7 @@ from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
 from opentelemetry.sdk.resources import Resource
-from receiving import until
+from receiving import Receiving, until
 from test_service import Server, serving
 from tests.agent_emitters import claude_code_log, codex_log, gemini_cli_log
 from tests.emitters import Truth
@@ -84,6 +85,21 @@ def test_each_call_of_an_agent_is_counted_once(db: Path, transport: str) -> None
         ("ana@example.org", None, "session-1"),
     ]
     assert "secret" not in json.dumps(_rows(db, "FROM observations"), default=str)
+
+
+def test_a_record_without_any_time_is_refused_in_a_partial_success(receiver: Receiving) -> None:
+    attributes = [
+        {"key": name, "value": {"stringValue": str(value)}} for name, value in CALLS["claude-code"][2].items()
+    ]
+    document = {"resourceLogs": [{"scopeLogs": [{"logRecords": [{"attributes": attributes}]}]}]}
+    request = Request(
+        f"{receiver.http.url}/v1/logs", json.dumps(document).encode(), {"content-type": "application/json"}
+    )
+    with urlopen(request, timeout=10) as response:
+        answer = json.load(response)
+    assert answer["partialSuccess"]["rejectedLogRecords"] == "1"
+    assert "the start time is zero" in answer["partialSuccess"]["errorMessage"]
+    assert receiver.counted("spans_rejected", "no_start") == 1
 
 
 def _rows(db: Path, sql: str) -> list[dict[str, Any]]:

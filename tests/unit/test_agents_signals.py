@@ -57,3 +57,17 @@ def test_a_session_of_calls_with_equal_counts_stays_as_many_calls() -> None:
         attributes={**spans[1].attributes, "request_id": "req_011CVexample2"},
     )
     assert len(_settled([*spans, other])) == 2
+
+
+def test_a_stream_that_failed_at_its_end_is_a_call_without_usage() -> None:
+    codex = next(emitter for emitter in EMITTERS if emitter.dialect == "codex-log")
+    failed = {
+        "event.name": codex.name,
+        "event.kind": "response.completed",
+        "success": False,
+        "error.type": "response_completed",
+        "model": "gpt-5-mini",
+    }
+    (call,) = _settled([make_span(failed, codex.scope, name=codex.name, kind=0)])
+    assert (call.usage_status, call.error_type, call.meters) == ("unmetered", "response_completed", {})
+    assert call.provider == "openai"

@@ -14,6 +14,7 @@ from spanledger_collector.ledger.queries import STATUS, Document
 __all__ = ["check_collector"]
 
 _SECONDS = 2.0
+_HTTP = "http-client"
 
 
 def check_collector(environment: Mapping[str, str], url: str, access: Access) -> list[Finding]:
@@ -46,7 +47,8 @@ def _arrived(status: Document, url: str) -> list[Finding]:
     about = "ledger"
     server = f"SpanLedger {status['version']} at {url} (process {status['pid']}) keeps {status['db']}"
     found = [Finding(about, "ok", server)]
-    spans, observations, calls = (status[name] for name in ("spans", "observations", "calls"))
+    spans, calls = status["spans"], status["calls"]
+    observations = status["observations"] - _requests(status)
     counts = (
         f"{plural(spans, 'span')} arrived, {observations:,} about model calls, {plural(calls, 'call')} in the ledger"
     )
@@ -71,6 +73,12 @@ def _arrived(status: Document, url: str) -> list[Finding]:
         seen = f"{plural(status['conflicts'], 'span')} came again with another content; the first one counts"
         found.append(Finding(about, "note", seen, "spanledger sql 'FROM conflicts'"))
     return found
+
+
+def _requests(status: Document) -> int:
+    """Observations that are mere requests to models (`spanledger coverage`), about no call."""
+    by_dialect: list[Document] = status.get("observations_by_dialect") or []
+    return sum(row["observations"] for row in by_dialect if row["dialect"] == _HTTP)
 
 
 def _refused(counters: Document) -> str:
