@@ -31,6 +31,7 @@ _OF_CALLS: Final = (
     "drop_call_sources",
     "drop_history",
     "drop_price_history",
+    "drop_charge_history",
     "drop_index",
     "drop_observed_spans",
     "drop_observations",

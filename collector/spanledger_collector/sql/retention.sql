@@ -133,6 +133,9 @@ WHERE call_id IN (FROM retention_calls)
 -- name: drop_price_history
 DELETE FROM price_history WHERE call_id IN (FROM retention_calls);
 
+-- name: drop_charge_history
+DELETE FROM charge_history WHERE call_id IN (FROM retention_calls);
+
 -- name: drop_index
 DELETE FROM store.settle_index WHERE seq IN (SELECT seq FROM retention_old);
 
