@@ -37,13 +37,17 @@ _LACKS: dict[str, Lacks] = {
     "openinference-llama-index": Lacks(
         frozenset({"reasoning"}), endpoints=frozenset({"embeddings"}), streams=frozenset({"responses"})
     ),
+    "openlit": Lacks(_TTL | {"reasoning"}),
     "litellm-2": Lacks(_TTL | {"reasoning"}),
     "openinference-litellm": Lacks(_TTL),
     "otel-openai-v2": Lacks(frozenset({"cache_read", "cache_write", "reasoning"}), unseen=frozenset({"responses"})),
 }
 """What an emitter does not tell of. Together with one that does, nothing may be missing."""
-_EMPTY_STREAMS = frozenset({"openinference-llama-index"})
-"""Emitters whose spans of streams end before the first chunk is asked for, and so before the call that others see."""
+_EMPTY_STREAMS = (
+    frozenset({"openinference-llama-index"}),  # its spans end before the first chunk is asked for: before the call
+    frozenset({"litellm", "openllmetry-sdks"}),  # the one asks for raw streams, of which the other knows nothing
+)
+"""Who leaves spans of streams that have neither usage nor id, in traces of their own, beside the spans of others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,7 @@ class Combination:
     @property
     def has_empty_streams(self) -> bool:
         """Whether calls without usage may be there beside those that were served."""
-        return len(self.emitters) > 1 and not _EMPTY_STREAMS.isdisjoint(self.emitters)
+        return len(self.emitters) > 1 and any(who.issubset(self.emitters) for who in _EMPTY_STREAMS)
 
 
 def _framework(
@@ -113,6 +117,7 @@ COMBINATIONS: tuple[Combination, ...] = (
     *_framework("litellm_completion", "litellm", ("otel-sdks",), ("openllmetry-sdks",), environment=OLDER_SDKS),
     *_framework("litellm_completion", "litellm-2", ("otel-sdks",), ("openinference-sdks",), environment=OLDER_SDKS),
     *_framework("litellm_completion", "openinference-litellm", ("openinference-sdks",), environment=OLDER_SDKS),
+    *_framework("litellm_completion", "openlit", environment=OLDER_SDKS),
     *(Combination("litellm_cache", (emitter,), OLDER_SDKS) for emitter in ("spanledger", "litellm", "litellm-2")),
     *(
         Combination("mistral_sdk", emitters, OTHER_SDKS)
