@@ -1,5 +1,6 @@
 """Reads a span by its dialect into an observation: usage, identity, who bills, who spent, and what role it may play."""
 
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Final, cast, get_args
@@ -11,7 +12,7 @@ from spanledger_collector.dialects.billing import billing_provider, recorded_pro
 from spanledger_collector.dialects.choice import choose_dialect
 from spanledger_collector.dialects.counts import Counts
 from spanledger_collector.dialects.dialect import ANY_PROVIDER, Dialect
-from spanledger_collector.dialects.facts import Facts, hidden_response_id, read_facts, text_of
+from spanledger_collector.dialects.facts import Facts, Steady, hidden_response_id, read_facts, text_of
 from spanledger_collector.dialects.names import INPUT_BESIDE, MADE_BY_FRAMEWORKS, TOTAL
 from spanledger_collector.dialects.operations import OPERATIONS, SPELLINGS, role_of_operation
 from spanledger_collector.dialects.usage import Convention, Usage, disjoint, use_billed
@@ -37,43 +38,90 @@ def recognise(span: ReceivedSpan, mapped: AttributionMap = NO_MAP) -> Observatio
     if dialect is None:
         return None
     facts = read_facts(dialect, span.attributes)
-    said = facts.texts.get("operation") or dialect.operation or ""
-    operation = SPELLINGS.get(said, said)
-    role = _role(dialect, span, operation)
-    if not facts.counts.told and not _tells_enough(dialect, facts, operation, role):
+    setting = _setting(dialect, facts.steady, span.name if dialect.role_names else "", span.kind)
+    if not facts.counts.told and not setting.tells_enough:
         return None
     attribution = read_attribution(facts, span.attributes, span.resource, mapped)
-    return _observation(span, dialect, facts=facts, attribution=attribution, operation=operation, role=role)
+    return _observation(span, dialect, facts=facts, attribution=attribution, setting=setting)
 
 
-def _role(dialect: Dialect, span: ReceivedSpan, operation: str) -> Role:
-    """What the span may become, by the most particular rule."""
-    return (
-        dialect.role_names.get(span.name)
-        or dialect.role_names.get(span.name.rpartition(".")[2])
-        or dialect.operations.get(operation)
-        or role_of_operation(operation, span.kind)
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """What an emitter says alike in call after call. `tells_enough` for an observation without counts."""
+
+    operation: str
+    role: Role
+    tells_enough: bool
+    provider: str
+    request_model: str | None
+    response_model: str | None
+    conditions: Conditions
+    convention: Convention
+    host: str | None
+
+
+@lru_cache(2048)
+def _setting(dialect: Dialect, steady: Steady, span_name: str, kind: int) -> _Setting:
+    said = steady.texts.get
+    named = said("operation") or dialect.operation or ""
+    operation = SPELLINGS.get(named, named)
+    role = _role(dialect, span_name, kind, operation)
+    host, request_model, response_model = said("server_address"), said("request_model"), said("response_model")
+    provider = _provider(said("provider") or dialect.provider, host, request_model or response_model, operation)
+    return _Setting(
+        operation=operation,
+        role=role,
+        tells_enough=_tells_enough(dialect, steady, operation, role),
+        provider=provider,
+        request_model=request_model,
+        response_model=response_model,
+        conditions=_conditions(steady, host),
+        convention=_convention(dialect, steady, provider, operation),
+        host=host,
     )
 
 
-def _tells_enough(dialect: Dialect, facts: Facts, operation: str, role: Role) -> bool:
+def _role(dialect: Dialect, span_name: str, kind: int, operation: str) -> Role:
+    """What the span may become, by the most particular rule."""
+    return (
+        dialect.role_names.get(span_name)
+        or dialect.role_names.get(span_name.rpartition(".")[2])
+        or dialect.operations.get(operation)
+        or role_of_operation(operation, kind)
+    )
+
+
+def _tells_enough(dialect: Dialect, steady: Steady, operation: str, role: Role) -> bool:
     """A span without counts is kept where it may be a call without usage, or the agent around calls. A tool's is not,
     nor is what we do not know (a rendered prompt, a task of somebody's own) if it names no model."""
     if role == "ignored":
         return False
     is_known_operation = operation in OPERATIONS or operation in dialect.operations
-    return is_known_operation or "request_model" in facts.texts or "response_model" in facts.texts
+    return is_known_operation or "request_model" in steady.texts or "response_model" in steady.texts
+
+
+def _provider(named: str | None, host: str | None, model: str | None, operation: str) -> str:
+    return recorded_provider(named) if operation == semconv.RECORD else billing_provider(named, host, model)
+
+
+def _conditions(steady: Steady, host: str | None) -> Conditions:
+    said = steady.texts.get
+    return Conditions(
+        service_tier=said("service_tier"),
+        processing=said("processing"),
+        speed=said("speed"),
+        region=said("region") or (region_of_host(host) if host else None),
+        inference_geo=said("inference_geo"),
+        deployment_type=said("deployment_type"),
+        search_context_size=said("search_context_size"),
+    )
 
 
 def _observation(
-    span: ReceivedSpan, dialect: Dialect, *, facts: Facts, attribution: Attribution, operation: str, role: Role
+    span: ReceivedSpan, dialect: Dialect, *, facts: Facts, attribution: Attribution, setting: _Setting
 ) -> Observation:
     said = facts.texts.get
-    host, request_model, response_model = said("server_address"), said("request_model"), said("response_model")
-    named = said("provider") or dialect.provider
-    is_record = operation == semconv.RECORD
-    provider = recorded_provider(named) if is_record else billing_provider(named, host, request_model or response_model)
-    usage = _usage(dialect, facts, provider, operation)
+    usage = _usage(dialect, facts, setting.convention)
     return Observation(
         trace_id=span.trace_id,
         span_id=span.span_id,
@@ -83,32 +131,24 @@ def _observation(
         service=span.service,
         dialect=dialect.id,
         rule="+".join(usage.rules) or "plain",
-        role=role,
+        role=setting.role,
         source_rank=dialect.source_rank,
-        provider=provider,
-        operation=operation,
-        request_model=request_model,
-        response_model=response_model,
+        provider=setting.provider,
+        operation=setting.operation,
+        request_model=setting.request_model,
+        response_model=setting.response_model,
         response_id=_of_provider(said("response_id")) or hidden_response_id(dialect, span.attributes),
         error_type=said("error_type") or ("_OTHER" if span.status == _STATUS_ERROR else None),
         usage_status=_usage_status(facts),
         usage_evidence=said("usage_evidence"),
         meters=usage.meters,
-        conditions=_conditions(
-            said("service_tier"),
-            said("processing"),
-            said("speed"),
-            said("region") or (region_of_host(host) if host else None),
-            said("inference_geo"),
-            said("deployment_type"),
-            said("search_context_size"),
-        ),
+        conditions=setting.conditions,
         attribution=attribution,
         reported_cost_usd=_reported_cost(dialect, facts, span),
         emitter_cost_usd=_money(said("emitter_cost_usd")),
-        server_address=host.lower() if host else None,
+        server_address=setting.host.lower() if setting.host else None,
         service_instance=text_of(span.resource.get("service.instance.id")),
-        flags=tuple(dict.fromkeys(usage.flags)),
+        flags=tuple(dict.fromkeys(usage.flags)) if usage.flags else (),
     )
 
 
@@ -124,11 +164,7 @@ def _started_ns(span: ReceivedSpan, lasted: str | None) -> int:
     return max(0, span.started_ns - max(0, int(seconds * _NS_PER_SECOND)) - _UNTIL_THE_FIRST_CHUNK_NS)
 
 
-_conditions = lru_cache(256)(Conditions)
-"""Conditions, which few calls have any of, made once."""
-
-
-def _usage(dialect: Dialect, facts: Facts, provider: str, operation: str) -> Usage:
+def _usage(dialect: Dialect, facts: Facts, convention: Convention) -> Usage:
     counts = facts.counts
     if not counts.told:
         return _NO_USAGE
@@ -136,13 +172,12 @@ def _usage(dialect: Dialect, facts: Facts, provider: str, operation: str) -> Usa
     if (beside := counts.quantities.pop(INPUT_BESIDE, None)) is not None:
         counts.quantities["input"] = counts.quantities.get("input", 0) + beside
     billed = use_billed(counts.quantities)
-    # Whatever emitter made a span, one that our instrumentation has completed counts as the conventions have it.
-    completed = "usage_status" in facts.texts
-    usage = disjoint(counts.quantities, total, _PLAIN if completed else _convention(dialect, provider, operation))
+    usage = disjoint(counts.quantities, total, convention)
     if billed:
         usage.rules.append("billed")
-    _flag(usage, counts)
-    if not completed:
+    if counts.invalid or usage.impossible or counts.as_text:
+        _flag(usage, counts)
+    if dialect.flags and not _is_completed(facts.steady):
         usage.flags.extend(dialect.flags)
     return usage
 
@@ -154,8 +189,14 @@ def _flag(usage: Usage, counts: Counts) -> None:
         usage.flags.append("usage_as_text")
 
 
-@lru_cache(256)
-def _convention(dialect: Dialect, provider: str, operation: str) -> Convention:
+def _is_completed(steady: Steady) -> bool:
+    """Whether our instrumentation has completed the span: then it counts as the conventions have it."""
+    return "usage_status" in steady.texts
+
+
+def _convention(dialect: Dialect, steady: Steady, provider: str, operation: str) -> Convention:
+    if _is_completed(steady):
+        return _PLAIN
     return Convention(
         cache_outside=_holds(dialect.cache_outside, provider),
         cache_unknown=dialect.cache_unknown,

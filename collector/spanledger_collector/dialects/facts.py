@@ -4,7 +4,7 @@ import ast
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final, cast
 
 from spanledger.meters import METERS, OTHER_METER_PREFIX
@@ -22,35 +22,50 @@ from spanledger_collector.dialects.names import (
 from spanledger_collector.dialects.shapes import by_names
 from spanledger_collector.model import Attributes, AttributeValue
 
-__all__ = ["LONGEST_FACT", "Facts", "hidden_response_id", "read_facts", "text_of"]
+__all__ = ["LONGEST_FACT", "Facts", "Steady", "hidden_response_id", "read_facts", "text_of"]
 
 _LONGEST_MESSAGE: Final = 1 << 20
 LONGEST_FACT: Final = 4096
 """Characters. A longer text is no fact, whatever its name; the journal does not keep it either."""
 
+_OF_ONE_CALL: Final = frozenset({"response_id", "user", "session", "lasted", "reported_cost_usd", "emitter_cost_usd"})
+"""Facts that are others in nearly every call; the rest an emitter says alike in call after call."""
+_LONGEST_STEADY: Final = 1024
+"""Characters of all texts that are remembered together: with their number that makes 4 MB at most."""
+
 _COUNTED: Final = METER_FACTS | {TOTAL, INPUT_BESIDE}
 _FRACTIONAL: Final = frozenset(meter.name for meter in METERS if meter.unit == "second")
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """`texts` holds the facts that are scalars and no counts, by fact; `dimensions` the values of attributes under a
-    prefix of free dimensions, by attribute."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Steady:
+    """Texts by fact that come again in call after call: the same object then, so that what follows is remembered."""
 
+    texts: Mapping[str, str]
+
+
+@dataclass(slots=True)  # not frozen: that takes three times as long to make
+class Facts:
+    """`texts` holds the facts that are scalars and no counts, by fact, `steady` those of them that come again;
+    `dimensions` the values of attributes under a prefix of free dimensions, by attribute."""
+
+    steady: Steady
     texts: Mapping[str, str]
     counts: Counts
     dimensions: Mapping[str, AttributeValue]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Shape:
-    """Which attribute of a set says what; `texts` pairs facts with attributes. `passed_over` are attributes with facts
-    that another one of the set is trusted more for."""
+    """Which attribute of a set says what: `steady` facts and the attributes that tell them, pairs of facts `of_call`
+    and attributes. `others` are `dimensions`, and attributes with facts that another one is trusted more for."""
 
-    texts: tuple[tuple[str, str], ...]
+    steady: tuple[str, ...]
+    steady_names: tuple[str, ...]
+    of_call: tuple[tuple[str, str], ...]
     counts: tuple[Counter, ...]
     dimensions: tuple[str, ...]
-    passed_over: tuple[str, ...]
+    others: tuple[str, ...]
 
 
 def read_facts(dialect: Dialect, attributes: Attributes) -> Facts:
@@ -70,8 +85,11 @@ def read_facts(dialect: Dialect, attributes: Attributes) -> Facts:
 
 def _read(shape: _Shape, attributes: Attributes) -> Facts | None:
     """The facts of a span of that shape; None when an attribute is not usable, so that the span has another shape."""
-    texts: dict[str, str] = {}
-    for fact, name in shape.texts:
+    steady = _steady_of(shape, attributes)
+    if steady is None:
+        return None
+    texts = {**steady.texts}
+    for fact, name in shape.of_call:
         value = attributes[name]
         if type(value) is str and 0 < len(value) <= LONGEST_FACT:
             texts[fact] = value
@@ -88,9 +106,30 @@ def _read(shape: _Shape, attributes: Attributes) -> Facts | None:
             return None
         else:
             counts.add(counter, value)
-    dimensions = {name: attributes[name] for name in shape.dimensions}
-    others = (*dimensions.values(), *(attributes[name] for name in shape.passed_over))
-    return Facts(texts, counts, dimensions) if all(map(_is_usable, others)) else None
+    others = {name: attributes[name] for name in shape.others}
+    if others and not all(map(_is_usable, others.values())):
+        return None
+    return Facts(steady, texts, counts, {name: others[name] for name in shape.dimensions} if others else others)
+
+
+def _steady_of(shape: _Shape, attributes: Attributes) -> Steady | None:
+    """The steady facts; None when one of their attributes is not usable."""
+    values = tuple([attributes[name] for name in shape.steady_names])
+    try:
+        length = len("".join(cast("tuple[str, ...]", values)))
+    except TypeError:  # not all of them are texts, and 1, 1.0 and True would be one value to a cache
+        return _steady(shape, values)
+    return (_known_steady if length <= _LONGEST_STEADY else _steady)(shape, values)
+
+
+def _steady(shape: _Shape, values: tuple[AttributeValue, ...]) -> Steady | None:
+    if not all(map(_is_usable, values)):
+        return None
+    texts = zip(shape.steady, map(text_of, values), strict=True)
+    return Steady({fact: text for fact, text in texts if text is not None})
+
+
+_known_steady = lru_cache(4096)(_steady)
 
 
 def _is_usable(value: AttributeValue) -> bool:
@@ -106,15 +145,19 @@ def _shape(dialect: Dialect, names: tuple[str, ...]) -> _Shape:
         for fact, rank in plan.get(name, ()):
             ranked.setdefault(fact, []).append((rank, name))
     chosen = {fact: min(carriers)[1] for fact, carriers in ranked.items()}
+    steady = {fact: name for fact, name in chosen.items() if fact not in _COUNTED and fact not in _OF_ONE_CALL}
     free = tuple(name for name in names if name not in plan and name.startswith(OTHER_METER_PREFIX))
+    dimensions = tuple(name for name in names if name not in plan and name.startswith(DIMENSION_PREFIXES))
     return _Shape(
-        texts=tuple((fact, name) for fact, name in chosen.items() if fact not in _COUNTED),
+        steady=tuple(steady),
+        steady_names=tuple(steady.values()),
+        of_call=tuple((fact, name) for fact, name in chosen.items() if fact in _OF_ONE_CALL),
         counts=(
             *(Counter(fact, name, fact in _FRACTIONAL) for fact, name in chosen.items() if fact in _COUNTED),
             *(Counter(name.removeprefix(OTHER_METER_PREFIX), name, fractional=True) for name in free),
         ),
-        dimensions=tuple(name for name in names if name not in plan and name.startswith(DIMENSION_PREFIXES)),
-        passed_over=tuple(name for name in names if name in plan and name not in chosen.values()),
+        dimensions=dimensions,
+        others=(*dimensions, *(name for name in names if name in plan and name not in chosen.values())),
     )
 
 
@@ -125,7 +168,8 @@ def _unquoted(facts: Facts, attributes: Attributes) -> Facts:
     for counter in facts.counts.told:
         value = attributes[counter.attribute]
         counts.add(counter, _without_quotes(value) if isinstance(value, str) else value)
-    return Facts(texts, counts, facts.dimensions)
+    steady = Steady({fact: text for fact, text in texts.items() if fact not in _OF_ONE_CALL})
+    return Facts(steady, texts, counts, facts.dimensions)
 
 
 def _without_quotes(text: str) -> str:
