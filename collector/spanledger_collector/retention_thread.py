@@ -17,6 +17,8 @@ from spanledger_collector.stats import Stats
 __all__ = ["RetentionThread"]
 
 _logger = logging.getLogger(__name__)
+_FIRST_SECONDS = 300.0
+"""Not at once: who has just started a server wants it to receive. Nor much later: some servers start often."""
 _EVERY_SECONDS = 3600.0
 _TURN_SECONDS = 1.0
 """How long settling waits at a time."""
@@ -32,6 +34,7 @@ class RetentionThread:
         retention: Retention,
         stats: Stats,
         *,
+        first_seconds: float = _FIRST_SECONDS,
         every_seconds: float = _EVERY_SECONDS,
         clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
@@ -39,6 +42,7 @@ class RetentionThread:
         self._settler = settler
         self._retention = retention
         self._stats = stats
+        self._first_seconds = first_seconds
         self._every_seconds = every_seconds
         self._clock_ns = clock_ns
         self._closing = threading.Event()
@@ -51,8 +55,9 @@ class RetentionThread:
         self._thread.join()
 
     def _run(self) -> None:
-        # Not at once: who has just started a server wants it to receive.
-        while not self._closing.wait(self._every_seconds):
+        pause = self._first_seconds
+        while not self._closing.wait(pause):
+            pause = self._every_seconds
             try:
                 dropped = self._sweep()
             except duckdb.Error as error:

@@ -111,7 +111,9 @@ def test_a_server_forgets_turn_by_turn_while_it_receives_and_settles(
     with settling_bench(db) as bench:
         bench.settle(received(1, CHAT), received(2), received(8))
         settler = Settler(bench.ledger, shipped_book())
-        thread = RetentionThread(bench.ledger, settler, Retention(), stats, every_seconds=0.05, clock_ns=lambda: later)
+        thread = RetentionThread(
+            bench.ledger, settler, Retention(), stats, first_seconds=0.0, every_seconds=0.05, clock_ns=lambda: later
+        )
         try:
             until(lambda: bench.ask("SELECT count(*) FROM spans") == [(1,)])
             bench.settle(received(20, CHAT), received(24))

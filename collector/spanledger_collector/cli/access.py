@@ -8,6 +8,7 @@ from urllib.request import BaseHandler, HTTPSHandler, OpenerDirector, ProxyHandl
 
 import click
 
+from spanledger_collector.cli.file_options import file_option
 from spanledger_collector.errors import BadQuery
 
 __all__ = ["Access", "access_of", "access_options"]
@@ -49,25 +50,13 @@ class Access:
 
 def access_options() -> list[click.Parameter]:
     """`--key`, `--ca` and `--client-cert`."""
-    file = click.Path(dir_okay=False, path_type=Path)
+    key = "The admin key for a server on another machine."
+    ca = "What signed the server's certificate (PEM), where the system does not know it."
+    certificate = "The certificate with key (PEM) for a server that asks for one."
     return [
-        click.Option(
-            ["--key"], envvar="SPANLEDGER_KEY", show_envvar=True, help="The admin key for a server on another machine."
-        ),
-        click.Option(
-            ["--ca"],
-            type=file,
-            envvar="SPANLEDGER_CA",
-            show_envvar=True,
-            help="What signed the server's certificate (PEM), where the system does not know it.",
-        ),
-        click.Option(
-            ["--client-cert"],
-            type=file,
-            envvar="SPANLEDGER_CLIENT_CERT",
-            show_envvar=True,
-            help="The certificate with key (PEM) for a server that asks for one.",
-        ),
+        click.Option(["--key"], envvar="SPANLEDGER_KEY", show_envvar=True, help=key),
+        file_option("--ca", "SPANLEDGER_CA", ca),
+        file_option("--client-cert", "SPANLEDGER_CLIENT_CERT", certificate),
     ]
 
 

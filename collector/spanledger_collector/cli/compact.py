@@ -5,23 +5,14 @@ from pathlib import Path
 
 import click
 
+from spanledger_collector.cli.file_options import db_option
 from spanledger_collector.cli.notes import plural
-from spanledger_collector.cli.source import DEFAULT_DB
 from spanledger_collector.errors import LedgerMissing
 
 __all__ = ["compact"]
 
 
-@click.command()
-@click.option(
-    "--db",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=DEFAULT_DB,
-    show_default=True,
-    envvar="SPANLEDGER_DB",
-    show_envvar=True,
-    help="The ledger file.",
-)
+@click.command(params=[db_option()])
 def compact(*, db: Path) -> None:
     """Give back to the disk what the ledger file does not use.
 

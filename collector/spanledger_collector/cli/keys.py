@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import click
 
 from spanledger_collector.cli.command import format_option
+from spanledger_collector.cli.file_options import db_option, file_option
 from spanledger_collector.cli.output import Column, Format, Table, Unknown, emit
-from spanledger_collector.cli.source import DEFAULT_DB
 from spanledger_collector.errors import BadQuery
 
 if TYPE_CHECKING:
@@ -20,25 +20,8 @@ _COLUMNS = (Column("name"), Column("role"), Column("org"))
 
 def _where() -> list[click.Parameter]:
     """`--keys` and `--db`."""
-    file = click.Path(dir_okay=False, path_type=Path)
-    return [
-        click.Option(
-            ["--keys", "named"],
-            type=file,
-            envvar="SPANLEDGER_KEYS",
-            show_envvar=True,
-            help="The file with the keys.  [default: <db>.keys.toml beside the ledger]",
-        ),
-        click.Option(
-            ["--db"],
-            type=file,
-            default=DEFAULT_DB,
-            show_default=True,
-            envvar="SPANLEDGER_DB",
-            show_envvar=True,
-            help="The ledger file.",
-        ),
-    ]
+    text = "The file with the keys.  [default: <db>.keys.toml beside the ledger]"
+    return [file_option(("--keys", "named"), "SPANLEDGER_KEYS", text), db_option()]
 
 
 @click.group()

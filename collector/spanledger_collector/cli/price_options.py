@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from spanledger_collector.cli.source import DEFAULT_DB
+from spanledger_collector.cli.file_options import db_option, file_option
 
 if TYPE_CHECKING:
     from spanledger_collector.pricing import PriceBook
@@ -15,29 +15,13 @@ __all__ = ["book_of", "price_file_options", "prices_option"]
 
 def prices_option() -> click.Parameter:
     """`--prices`."""
-    return click.Option(
-        ["--prices"],
-        type=click.Path(dir_okay=False, path_type=Path),
-        envvar="SPANLEDGER_PRICES",
-        show_envvar=True,
-        help="The file with your own prices.  [default: <db>.prices.toml beside the ledger, if it exists]",
-    )
+    text = "The file with your own prices.  [default: <db>.prices.toml beside the ledger, if it exists]"
+    return file_option("--prices", "SPANLEDGER_PRICES", text)
 
 
 def price_file_options() -> list[click.Parameter]:
     """`--prices` and `--db`."""
-    return [
-        prices_option(),
-        click.Option(
-            ["--db"],
-            type=click.Path(dir_okay=False, path_type=Path),
-            default=DEFAULT_DB,
-            show_default=True,
-            envvar="SPANLEDGER_DB",
-            show_envvar=True,
-            help="The ledger file.",
-        ),
-    ]
+    return [prices_option(), db_option()]
 
 
 def book_of(db: Path, prices: Path | None) -> "PriceBook":
