@@ -7,7 +7,7 @@ from spanledger_collector.model import AttributeValue
 if TYPE_CHECKING:
     from tests.emitters import Truth  # which makes its table with the functions of this module
 
-__all__ = ["claude_code", "claude_code_log", "codex", "codex_log", "copilot", "gemini_cli", "gemini_cli_log"]
+__all__ = ["claude_code", "claude_code_log", "codex", "codex_log", "gemini_cli", "gemini_cli_log"]
 
 Written = dict[str, AttributeValue]
 
@@ -95,21 +95,4 @@ def gemini_cli(truth: "Truth") -> Written:
         "gen_ai.usage.input_tokens": truth.whole_input,
         "gen_ai.usage.output_tokens": truth.output,
         "gen_ai.conversation.id": "session-1",
-    }
-
-
-def copilot(truth: "Truth") -> Written:
-    """The span `chat`."""
-    return {
-        "gen_ai.operation.name": "chat",
-        "gen_ai.provider.name": truth.provider,
-        "gen_ai.request.model": truth.model,
-        "gen_ai.response.model": truth.model,
-        "gen_ai.response.id": truth.response_id,
-        "copilot_chat.session_id": "session-1",
-        "gen_ai.usage.input_tokens": truth.whole_input,
-        "gen_ai.usage.output_tokens": truth.whole_output,
-        "gen_ai.usage.cache_read.input_tokens": truth.cache_read,
-        "gen_ai.usage.cache_creation.input_tokens": truth.cache_write,
-        "gen_ai.usage.reasoning_tokens": truth.reasoning,
     }

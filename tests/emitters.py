@@ -323,6 +323,12 @@ def _strands(truth: Truth) -> Written:
 _NO_REASONING = frozenset({"reasoning"})
 _NO_WRITE = frozenset({"cache_write"})
 _GOOGLE = ("gcp.gemini",)
+
+
+def _copilot(truth: Truth) -> Written:
+    return _conventions(truth) | {"copilot_chat.session_id": "session-1"}
+
+
 _BEDROCK = ("aws.bedrock",)
 _INPUT_AND_OUTPUT = frozenset({"cache_read", "cache_write", "reasoning"})
 
@@ -411,7 +417,7 @@ EMITTERS = (
     _agent("gemini-cli", "llm_call", agents.gemini_cli, "gcp.gemini", _INPUT_AND_OUTPUT),
     _agent("gemini-cli-log", "gemini_cli.api_response", agents.gemini_cli_log, "gcp.gemini", _NO_WRITE),
     _agent("gemini-cli-log-vertex", "gemini_cli.api_response", agents.gemini_cli_log, "gcp.vertex_ai", _NO_WRITE),
-    _agent("github-copilot", "chat gpt-5-mini", agents.copilot, "github"),
+    _agent("github-copilot", "chat gpt-5-mini", _copilot, "github"),
     Emitter("generic", Scope("somebody.else", "1"), _conventions),
     Emitter("generic", Scope("somebody.else", "1"), _first_generation),
 )

@@ -27,7 +27,7 @@ _STATUS_ERROR: Final = 2
 _CLOUD_SUFFIXES: Final = ("amazonaws.com", "googleapis.com")
 """Clouds with much besides models, of which only these hosts answer with models."""
 _CLOUD_HOSTS: Final = re.compile(
-    r"bedrock(-agent)?-runtime(-fips)?\.[a-z0-9-]+\.amazonaws\.com(\.cn)?"
+    r"bedrock(-agent)?-runtime(-fips)?\.[a-z0-9-]+\.amazonaws\.com"
     r"|([a-z0-9-]+-)?aiplatform(\.[a-z0-9-]+\.rep)?\.googleapis\.com"
     r"|generativelanguage\.googleapis\.com"
 )
