@@ -162,3 +162,29 @@ def test_cohere_embeds_images_by_token_at_a_price_of_their_own() -> None:
 @pytest.mark.parametrize("model", ["dall-e-2", "dall-e-3"])
 def test_images_priced_by_size_and_quality_have_no_price_where_calls_do_not_say_these(model: str) -> None:
     assert priced("openai", model, {"image": 1}).reasons == (f"unknown_model:{model}",)
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "at", "prices"),
+    [
+        ("anthropic", "claude-3-5-haiku-20241022", "2024-12-02T23:59:59Z", ("1", "5")),
+        ("anthropic", "claude-3-5-haiku-20241022", "2024-12-03", ("0.8", "4")),
+        ("gcp.gemini", "gemini-1.5-flash", "2024-08-11T23:59:59Z", ("0.35", "1.05")),
+        ("gcp.gemini", "gemini-1.5-flash", "2024-08-12", ("0.075", "0.3")),
+        ("gcp.gemini", "gemini-1.5-pro", "2024-09-30T23:59:59Z", ("3.5", "10.5")),
+        ("gcp.gemini", "gemini-1.5-pro", "2024-10-01", ("1.25", "5")),
+        ("cohere", "command-r", "2024-08-29T23:59:59Z", ("0.5", "1.5")),
+        ("cohere", "command-r", "2024-08-30", ("0.15", "0.6")),
+        ("cohere", "command-r-plus-04-2024", "2025-01-01", ("3", "15")),
+        ("openai", "o1-mini", "2025-01-30T23:59:59Z", ("3", "12")),
+        ("openai", "o1-mini", "2025-01-31", ("1.1", "4.4")),
+    ],
+)
+def test_prices_that_were_lowered_on_a_day(provider: str, model: str, at: str, prices: tuple[str, str]) -> None:
+    assert cost(provider, model, IO, at=at) == mtok(prices[0], 1000) + mtok(prices[1], 100)
+
+
+def test_images_of_one_price() -> None:
+    assert cost("gcp.gemini", "imagen-4.0-generate-001", {"image": 3}) == 3 * mtok("40000", 1)
+    assert cost("x_ai", "grok-imagine-image", {"image": 2}) == 2 * mtok("20000", 1)
+    assert priced("aws.bedrock", "amazon.nova-canvas-v1:0", {"image": 1}, region="us-east-1").cost_usd is None
