@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from spanledger._call import Call
     from spanledger._reading import Reader
-    from spanledger.content.parts import Form
+    from spanledger.content import Format
 
 __all__ = ["ApiOperation", "AwsService", "async_api_call", "sync_api_call"]
 
@@ -82,7 +82,7 @@ class ApiOperation:
     read_event: Reader
     held_in: str | None = None
     stream: bool = False
-    content: Form | None = None
+    content: Format | None = None
 
 
 @dataclass(frozen=True, slots=True)

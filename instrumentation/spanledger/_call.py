@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 
     from spanledger._content import Content
     from spanledger._reading import Ending, Reader, Request
-    from spanledger._settings import Settings
-    from spanledger.content.parts import Form
+    from spanledger._settings import Capture, Settings
+    from spanledger.content import Format
 
 __all__ = [
     "Call",
@@ -142,14 +142,18 @@ def capturing() -> bool:
     return _runtime is not None and _runtime.settings.capture is not None
 
 
-def keep_content(call: Call | None, form: Form | None, body: Mapping[str, object]) -> None:
-    """Keep what is said in `call`, which starts with this `body`, if that is wanted and its `form` is known."""
-    if call is None or form is None or call.settings.capture is None:
+def keep_content(call: Call | None, said_in: Format | None, asked: object) -> None:
+    """Keep what is said in `call`, which starts with what is `asked`, if that is wanted and it has a known format."""
+    if call is None or said_in is None or call.settings.capture is None:
         return
+    if call.recording or not call.span.get_span_context().is_valid:  # not one that is not sampled
+        guarded("keep what is said", _keep_content, call, call.settings.capture, said_in, asked)
+
+
+def _keep_content(call: Call, capture: Capture, said_in: Format, asked: object) -> None:
     from spanledger._content import Content  # noqa: PLC0415  # who does not want it does not load it
 
-    if call.recording or not call.span.get_span_context().is_valid:  # not one that is not sampled
-        guarded("keep what is said", call.keep, Content(call.settings.capture, form, body))
+    call.keep(Content(capture, said_in, asked))
 
 
 def current_call() -> Call | None:

@@ -1,7 +1,8 @@
 """What is said in a call, kept for its span or for an event: only where the application asked for it.
 
-`OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` says where to (docs/content.md). Without it nothing of this is even
-imported. What was asked is made JSON before the call, as the application may change its messages afterwards.
+`OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` says where to (docs/content.md). Without it this
+module is not even imported. What was asked is made JSON before the call, as the application may change its messages
+afterwards.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
     from spanledger._reading import Reader, Reading
     from spanledger._settings import Capture
-    from spanledger.content.parts import Body, Form, Gatherer
+    from spanledger.content import Format
+    from spanledger.content.parts import Gatherer
 
 __all__ = ["EVENT", "Content"]
 
@@ -36,15 +38,15 @@ class Content:
 
     __slots__ = ("_answer", "_asked", "_capture", "_form", "_gatherer")
 
-    def __init__(self, capture: Capture, form: Form, body: Body) -> None:
+    def __init__(self, capture: Capture, said_in: Format, asked: object) -> None:
         self._capture = capture
-        self._form = form
+        self._form = said_in.form()
         self._answer: object = None
         self._gatherer: Gatherer | None = None
-        self._asked: dict[str, str] = guarded("read what was asked", self._read_request, body) or {}
+        self._asked: dict[str, str] = guarded("read what was asked", self._read_request, asked) or {}
 
-    def _read_request(self, body: Body) -> dict[str, str]:
-        prompt = self._form.read_request(body)
+    def _read_request(self, asked: object) -> dict[str, str]:
+        prompt = self._form.read_request(asked)
         said = (
             (semconv.INPUT_MESSAGES, prompt.messages),
             (semconv.SYSTEM_INSTRUCTIONS, prompt.system),

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from spanledger._call import Call
     from spanledger._reading import Reader
-    from spanledger.content.parts import Form
+    from spanledger.content import Format
 
 __all__ = [
     "Body",
@@ -98,7 +98,7 @@ class Route:
     read_chunk: Reader
     needs: tuple[str, ...] = ("input", "output")
     read_request: Callable[[Body], Mapping[str, AttributeValue]] | None = None
-    content: Form | None = None
+    content: Format | None = None
 
 
 def route_of(routes: tuple[Route, ...], path: str) -> Route | None:

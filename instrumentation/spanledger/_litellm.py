@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from spanledger._call import Call
     from spanledger._reading import Reader, Reading
     from spanledger._streams import Observer
-    from spanledger.content.parts import Form
+    from spanledger.content import Format
 
 __all__ = ["Function", "async_function", "note_async_end", "note_end", "note_server", "sync_function"]
 
@@ -78,7 +78,7 @@ class Function:
     read_chunk: Reader
     needs: tuple[str, ...] = ("input", "output")
     model_at: int = 0
-    content: Form | None = None
+    content: Format | None = None
     asked_at: tuple[int, str] = (1, "messages")
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from spanledger._reading import Reader
     from spanledger._streams import HttpResponse
-    from spanledger.content.parts import Form
+    from spanledger.content import Format
 
 __all__ = ["Client", "Endpoint", "Fetching", "Options", "Platform", "StainlessSdk", "observe_result", "request_points"]
 
@@ -77,7 +77,7 @@ class Endpoint:
     read_request: Callable[[Body], Mapping[str, AttributeValue]] | None = None
     needs: tuple[str, ...] = ("input", "output")
     usage_chunk: Callable[[object], bool] | None = None
-    content: Form | None = None
+    content: Format | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,14 @@
 """Whatever a provider or an application sends, the readers of content take what they know and never fail."""
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spanledger import content
 from spanledger._settings import Capture
 from spanledger.content import anthropic, chat, cohere, conversations, converse, gemini, invoke, ollama, responses, xai
 from spanledger.content.parts import Form
@@ -77,6 +80,20 @@ def test_no_body_of_a_maker_is_too_odd(answer: object, documents: list[dict[str,
     for document in documents:
         gathered.add(document)
     rendered(invoke.INVOKE.read_answer(gathered.answer()), CAPTURE)
+
+
+def test_the_table_of_formats_is_right_and_loaded_late() -> None:
+    formats = [known for known in vars(content).values() if isinstance(known, content.Format)]
+    assert len(formats) == len(set(formats)) > 10
+    assert all(isinstance(known.form(), Form) for known in formats)
+    code = """
+import sys
+import spanledger.providers
+spanledger.providers.SDKS
+print([name for name in sys.modules if name.startswith("spanledger.content.") or name == "spanledger._content"])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 @pytest.mark.parametrize("body", [None, 7, b'{"prompt": 3}', '{"messages": null}', bytearray(b"{}")])

@@ -96,6 +96,21 @@ def test_a_data_url_is_data() -> None:
     ]
 
 
+def test_data_in_parts_that_nobody_knows() -> None:
+    odd = {"type": "screenshot", "image_url": "data:image/png;base64,QUJDRA==", "text": "data: none"}
+    other = {"type": "image", "mimeType": "image/png", "data": "QUJDRA=="}
+    assert shown({"type": "x", "content": [odd, other]}) == [
+        {
+            "type": "x",
+            "content": [
+                {"type": "screenshot", "image_url": "data:image/png;base64,…", "text": "data: none"},
+                {"type": "image", "mimeType": "image/png", "byte_size": 4},
+            ],
+        }
+    ]
+    assert shown(odd, other, inline_bytes=4) == [odd, other]
+
+
 # What is no JSON
 
 

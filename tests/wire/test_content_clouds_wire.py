@@ -244,7 +244,6 @@ TestTitan = maker(
     {"results": [{"outputText": "In Ghent.", "completionReason": "FINISH"}]},
     {"outputText": "In Ghent.", "completionReason": None},
     {"outputText": "", "completionReason": "FINISH"},
-    reason="finish",
 )
 TestNova = maker(
     "TestNova",

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from spanledger.usage import get
 
@@ -71,9 +71,10 @@ class Gatherer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How one wire format says what was asked and answered: a request's body, an answer, the chunks of a stream."""
+    """How one wire format says what was asked and answered: a request (mostly its body), an answer, the chunks of a
+    stream."""
 
-    read_request: Callable[[Body], Prompt]
+    read_request: Callable[[Any], Prompt]
     read_answer: Callable[[object], list[Message]]
     gathering: Callable[[], Gatherer]
 
@@ -101,6 +102,7 @@ _FINISH_REASONS: Final = {
     "completed": "stop",
     "end_turn": "stop",
     "eos": "stop",
+    "finish": "stop",
     "stop_sequence": "stop",
     "max_len": "length",
     "max_length": "length",

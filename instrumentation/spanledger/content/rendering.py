@@ -27,6 +27,7 @@ _SHORTEST: Final = 16
 """Characters to which texts are cut at most, before whole messages are left out."""
 
 _ELLIPSIS: Final = "…"
+_MIME_TYPES: Final = ("mime_type", "mimeType", "media_type")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +75,12 @@ def _json(value: object, limits: _Limits) -> str:
 def _shown(value: object, limits: _Limits) -> object:
     """A copy of `value` with nothing in it but what JSON knows; objects of an SDK are their fields."""
     if isinstance(value, str):
-        return _cut(value, limits.text)
+        return _shown_text(value, limits)
     if isinstance(value, Mapping):
         entries = cast("Mapping[object, object]", value)
-        return _shown_entries(_described(entries, limits) if entries.get("type") == "blob" else entries, limits)
+        for name in _data_in(entries):
+            entries = _described(entries, name, limits)
+        return _shown_entries(entries, limits)
     if isinstance(value, list | tuple):
         return [_shown(entry, limits) for entry in cast("list[object]", value)]
     fields = _fields_of(value)
@@ -112,21 +115,32 @@ def _fields_of(value: object) -> Mapping[object, object] | None:
     return {name: entry for name, entry in {**fields, **extra}.items() if entry is not None}
 
 
-def _cut(value: str, longest: int | None) -> str:
-    return value if longest is None or len(value) <= longest else value[: longest - 1] + _ELLIPSIS
+def _shown_text(value: str, limits: _Limits) -> str:
+    """A text, cut if it is too long; of a URL that is data itself, what kind of data it is."""
+    head, comma, data = value.partition(",") if value.startswith("data:") else ("", "", "")
+    if comma and _size(data) > limits.inline_bytes:
+        return f"{head},{_ELLIPSIS}"
+    return value if limits.text is None or len(value) <= limits.text else value[: limits.text - 1] + _ELLIPSIS
 
 
-def _described(blob: Mapping[object, object], limits: _Limits) -> Mapping[object, object]:
+def _data_in(entries: Mapping[object, object]) -> tuple[str, ...]:
+    """Where a part has data: our own kind, and those of providers that we do not know but for their type of data."""
+    if entries.get("type") == "blob":
+        return ("content",)
+    return ("data",) if "data" in entries and any(name in entries for name in _MIME_TYPES) else ()
+
+
+def _described(part: Mapping[object, object], name: str, limits: _Limits) -> Mapping[object, object]:
     """Data as it is shown: with its content if that is small enough, else with its size in bytes."""
-    content = blob.get("content")
-    if isinstance(content, str):
-        size = len(content) * 3 // 4 - content.count("=", -2)
-    elif isinstance(content, bytes | bytearray):
-        size = len(content)
-    else:
-        return {name: value for name, value in blob.items() if name != "content"}
-    if size > limits.inline_bytes:
-        return {**{name: value for name, value in blob.items() if name != "content"}, "byte_size": size}
-    if isinstance(content, str):
-        return blob
-    return {**blob, "content": base64.b64encode(content).decode()}
+    data = part.get(name)
+    rest = {key: value for key, value in part.items() if key != name}
+    if not isinstance(data, str | bytes | bytearray):
+        return rest
+    if (size := _size(data)) > limits.inline_bytes:
+        return {**rest, "byte_size": size}
+    return part if isinstance(data, str) else {**rest, name: base64.b64encode(data).decode()}
+
+
+def _size(data: str | bytes | bytearray) -> int:
+    """Bytes of data; text is in base64."""
+    return len(data) * 3 // 4 - data.count("=", -2) if isinstance(data, str) else len(data)

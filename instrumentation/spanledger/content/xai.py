@@ -41,8 +41,9 @@ def body_of(message: object) -> Body:
     return cast("Body", json_format.MessageToDict(cast("Proto", message), preserving_proto_field_name=True))
 
 
-def read_request(body: Body) -> Prompt:
-    """The request of a chat, as `body_of` gives it."""
+def read_request(asked: object) -> Prompt:
+    """The request of a chat."""
+    body = document(asked) or body_of(asked)
     messages = [_message(entry) for entry in items(body.get("messages"))]
     return Prompt(messages, tools=[_tool(tool) for tool in items(body.get("tools"))])
 

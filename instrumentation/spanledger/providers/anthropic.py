@@ -30,7 +30,7 @@ from spanledger._stainless import (
     observe_result,
     request_points,
 )
-from spanledger.content.anthropic import MESSAGES
+from spanledger.content import ANTHROPIC_MESSAGES
 from spanledger.usage import count, get, put
 
 if TYPE_CHECKING:
@@ -222,7 +222,7 @@ def _complete(span: object, result: object) -> None:
 
 _ANTHROPIC = StainlessSdk(
     provider="anthropic",
-    endpoints=(Endpoint("/v1/messages", "chat", read_message, read_event, content=MESSAGES),),
+    endpoints=(Endpoint("/v1/messages", "chat", read_message, read_event, content=ANTHROPIC_MESSAGES),),
     fetchings=(Fetching("get", re.compile(r"/v1/messages/batches/[^/]+/results$"), find_result),),
     traces_natively=_traces_natively,
     platform=_platform,

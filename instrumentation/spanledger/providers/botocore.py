@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING, Final, cast
 from spanledger import semconv
 from spanledger._botocore import ApiOperation, AwsService, async_api_call, sync_api_call
 from spanledger._patching import PatchPoint, Sdk
-from spanledger.content.converse import CONVERSE
-from spanledger.content.invoke import INVOKE
+from spanledger.content import BEDROCK_CONVERSE, BEDROCK_INVOKE
 from spanledger.providers import anthropic, openai
 from spanledger.usage import count, get, put
 
@@ -205,8 +204,8 @@ def _kind_of(model: str) -> tuple[str, tuple[str, ...]]:
     return next((kind for part, kind in _KINDS if part in model), _CHAT)
 
 
-_CONVERSING: Final = ApiOperation(read_nothing, read_converse, read_converse_event, content=CONVERSE)
-_INVOKING: Final = ApiOperation(read_headers, read_body, read_chunk, "body", content=INVOKE)
+_CONVERSING: Final = ApiOperation(read_nothing, read_converse, read_converse_event, content=BEDROCK_CONVERSE)
+_INVOKING: Final = ApiOperation(read_headers, read_body, read_chunk, "body", content=BEDROCK_INVOKE)
 
 _BEDROCK: Final = AwsService(
     name="bedrock-runtime",

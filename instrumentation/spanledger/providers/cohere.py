@@ -20,7 +20,7 @@ from spanledger._http import Response, Route, observe_response, open_exchange, r
 from spanledger._patching import PatchPoint, Sdk
 from spanledger._skimming import skimming
 from spanledger._wrapping import Args, observing, observing_async
-from spanledger.content import cohere as said
+from spanledger.content import COHERE_CHAT, COHERE_CHAT_V1, COHERE_GENERATE
 from spanledger.hosts import provider_of_host
 from spanledger.usage import count, get, put
 
@@ -198,9 +198,9 @@ def _observe(call: Call, response: Response) -> None:
 
 _LINES = skimming(read_line, b"stream-")
 _ROUTES = (
-    Route(re.compile(r"v2/chat$"), "chat", read_answer, skimming(read_event, b"message-"), content=said.CHAT),
-    Route(re.compile(r"v1/chat$"), "chat", read_answer, _LINES, content=said.CHAT_V1),
-    Route(re.compile(r"v1/(generate|summarize)$"), "text_completion", read_answer, _LINES, content=said.GENERATE),
+    Route(re.compile(r"v2/chat$"), "chat", read_answer, skimming(read_event, b"message-"), content=COHERE_CHAT),
+    Route(re.compile(r"v1/chat$"), "chat", read_answer, _LINES, content=COHERE_CHAT_V1),
+    Route(re.compile(r"v1/(generate|summarize)$"), "text_completion", read_answer, _LINES, content=COHERE_GENERATE),
     Route(re.compile(r"/embed$"), "embeddings", read_answer, read_event, needs=("input",)),
     Route(re.compile(r"/rerank$"), "rerank", read_answer, read_event, needs=("search_unit",)),
     Route(re.compile(r"/classify$"), "classification", read_answer, read_event, needs=("classification",)),

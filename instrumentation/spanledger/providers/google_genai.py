@@ -25,8 +25,7 @@ from spanledger._stainless import Endpoint, StainlessSdk
 from spanledger._stainless import request_points as stainless_points
 from spanledger._streams import AsyncItems, Items
 from spanledger._wrapping import Args, argument, observing, observing_async
-from spanledger.content.gemini import GENERATE
-from spanledger.content.parts import document
+from spanledger.content import GEMINI_GENERATE
 from spanledger.providers.google_answers import (
     read_cache,
     read_content,
@@ -101,6 +100,9 @@ def _document(response: object) -> object:
     return document_of(body.encode()) if isinstance(body, str) and body else None
 
 
+_NOTHING: Body = {}
+
+
 def read_nothing(_chunk: object, _reading: Reading) -> None:
     """A chunk of a stream counts; what it says is read at the end."""
 
@@ -114,7 +116,7 @@ def read_place(body: Body) -> dict[str, str]:
 _ROUTES = tuple(
     Route(re.compile(path), operation, read_response, read_nothing, needs, read_place, *content)
     for path, operation, read_response, needs, *content in (
-        (r":(streamG|g)enerateContent$", "generate_content", read_content, ("input", "output"), GENERATE),
+        (r":(streamG|g)enerateContent$", "generate_content", read_content, ("input", "output"), GEMINI_GENERATE),
         (r":(embedContent|batchEmbedContents)$", "embeddings", read_embeddings, ("input",)),
         (r"(^|/)cachedContents$", "create_cache", read_cache, ("cache_write",)),
         (r":predictLongRunning$", "video_generation", read_operation, ("second",)),
@@ -172,7 +174,8 @@ def _open(client: ApiClient, args: Args, kwargs: Mapping[str, object], *, stream
     in_path = _MODEL_IN_PATH.match(path)
     model = in_path["model"] if in_path is not None else str(get(sent, "model") or "").removeprefix("models/")
     provider = "gcp.vertex_ai" if client.vertexai else "gcp.gemini"
-    body = {**document(sent), "model": model or None, "location": client.location if client.vertexai else None}
+    asked = cast("Body", sent) if isinstance(sent, dict) else _NOTHING
+    body = {**asked, "model": model or None, "location": client.location if client.vertexai else None}
     server = server_of(_base_url(client, argument(args, kwargs, 3, "http_options")))
     return open_exchange(route, server, body, provider, stream=stream)
 

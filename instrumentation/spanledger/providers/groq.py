@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from spanledger._patching import Sdk
 from spanledger._stainless import Endpoint, StainlessSdk, request_points
-from spanledger.content import chat
+from spanledger.content import OPENAI_CHAT
 from spanledger.providers.openai import read_completion, read_completion_chunk, read_embeddings
 
 __all__ = ["SDK"]
@@ -15,7 +15,7 @@ __all__ = ["SDK"]
 _GROQ = StainlessSdk(
     provider="groq",
     endpoints=(
-        Endpoint("/chat/completions", "chat", read_completion, read_completion_chunk, content=chat.CHAT),
+        Endpoint("/chat/completions", "chat", read_completion, read_completion_chunk, content=OPENAI_CHAT),
         Endpoint("/embeddings", "embeddings", read_embeddings, read_embeddings, needs=("input",)),
     ),
 )

@@ -12,7 +12,7 @@ from spanledger import semconv
 from spanledger._layers import note_call_below
 from spanledger._litellm import Function, async_function, note_async_end, note_end, note_server, sync_function
 from spanledger._patching import PatchPoint, Sdk
-from spanledger.content import chat, responses
+from spanledger.content import OPENAI_CHAT, OPENAI_COMPLETION, OPENAI_RESPONSES
 from spanledger.providers import cohere, openai
 from spanledger.usage import get, put
 
@@ -75,11 +75,11 @@ def _read_more(usage: object, reading: Reading) -> None:
             reading.attributes[attribute] = value
 
 
-_CHAT: Final = Function("chat", read_answer, read_chunk, content=chat.CHAT)
+_CHAT: Final = Function("chat", read_answer, read_chunk, content=OPENAI_CHAT)
 _FUNCTIONS: Final = {
     "completion": _CHAT,
     "text_completion": replace(
-        _CHAT, operation="text_completion", content=chat.COMPLETION, asked_at=(0, "prompt"), model_at=1
+        _CHAT, operation="text_completion", content=OPENAI_COMPLETION, asked_at=(0, "prompt"), model_at=1
     ),
     "embedding": Function("embeddings", read_embeddings, read_embeddings, needs=("input",)),
     "responses": Function(
@@ -87,7 +87,7 @@ _FUNCTIONS: Final = {
         openai.read_response,
         openai.read_response_event,
         model_at=1,
-        content=responses.RESPONSES,
+        content=OPENAI_RESPONSES,
         asked_at=(0, "input"),
     ),
     "rerank": Function("rerank", cohere.read_answer, cohere.read_event, needs=("search_unit",)),

@@ -24,7 +24,7 @@ from spanledger._patching import PatchPoint, Sdk
 from spanledger._skimming import skimming
 from spanledger._speakeasy import SpeakeasySdk, request_points
 from spanledger._wrapping import argument
-from spanledger.content import chat, conversations, responses
+from spanledger.content import MISTRAL_CONVERSATIONS, OPENAI_CHAT, OPENAI_COMPLETION, OPENAI_RESPONSES
 from spanledger.usage import count, get, put
 
 if TYPE_CHECKING:
@@ -223,24 +223,24 @@ def _end_with(answer: object, span: Span) -> None:
 _CHAT = (read_completion, skimming(read_completion_chunk, b'"usage"'))
 _COUNTED = (read_completion, read_completion)
 _ROUTES = (
-    Route(re.compile(r"/chat/completions$|[/:]rawPredict$|[/:]streamRawPredict$"), "chat", *_CHAT, content=chat.CHAT),
-    Route(re.compile(r"/agents/completions$"), "invoke_agent", *_CHAT, read_request=read_agent, content=chat.CHAT),
+    Route(re.compile(r"/chat/completions$|[/:]rawPredict$|[/:]streamRawPredict$"), "chat", *_CHAT, content=OPENAI_CHAT),
+    Route(re.compile(r"/agents/completions$"), "invoke_agent", *_CHAT, read_request=read_agent, content=OPENAI_CHAT),
     Route(
         re.compile(r"/conversations(/[^/]+(/restart)?)?$"),
         "invoke_agent",
         read_conversation,
         skimming(read_conversation_event, b"conversation.response"),
         read_request=read_agent,
-        content=conversations.CONVERSATIONS,
+        content=MISTRAL_CONVERSATIONS,
     ),
     Route(
         re.compile(r"/responses$"),
         "chat",
         read_response,
         skimming(read_response_event, b'"response"'),
-        content=responses.RESPONSES,
+        content=OPENAI_RESPONSES,
     ),
-    Route(re.compile(r"/fim/completions$"), "text_completion", *_CHAT, content=chat.COMPLETION),
+    Route(re.compile(r"/fim/completions$"), "text_completion", *_CHAT, content=OPENAI_COMPLETION),
     Route(re.compile(r"/embeddings$"), "embeddings", *_COUNTED, needs=("input",)),
     Route(re.compile(r"/ocr$"), "ocr", *_COUNTED, needs=("page",)),
     Route(re.compile(r"/audio/transcriptions$"), "transcription", *_CHAT, needs=("second",)),

@@ -17,7 +17,7 @@ from spanledger._guard import guarded
 from spanledger._http import Body, Route, Url, open_exchange, route_of, server_of_url
 from spanledger._patching import PatchPoint, Sdk
 from spanledger._streams import AsyncItems, Items
-from spanledger.content import ollama as said
+from spanledger.content import OLLAMA_CHAT, OLLAMA_GENERATE
 from spanledger.usage import get, put
 
 if TYPE_CHECKING:
@@ -168,14 +168,14 @@ def _named_like(inner: object, outer: object) -> object:
 
 
 _ROUTES = (
-    Route(re.compile(r"^/api/chat$"), "chat", read_answer, read_line, needs=("output",), content=said.CHAT),
+    Route(re.compile(r"^/api/chat$"), "chat", read_answer, read_line, needs=("output",), content=OLLAMA_CHAT),
     Route(
         re.compile(r"^/api/generate$"),
         "text_completion",
         read_answer,
         read_line,
         needs=("output",),
-        content=said.GENERATE,
+        content=OLLAMA_GENERATE,
     ),
     Route(re.compile(r"^/api/embed(dings)?$"), "embeddings", read_embedding, read_line, needs=("input",)),
     Route(re.compile(r"^/v1/systemone$"), "classification", read_scores, read_line),

@@ -13,7 +13,7 @@ from spanledger._fetched import count_once
 from spanledger._patching import Sdk
 from spanledger._stainless import Endpoint, StainlessSdk, request_points
 from spanledger._stream_usage import is_usage_chunk
-from spanledger.content import chat, responses
+from spanledger.content import OPENAI_CHAT, OPENAI_COMPLETION, OPENAI_RESPONSES
 from spanledger.providers.openai_fetched import FETCHINGS
 from spanledger.providers.openai_media import MEDIA_ENDPOINTS
 from spanledger.providers.openai_responses import LAST_EVENTS, read_whole_response
@@ -127,9 +127,9 @@ _OPENAI = StainlessSdk(
             read_completion_chunk,
             read_request,
             usage_chunk=is_usage_chunk,
-            content=chat.CHAT,
+            content=OPENAI_CHAT,
         ),
-        Endpoint("/responses", "chat", read_response, read_response_event, read_request, content=responses.RESPONSES),
+        Endpoint("/responses", "chat", read_response, read_response_event, read_request, content=OPENAI_RESPONSES),
         Endpoint("/embeddings", "embeddings", read_embeddings, read_embeddings, needs=("input",)),
         Endpoint(
             "/completions",
@@ -137,7 +137,7 @@ _OPENAI = StainlessSdk(
             read_completion,
             read_completion_chunk,
             usage_chunk=is_usage_chunk,
-            content=chat.COMPLETION,
+            content=OPENAI_COMPLETION,
         ),
         Endpoint("/responses/compact", "chat", read_response, read_response_event),
         *MEDIA_ENDPOINTS,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from opentelemetry import trace
 
-from spanledger._call import capturing, keep_content, open_call, run, run_async
+from spanledger._call import keep_content, open_call, run, run_async
 from spanledger._decoding import Decoding
 from spanledger._guard import guarded
 from spanledger._native import goes_where_ours_go
@@ -21,7 +21,7 @@ from spanledger._patching import PatchPoint, Sdk
 from spanledger._reading import Request, ending_of
 from spanledger._streams import AsyncItems, Items
 from spanledger._wrapping import Args, argument
-from spanledger.content.xai import CHAT, body_of
+from spanledger.content import XAI_CHAT
 from spanledger.providers.xai_usage import read_completion, read_images, read_video
 from spanledger.usage import get
 
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from spanledger._call import Call
     from spanledger._reading import Ending, Reader
-    from spanledger.content.parts import Form
+    from spanledger.content import Format
 
 __all__ = ["SDK"]
 
@@ -58,12 +58,12 @@ class Rpc:
     native: str | None = None
     deferred: bool = False
     stream: bool = False
-    content: Form | None = None
+    content: Format | None = None
 
 
 _RPCS = {
-    "/xai_api.Chat/GetCompletion": Rpc("chat", read_completion, native="chat.", content=CHAT),
-    "/xai_api.Chat/GetCompletionChunk": Rpc("chat", read_completion, native="chat.", stream=True, content=CHAT),
+    "/xai_api.Chat/GetCompletion": Rpc("chat", read_completion, native="chat.", content=XAI_CHAT),
+    "/xai_api.Chat/GetCompletionChunk": Rpc("chat", read_completion, native="chat.", stream=True, content=XAI_CHAT),
     "/xai_api.Chat/GetDeferredCompletion": Rpc("chat", read_completion, native="chat.", deferred=True),
     "/xai_api.Chat/CompactContext": Rpc("chat", read_completion),
     "/xai_api.Image/GenerateImage": Rpc("image_generation", read_images, ("image",), native="image."),
@@ -186,8 +186,7 @@ def _open(rpc: Rpc | None, asked: object) -> Call | None:
     call = open_call(request, rpc.read, rpc.read, adopts=native is not None)
     if call is not None and native is not None:
         call.adopt(native)
-    if rpc.content is not None and capturing():
-        keep_content(call, rpc.content, body_of(asked))
+    keep_content(call, rpc.content, asked)
     return call
 
 
