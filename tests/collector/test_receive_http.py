@@ -247,7 +247,7 @@ def test_one_client_that_holds_its_share_is_throttled_and_others_are_served(db: 
             slow.sendall(head(MIB) + bytes(MIB - 1))
             until(lambda: receiver.budget.held == MIB - 1)
             refused = send(receiver, ONE)
-            assert (refused.status, refused.headers["retry-after"], refused.refusal().code) == (429, "1", 8)
+            assert (refused.status, refused.headers["retry-after"], refused.refusal().code) == (503, "1", 8)
             with connected_from(receiver, "127.0.0.2") as other:
                 other.sendall(head(len(ONE)) + ONE)
                 assert other.recv(4096).startswith(b"HTTP/1.1 200 ")

@@ -107,7 +107,7 @@ def kill_while_starting(db: Path, seconds: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kills", "per_client"), [(4, 1500), pytest.param(60, 20_000, marks=pytest.mark.slow)], ids=["few", "many"]
+    ("kills", "per_client"), [(4, 1500), pytest.param(40, 6000, marks=pytest.mark.slow)], ids=["few", "many"]
 )
 def test_kill_at_random_moments_loses_nothing_and_doubles_nothing(db: Path, kills: int, per_client: int) -> None:
     """Four clients send and send again what was not acknowledged, while the server is killed and started again: in the

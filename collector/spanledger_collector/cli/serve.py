@@ -1,196 +1,144 @@
 """`spanledger serve`: the collector."""
 
 import logging
-import re
-from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
-from typing import cast
+from typing import Any, Final, NamedTuple
 
 import click
-from click.decorators import FC
 
-from spanledger_collector.settings import Address, Retention, Settings, TlsFiles
+from spanledger_collector.cli.param_types import ADDRESS, DAYS, FILE, HOSTS, ORIGINS
+from spanledger_collector.settings import Retention, Settings, TlsFiles
 
 __all__ = ["serve"]
 
-_KEEP = {
-    "skeletons": "SPANLEDGER_KEEP_SKELETONS",
-    "attributes": "SPANLEDGER_KEEP_ATTRIBUTES",
-    "calls": "SPANLEDGER_KEEP_CALLS",
-}
-_ORIGIN = re.compile(r"https?://[^/\s]+")
+
+class _Setting(NamedTuple):
+    """An option of the command: `name` is a field of `Settings`, or one of the groups `keep_` and `tls_`."""
+
+    name: str
+    variable: str
+    type: click.ParamType[Any]
+    help: str
 
 
-class _AddressType(click.ParamType[Address]):
-    """HOST:PORT on the command line."""
-
-    name = "HOST:PORT"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Address:
-        if isinstance(value, Address):
-            return value
-        try:
-            return Address.parse(str(value))
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-class _ListType(click.ParamType[tuple[str, ...]]):
-    """Words with commas."""
-
-    name = "LIST"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:  # noqa: ARG002 - click's signature
-        if isinstance(value, tuple):
-            return cast("tuple[str, ...]", value)
-        return tuple(part.strip() for part in str(value).split(",") if part.strip())
-
-
-class _OriginsType(_ListType):
-    """Origins as browsers write them."""
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
-        origins = super().convert(value, param, ctx)
-        for origin in origins:
-            if origin != "*" and not _ORIGIN.fullmatch(origin):
-                self.fail(f"{origin!r} is no origin, for example https://shop.example", param, ctx)
-        return origins
-
-
-class _DaysType(click.ParamType[int | None]):
-    """A number of days, or for ever."""
-
-    name = "DAYS"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int | None:
-        if value == "forever" or value is None:
-            return None
-        if not str(value).isdecimal():
-            self.fail(f"{value!r} is neither a number of days nor `forever`", param, ctx)
-        return int(str(value))
-
-
-_ADDRESS = _AddressType()
-_DEFAULTS = Settings()
-
-
-def _keep(what: str, text: str) -> Callable[[FC], FC]:
-    """An option that says how long something is kept."""
-    default = getattr(_DEFAULTS.retention, what)
-    return click.option(
-        f"--keep-{what}",
-        type=_DaysType(),
-        default="forever" if default is None else str(default),
-        envvar=_KEEP[what],
-        help=text,
-    )
-
-
-def _file(option: str, variable: str, text: str) -> Callable[[FC], FC]:
-    """An option that names a file."""
-    return click.option(option, type=click.Path(dir_okay=False, path_type=Path), envvar=variable, help=text)
-
-
-@click.command(context_settings={"show_default": True})
-@click.option(
-    "--db",
-    type=click.Path(dir_okay=False, path_type=Path),
-    default=_DEFAULTS.db,
-    envvar="SPANLEDGER_DB",
-    help="The ledger file; made if it does not exist.",
+_BYTES: Final = click.IntRange(min=1024)
+_SETTINGS: Final = (
+    _Setting("db", "SPANLEDGER_DB", FILE, "The ledger file; made if it does not exist."),
+    _Setting(
+        "prices",
+        "SPANLEDGER_PRICES",
+        FILE,
+        "The file with your own prices, read once at the start.  [default: <db>.prices.toml, if it exists]",
+    ),
+    _Setting(
+        "attribution",
+        "SPANLEDGER_ATTRIBUTION",
+        FILE,
+        "Which attributes tell who spends, read once at the start.  [default: <db>.attribution.toml, if it exists]",
+    ),
+    _Setting(
+        "model_hosts",
+        "SPANLEDGER_MODEL_HOSTS",
+        HOSTS,
+        "Hosts at which models answer besides the known providers', for `coverage`.  [default: none]",
+    ),
+    _Setting("grpc", "SPANLEDGER_GRPC", ADDRESS, "Where OTLP over gRPC arrives."),
+    _Setting("http", "SPANLEDGER_HTTP", ADDRESS, "Where OTLP over HTTP arrives."),
+    _Setting("web", "SPANLEDGER_WEB", ADDRESS, "Where questions are answered."),
+    _Setting(
+        "max_request_bytes", "SPANLEDGER_MAX_REQUEST_BYTES", _BYTES, "The largest OTLP request, after decompression."
+    ),
+    _Setting(
+        "max_waiting_bytes",
+        "SPANLEDGER_MAX_WAITING_BYTES",
+        _BYTES,
+        "Requests held at once until they are stored; one client may hold half of it.",
+    ),
+    _Setting(
+        "max_connections",
+        "SPANLEDGER_MAX_CONNECTIONS",
+        click.IntRange(min=1),
+        "Connections held at once on each port.",
+    ),
+    _Setting(
+        "cors_origins",
+        "SPANLEDGER_CORS_ORIGINS",
+        ORIGINS,
+        "Origins whose pages may send OTLP over HTTP, with commas, or *.  [default: none]",
+    ),
+    _Setting(
+        "keep_skeletons",
+        "SPANLEDGER_KEEP_SKELETONS",
+        DAYS,
+        "How long spans are kept that have nothing to do with model calls, or `forever`.",
+    ),
+    _Setting(
+        "keep_attributes",
+        "SPANLEDGER_KEEP_ATTRIBUTES",
+        DAYS,
+        "How long the received attributes of model calls are kept, or `forever`.",
+    ),
+    _Setting(
+        "keep_calls",
+        "SPANLEDGER_KEEP_CALLS",
+        DAYS,
+        "How long calls, their costs and all about them are kept, or `forever`.",
+    ),
+    _Setting(
+        "metrics_endpoint",
+        "SPANLEDGER_METRICS_ENDPOINT",
+        click.STRING,
+        "The URL to send the server's own metrics to, as OTLP over HTTP.  [default: none; they are at /metrics]",
+    ),
+    _Setting(
+        "keys",
+        "SPANLEDGER_KEYS",
+        FILE,
+        "The keys of senders and readers.  [default: <db>.keys.toml, if it exists]",
+    ),
+    _Setting(
+        "tls_cert",
+        "SPANLEDGER_TLS_CERT",
+        FILE,
+        "The certificate of this server with its chain, in PEM; TLS on all ports.",
+    ),
+    _Setting("tls_key", "SPANLEDGER_TLS_KEY", FILE, "Its key, in PEM.  [default: in the file of the certificate]"),
+    _Setting(
+        "tls_client_ca",
+        "SPANLEDGER_TLS_CLIENT_CA",
+        FILE,
+        "What signs the certificates of clients, who then need one.",
+    ),
 )
-@click.option(
-    "--prices",
-    type=click.Path(dir_okay=False, path_type=Path),
-    envvar="SPANLEDGER_PRICES",
-    help="The file with your own prices, read once at the start.  [default: <db>.prices.toml, if it exists]",
-)
-@_file(
-    "--attribution",
-    "SPANLEDGER_ATTRIBUTION",
-    "Which attributes tell who spends, read once at the start.  [default: <db>.attribution.toml, if it exists]",
-)
-@click.option(
-    "--model-hosts",
-    type=_ListType(),
-    default="",
-    envvar="SPANLEDGER_MODEL_HOSTS",
-    show_default=False,
-    help="Hosts at which models answer besides the known providers', for `coverage`.  [default: none]",
-)
-@click.option(
-    "--grpc", type=_ADDRESS, default=str(_DEFAULTS.grpc), envvar="SPANLEDGER_GRPC", help="Where OTLP over gRPC arrives."
-)
-@click.option(
-    "--http", type=_ADDRESS, default=str(_DEFAULTS.http), envvar="SPANLEDGER_HTTP", help="Where OTLP over HTTP arrives."
-)
-@click.option(
-    "--web", type=_ADDRESS, default=str(_DEFAULTS.web), envvar="SPANLEDGER_WEB", help="Where questions are answered."
-)
-@click.option(
-    "--max-request-bytes",
-    type=click.IntRange(min=1024),
-    default=_DEFAULTS.max_request_bytes,
-    envvar="SPANLEDGER_MAX_REQUEST_BYTES",
-    help="The largest OTLP request, after decompression.",
-)
-@click.option(
-    "--max-waiting-bytes",
-    type=click.IntRange(min=1024),
-    default=_DEFAULTS.max_waiting_bytes,
-    envvar="SPANLEDGER_MAX_WAITING_BYTES",
-    help="Requests held at once until they are stored; one client may hold half of it.",
-)
-@click.option(
-    "--max-connections",
-    type=click.IntRange(min=1),
-    default=_DEFAULTS.max_connections,
-    envvar="SPANLEDGER_MAX_CONNECTIONS",
-    help="Connections held at once on each port.",
-)
-@click.option(
-    "--cors-origins",
-    type=_OriginsType(),
-    default="",
-    envvar="SPANLEDGER_CORS_ORIGINS",
-    help="Origins whose pages may send OTLP over HTTP, with commas, or *.  [default: none]",
-    show_default=False,
-)
-@_keep("skeletons", "How long spans are kept that have nothing to do with model calls, or `forever`.")
-@_keep("attributes", "How long the received attributes of model calls are kept, or `forever`.")
-@_keep("calls", "How long calls, their costs and all about them are kept, or `forever`.")
-@click.option(
-    "--metrics-endpoint",
-    metavar="URL",
-    envvar="SPANLEDGER_METRICS_ENDPOINT",
-    help="Where to send the server's own metrics, as OTLP over HTTP.  [default: nowhere; they are at /metrics]",
-)
-@_file("--keys", "SPANLEDGER_KEYS", "The keys of senders and readers.  [default: <db>.keys.toml, if it exists]")
-@_file("--tls-cert", "SPANLEDGER_TLS_CERT", "The certificate of this server with its chain, in PEM; TLS on all ports.")
-@_file("--tls-key", "SPANLEDGER_TLS_KEY", "Its key, in PEM.  [default: in the file of the certificate]")
-@_file("--tls-client-ca", "SPANLEDGER_TLS_CLIENT_CA", "What signs the certificates of clients, who then need one.")
-def serve(
-    *,
-    db: Path,
-    prices: Path | None,
-    attribution: Path | None,
-    model_hosts: tuple[str, ...],
-    grpc: Address,
-    http: Address,
-    web: Address,
-    max_request_bytes: int,
-    max_waiting_bytes: int,
-    max_connections: int,
-    cors_origins: tuple[str, ...],
-    metrics_endpoint: str | None,
-    keep_skeletons: int | None,
-    keep_attributes: int | None,
-    keep_calls: int | None,
-    keys: Path | None,
-    tls_cert: Path | None,
-    tls_key: Path | None,
-    tls_client_ca: Path | None,
-) -> None:
+
+
+def _options() -> list[click.Parameter]:
+    return [
+        click.Option(
+            [f"--{setting.name.replace('_', '-')}"],
+            type=setting.type,
+            default=_default(setting.name),
+            show_default=_default(setting.name) is not None,
+            envvar=setting.variable,
+            help=setting.help,
+        )
+        for setting in _SETTINGS
+    ]
+
+
+def _default(name: str) -> str | None:
+    """The default as one would write it; None where the help tells what happens without."""
+    settings = Settings()
+    if name.startswith("keep_"):
+        days = getattr(settings.retention, name.removeprefix("keep_"))
+        return "forever" if days is None else str(days)
+    value: object = getattr(settings, name, None)
+    return None if value is None or value == () else str(value)
+
+
+@click.command(params=_options())
+def serve(**given: Any) -> None:  # noqa: ANN401 - what click parsed, by the table above
     """Receive OpenTelemetry data, and keep the ledger of what model calls cost.
 
     Listens on this machine only, unless an address says otherwise. SIGTERM or Ctrl-C end it after it has finished what
@@ -199,24 +147,14 @@ def serve(
     from spanledger_collector import service  # noqa: PLC0415 - DuckDB, gRPC and the web servers take a second to load
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    settings = Settings(
-        db=db,
-        prices=prices,
-        attribution=attribution,
-        model_hosts=tuple(map(str.lower, model_hosts)),
-        grpc=grpc,
-        http=http,
-        web=web,
-        keys=keys,
-        tls=_tls(tls_cert, tls_key, tls_client_ca),
-        max_request_bytes=max_request_bytes,
-        max_waiting_bytes=max_waiting_bytes,
-        max_connections=max_connections,
-        cors_origins=cors_origins,
-        metrics_endpoint=metrics_endpoint or None,
-        retention=Retention(keep_skeletons, keep_attributes, keep_calls),
-    )
-    service.run(settings, click.echo)
+    service.run(_settings(given), click.echo)
+
+
+def _settings(given: dict[str, Any]) -> Settings:
+    tls = _tls(*(given.pop(f"tls_{name}") for name in ("cert", "key", "client_ca")))
+    retention = Retention(**{field.name: given.pop(f"keep_{field.name}") for field in fields(Retention)})
+    named = {name: value for name, value in given.items() if value not in (None, "")}
+    return Settings(**named, tls=tls, retention=retention)
 
 
 def _tls(certificate: Path | None, key: Path | None, client_ca: Path | None) -> TlsFiles | None:

@@ -81,9 +81,10 @@ ANSWERS: Mapping[type[ReceiveError], Answer] = {
     WrongPath: Answer(404, grpc.StatusCode.UNIMPLEMENTED),
     WrongMethod: Answer(405, grpc.StatusCode.UNIMPLEMENTED),
     # "OTLP/HTTP Throttling": 503 (or 429) with Retry-After; "OTLP/gRPC Throttling": UNAVAILABLE with RetryInfo.
-    # RESOURCE_EXHAUSTED is retried only because RetryInfo says so ("OTLP/gRPC Throttling").
     Overloaded: Answer(503, grpc.StatusCode.UNAVAILABLE),
-    Throttled: Answer(429, grpc.StatusCode.RESOURCE_EXHAUSTED),
+    # RESOURCE_EXHAUSTED is retried only because RetryInfo says so. Over HTTP it could be 429 as well, at which older
+    # exporters for Python give up.
+    Throttled: Answer(503, grpc.StatusCode.RESOURCE_EXHAUSTED),
     TooSlow: Answer(503, grpc.StatusCode.DEADLINE_EXCEEDED),
     NotStored: Answer(503, grpc.StatusCode.UNAVAILABLE),
     Stopping: Answer(503, grpc.StatusCode.UNAVAILABLE),
