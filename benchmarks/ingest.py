@@ -1,39 +1,41 @@
 """How fast the collector takes spans in, durably and once, and what that costs, beside servers that do less.
 
-    python benchmarks/ingest.py [--requests 200] [--connections 8] [--transport http|grpc] [--retries 0.05]
+    python benchmarks/ingest.py [--transport http grpc] [--connections 1 8 64] [--stored 0 1000000 10000000]
+                                [--requests 200] [--retries 0.05] [--content] [--rate 20000] [--server journal ...]
+                                [--peer 127.0.0.1:6006 --peer-pid PID]
 
-Requests of 512 spans are serialised before the clock runs: half of them model calls with 14 attributes, half HTTP and
-database spans with 6. Each of these servers, a process of its own, gets the same requests:
+Requests of 512 spans are serialised before the clock runs: half of them model calls with 14 attributes, half HTTP
+spans with 6. `--content` puts two to four kB of prompts and answers on half of the model calls. The ledgers hold
+`--stored` skeletons before. Each of these servers, a process of its own on one core (the sender has the others), gets
+the same requests; the ratio is that of its CPU time to the `decode` server's:
 
     blackhole   reads the body and answers
     decode      also decodes every span
     journal     also makes every span durable, once
     spanledger  `spanledger serve`: also settles and prices every call (the clock runs until the last one is)
+
+`--peer` names another server for OTLP over HTTP that runs already, to be measured beside these.
 """
 
 import argparse
 import asyncio
-import http.client
+import gc
 import json
 import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
-from random import Random
 from tempfile import TemporaryDirectory
-from typing import Any
 from urllib.request import urlopen
 
-import grpc
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from ingest_load import SENDERS, SPANS, fill, requests_of, send_all
 
 from spanledger_collector import dialects
 from spanledger_collector.journal import Journal
@@ -44,78 +46,21 @@ from spanledger_collector.receive.decode import decode_traces
 from spanledger_collector.receive.grpc_server import grpc_server
 from spanledger_collector.receive.http_app import build_http_app
 from spanledger_collector.receive.receiver import Receiver, Signal
+from spanledger_collector.receive.senders import Sender
 from spanledger_collector.settings import Address
 from spanledger_collector.sidecar import read_sidecar
 from spanledger_collector.stats import Stats
 
-SPANS = 512
 ANYWHERE = Address("127.0.0.1", 0)
-LIMITS = {"max_request_bytes": 16 * 1024 * 1024, "max_waiting_bytes": 64 * 1024 * 1024}
-MODELS = ("gpt-4o-mini", "gpt-4o", "gpt-4.1", "o3-mini")
-
-
-def span_request(random: Random) -> bytes:
-    """One request of 512 spans, in traces of eight."""
-    request = ExportTraceServiceRequest()
-    resource_spans = request.resource_spans.add()
-    resource_spans.resource.attributes.add(key="service.name").value.string_value = "shop"
-    spans = resource_spans.scope_spans.add()
-    spans.scope.name, spans.scope.version = "spanledger", "0.1.0"
-    now = time.time_ns()
-    trace_ids = [random.randbytes(16) for _ in range(SPANS // 8)]
-    for number in range(SPANS):
-        parent = b"" if number % 8 == 0 else spans.spans[number - number % 8].span_id
-        span = spans.spans.add(trace_id=trace_ids[number // 8], span_id=random.randbytes(8), parent_span_id=parent)
-        span.start_time_unix_nano = now + number
-        span.end_time_unix_nano = now + number + random.randrange(10**9)
-        attributes = model_call(random) if number % 2 else http_call(random)
-        span.kind, span.name = Span.SPAN_KIND_CLIENT, str(attributes.get("gen_ai.request.model", "GET /items"))
-        for key, value in attributes.items():
-            pair = span.attributes.add(key=key).value
-            if isinstance(value, int):
-                pair.int_value = value
-            else:
-                pair.string_value = value
-    return request.SerializeToString()
-
-
-def model_call(random: Random) -> dict[str, str | int]:
-    """The attributes of a model call."""
-    model = random.choice(MODELS)
-    return {
-        "gen_ai.operation.name": "chat",
-        "gen_ai.provider.name": "openai",
-        "gen_ai.request.model": model,
-        "gen_ai.response.model": model,
-        "gen_ai.response.id": f"chatcmpl-{random.getrandbits(96):024x}",
-        "gen_ai.usage.input_tokens": random.randrange(100, 9000),
-        "gen_ai.usage.output_tokens": random.randrange(900),
-        "gen_ai.usage.cache_read.input_tokens": random.randrange(100),
-        "server.address": "api.openai.com",
-        "server.port": 443,
-        "user.id": f"user-{random.randrange(50)}",
-        "session.id": f"session-{random.randrange(500)}",
-        "spanledger.feature": "search",
-        "gen_ai.request.max_tokens": 1000,
-    }
-
-
-def http_call(random: Random) -> dict[str, str | int]:
-    """The attributes of an HTTP span."""
-    return {
-        "http.request.method": "GET",
-        "url.full": f"http://items.internal/items/{random.randrange(10**6)}",
-        "server.address": "items.internal",
-        "server.port": 80,
-        "http.response.status_code": 200,
-        "network.protocol.version": "1.1",
-    }
+MIB = 1024 * 1024
+CORE = min(os.sched_getaffinity(0))
+"""The one on which servers run."""
 
 
 class Blackhole(Receiver):
     """Answers without looking."""
 
-    async def export(self, signal: Signal, encoding: Encoding, body: bytes) -> bytes:  # noqa: ARG002 - as its base
+    async def export(self, sender: Sender, signal: Signal, encoding: Encoding, body: bytes) -> bytes:  # noqa: ARG002 - as its base
         """Success."""
         return success(0, "", encoding)
 
@@ -123,13 +68,14 @@ class Blackhole(Receiver):
 class Decoding(Blackhole):
     """Decodes, and forgets."""
 
-    async def export(self, signal: Signal, encoding: Encoding, body: bytes) -> bytes:
+    async def export(self, sender: Sender, signal: Signal, encoding: Encoding, body: bytes) -> bytes:
         """Success, if it can be decoded."""
         decode_traces(body)
-        return await super().export(signal, encoding, body)
+        return await super().export(sender, signal, encoding, body)
 
 
 RECEIVERS: dict[str, type[Receiver]] = {"blackhole": Blackhole, "decode": Decoding, "journal": Receiver}
+WHOLE = "spanledger"
 
 
 async def serve_some(kind: type[Receiver], db: Path, ready: Connection) -> None:
@@ -137,7 +83,7 @@ async def serve_some(kind: type[Receiver], db: Path, ready: Connection) -> None:
     with Ledger.open(db) as ledger:
         stats = Stats()
         journal = Journal(ledger, stats, dialects, lambda: None)
-        receiver = kind(journal, stats, **LIMITS)
+        receiver = kind(journal, stats, max_request_bytes=16 * MIB, max_waiting_bytes=64 * MIB)
         listener = listen("OTLP/HTTP", ANYWHERE, "--http")
         async with (
             grpc_server(receiver, ANYWHERE, 5) as over_grpc,
@@ -150,6 +96,8 @@ async def serve_some(kind: type[Receiver], db: Path, ready: Connection) -> None:
 
 def run_some(kind: str, db: Path, ready: Connection) -> None:
     """The process of a receiver."""
+    os.sched_setaffinity(0, {CORE})
+    gc.set_threshold(50_000, 20, 100)  # as `spanledger serve` does
     asyncio.run(serve_some(RECEIVERS[kind], db, ready))
 
 
@@ -158,8 +106,8 @@ class Server:
     """A server to send to; `web` where it settles."""
 
     pid: int
-    grpc: Address
-    http: Address
+    addresses: dict[str, Address]
+    ready_seconds: float = 0.0
     web: str | None = None
 
     def cpu_seconds(self) -> float:
@@ -167,10 +115,17 @@ class Server:
         fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def peak_mib(self) -> float:
-        """The largest resident set so far."""
+    def memory_mib(self, word: str) -> float:
+        """The resident set now (`VmRSS`) or at most so far (`VmHWM`)."""
         status = Path(f"/proc/{self.pid}/status").read_text()
-        return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+        return int(status.partition(f"{word}:")[2].split()[0]) / 1024
+
+    def wait_until_idle(self) -> None:
+        """Until it has used no CPU time for a while: what a start left to do is done."""
+        used = -1.0
+        while self.cpu_seconds() - used > 0.02:
+            used = self.cpu_seconds()
+            time.sleep(0.3)
 
     def pending(self) -> int:
         """How many observations are not settled yet."""
@@ -186,106 +141,126 @@ def receiver_process(kind: str, db: Path) -> Generator[Server]:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=run_some, args=(kind, db, theirs))
+    started = time.perf_counter()
     process.start()
     try:
         over_grpc, over_http = ours.recv()
-        yield Server(process.pid or 0, over_grpc, over_http)
+        ready = time.perf_counter() - started
+        yield Server(process.pid or 0, {"grpc": over_grpc, "http": over_http}, ready)
     finally:
-        ours.send("stop")
+        with suppress(BrokenPipeError):  # it may have died
+            ours.send("stop")
         process.join()
 
 
 @contextmanager
 def spanledger_process(db: Path) -> Generator[Server]:
     """The whole collector in a process."""
-    command = [sys.executable, "-c", "from spanledger_collector.cli import main; main()", "serve", "--db", str(db)]
+    serve = f"import os; os.sched_setaffinity(0, {{{CORE}}}); from spanledger_collector.cli import main; main()"
     options = [part for option in ("--grpc", "--http", "--web") for part in (option, str(ANYWHERE))]
-    with subprocess.Popen([*command, *options], stdout=subprocess.PIPE, text=True) as process:
+    command = [sys.executable, "-c", serve, "serve", "--db", str(db), *options]
+    started = time.perf_counter()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         _, over_grpc, over_http, _ = (process.stdout.readline().split()[-1] for _ in range(4))
+        ready = time.perf_counter() - started
         sidecar = read_sidecar(db)
         assert sidecar is not None
-        http_address = Address.parse(over_http.removeprefix("http://"))
+        addresses = {"grpc": Address.parse(over_grpc), "http": Address.parse(over_http.removeprefix("http://"))}
         try:
-            yield Server(process.pid, Address.parse(over_grpc), http_address, sidecar.web)
+            yield Server(process.pid, addresses, ready, sidecar.web)
         finally:
             process.terminate()
 
 
-def http_sender(server: Server) -> Callable[[bytes], None]:
-    """Sends on a connection of its own."""
-    connection = http.client.HTTPConnection(*server.http, timeout=60)
+@dataclass(frozen=True)
+class Case:
+    """One line of the report."""
 
-    def send(body: bytes) -> None:
-        connection.request("POST", "/v1/traces", body, {"content-type": Encoding.PROTOBUF.value})
-        response = connection.getresponse()
-        response.read()
-        assert response.status == 200, response.status
+    name: str
+    transport: str
+    connections: int
+    stored: int
 
-    return send
+    def measure(self, server: Server, bodies: Sequence[bytes], rate: int, baseline: float | None) -> float:
+        """Send everything, print the line, and return the CPU seconds for 100,000 spans."""
+        server.wait_until_idle()
+        idle = server.memory_mib("VmRSS")
+        senders = [SENDERS[self.transport](server.addresses[self.transport]) for _ in range(self.connections)]
+        used, started = server.cpu_seconds(), time.perf_counter()
+        sent = send_all(senders, bodies, rate)
+        while server.pending():
+            time.sleep(0.05)
+        lag = time.perf_counter() - started - sent.seconds
+        spans = len(bodies) * SPANS
+        cpu = (server.cpu_seconds() - used) * 100_000 / spans
+        p50, p99 = (1000 * sent.each[int(len(sent.each) * share)] for share in (0.5, 0.99))
+        print(
+            f"{self.name:<11}{self.transport:<6}{self.connections:>5}{self.stored:>12,}{spans / sent.seconds:>9,.0f}"
+            f"{cpu:>12.2f}{cpu / (baseline or cpu):>7.2f}{p50:>8.1f}{p99:>8.1f}{server.ready_seconds:>8.2f}{idle:>6.0f}"
+            f"{server.memory_mib('VmHWM'):>6.0f}{lag:>7.2f}",
+            flush=True,
+        )
+        return cpu
 
 
-def grpc_sender(server: Server) -> Callable[[bytes], None]:
-    """Sends on a channel of its own."""
-    channel: Any = grpc.insecure_channel(str(server.grpc), [("grpc.use_local_subchannel_pool", 1)])
-    call = channel.unary_unary(f"/{Signal.TRACES.service}/Export")
-
-    def send(body: bytes) -> None:
-        call(body, timeout=60)
-
-    return send
+HEAD = (
+    "server     over   conns stored before  spans/s  CPU s/100k  ratio  p50 ms  p99 ms ready s  idle  peak  lag s\n"
+    "                                                                                     RSS, MiB"
+)
 
 
-SENDERS = {"http": http_sender, "grpc": grpc_sender}
+def measure_ours(cases: Sequence[Case], filled: dict[int, Path], bodies: Sequence[bytes], rate: int) -> None:
+    """Our servers, each on a ledger of its own."""
+    baselines: dict[tuple[str, int], float] = {}
+    for case in cases:
+        with TemporaryDirectory() as folder:
+            db = Path(folder, "ledger.duckdb")
+            shutil.copy(filled[case.stored], db)
+            process = spanledger_process(db) if case.name == WHOLE else receiver_process(case.name, db)
+            with process as server:
+                of = (case.transport, case.connections)
+                cpu = case.measure(server, bodies, rate, baselines.get(of))
+                if case.name == "decode":
+                    baselines[of] = cpu
 
 
-def measure(name: str, server: Server, requests: Sequence[bytes], connections: int, transport: str) -> None:
-    """Send everything and print one line."""
-    senders = [SENDERS[transport](server) for _ in range(connections)]
-    work = iter(requests)
-    taken: list[float] = []
-
-    def run(send: Callable[[bytes], None]) -> None:
-        for body in work:  # shared: each request is sent once
-            started = time.perf_counter()
-            send(body)
-            taken.append(time.perf_counter() - started)
-
-    used, started = server.cpu_seconds(), time.perf_counter()
-    with ThreadPoolExecutor(connections) as pool:
-        list(pool.map(run, senders))
-    sent_in = time.perf_counter() - started
-    while server.pending():
-        time.sleep(0.05)
-    lag = time.perf_counter() - started - sent_in
-    spans = len(requests) * SPANS
-    cpu = (server.cpu_seconds() - used) * 100_000 / spans
-    taken.sort()
-    p50, p99 = (1000 * taken[int(len(taken) * share)] for share in (0.5, 0.99))
-    rate, peak = spans / sent_in, server.peak_mib()
-    print(f"{name:<11} {rate:>8,.0f} {cpu:>11.2f} {p50:>8.1f} {p99:>8.1f} {peak:>8.0f} {lag:>7.2f}")
+def cases_of(options: argparse.Namespace) -> list[Case]:
+    """Every server over every transport; servers that store nothing once for all numbers of stored spans."""
+    return [
+        Case(name, transport, connections, stored)
+        for transport in options.transport
+        for connections in options.connections
+        for name in options.server
+        for stored in (options.stored if name in {"journal", WHOLE} else options.stored[:1])
+    ]
 
 
 def main() -> None:
     """The report."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--transport", nargs="+", choices=sorted(SENDERS), default=["http"])
+    parser.add_argument("--connections", nargs="+", type=int, default=[8])
+    parser.add_argument("--stored", nargs="+", type=int, default=[0], help="skeletons in the ledger before")
+    parser.add_argument("--server", nargs="+", choices=[*RECEIVERS, WHOLE], default=[*RECEIVERS, WHOLE])
     parser.add_argument("--requests", type=int, default=200)
-    parser.add_argument("--connections", type=int, default=8)
-    parser.add_argument("--transport", choices=sorted(SENDERS), default="http")
     parser.add_argument("--retries", type=float, default=0.0, help="share of requests that are sent a second time")
+    parser.add_argument("--content", action="store_true", help="prompts and answers on half of the model calls")
+    parser.add_argument("--rate", type=int, default=0, help="spans per second; 0 for as fast as they are taken")
+    parser.add_argument("--peer", type=Address.parse, help="host:port of another server that runs already")
+    parser.add_argument("--peer-pid", type=int)
     options = parser.parse_args()
-    random = Random(1)
-    requests = [span_request(random) for _ in range(options.requests)]
-    for _ in range(int(options.retries * options.requests)):
-        requests.insert(random.randrange(len(requests)), random.choice(requests))
-    print(f"{len(requests)} requests of {SPANS} spans, {len(requests[0]) // 1000} kB each, over {options.transport}")
-    print("server       spans/s  CPU s/100k   p50 ms   p99 ms  RSS MiB   lag s")
-    for name in (*RECEIVERS, "spanledger"):
-        with TemporaryDirectory() as folder:
-            db = Path(folder, "ledger.duckdb")
-            process = spanledger_process(db) if name == "spanledger" else receiver_process(name, db)
-            with process as server:
-                measure(name, server, requests, options.connections, options.transport)
+    bodies = requests_of(options.requests, options.retries, content=options.content)
+    print(f"{len(bodies)} requests of {SPANS} spans, {len(bodies[0]) // 1000} kB each\n{HEAD}")
+    with TemporaryDirectory() as folder:
+        filled = {stored: Path(folder, f"{stored}.duckdb") for stored in options.stored}
+        for stored, db in filled.items():
+            fill(db, stored)
+        measure_ours(cases_of(options), filled, bodies, options.rate)
+    if options.peer:
+        peer = Server(options.peer_pid, {"http": options.peer})
+        for connections in options.connections:
+            Case("peer", "http", connections, 0).measure(peer, bodies, options.rate, None)
 
 
 if __name__ == "__main__":
