@@ -15,7 +15,7 @@ import duckdb
 
 from spanledger_collector.attribution_file import attribution_file_of, own_attribution
 from spanledger_collector.dialects import Reader
-from spanledger_collector.errors import LedgerBroken
+from spanledger_collector.errors import BadAttributionMap, LedgerBroken
 from spanledger_collector.journal import Journal
 from spanledger_collector.keys import KeyRing, key_file_of, open_keys
 from spanledger_collector.ledger.handover import Handover
@@ -131,7 +131,7 @@ async def serving(settings: Settings) -> AsyncGenerator[Running, None]:
         yield Running(
             state,
             *ports,
-            reload=lambda: _reload(tls, state.keys),
+            reload=lambda: _reload(state, tls, state.keys),
             broken=broken,
         )
 
@@ -141,7 +141,7 @@ def _start_inside(
 ) -> ServiceState:
     """Open the ledger and start the threads that write it."""
     book = own_book(settings.db, settings.prices)
-    attribution = own_attribution(settings.db, settings.attribution)
+    reader = Reader(own_attribution(settings.db, settings.attribution), settings.model_hosts)
     keys = open_keys(settings.db, settings.keys)
     ledger = Ledger.open(settings.db)
     stack.callback(_close, ledger)
@@ -153,11 +153,9 @@ def _start_inside(
     stack.push_async_callback(asyncio.to_thread, settling.close, settings.drain_seconds)
     forgetting = RetentionThread(ledger, settler, settings.retention, stats)
     stack.push_async_callback(asyncio.to_thread, forgetting.close)
-    journal = Journal(
-        ledger, stats, Reader(attribution, settings.model_hosts), settling.wake, handover, on_fatal=on_fatal
-    )
+    journal = Journal(ledger, stats, reader, settling.wake, handover, on_fatal=on_fatal)
     stack.push_async_callback(asyncio.to_thread, journal.close)
-    return ServiceState(ledger, stats, journal, settler, settings, datetime.now(UTC), keys, attribution)
+    return ServiceState(ledger, stats, journal, settler, settings, datetime.now(UTC), keys, reader)
 
 
 def _tell(broken: asyncio.Future[LedgerBroken], path: Path, error: duckdb.FatalException) -> None:
@@ -170,10 +168,16 @@ def _tell(broken: asyncio.Future[LedgerBroken], path: Path, error: duckdb.FatalE
     broken.get_loop().call_soon_threadsafe(settle)
 
 
-def _reload(*renewable: Tls | KeyRing | None) -> None:
+def _reload(state: ServiceState, *renewable: Tls | KeyRing | None) -> None:
     for files in renewable:
         if files is not None:
             files.reload()
+    try:
+        state.reader.attribution = own_attribution(state.settings.db, state.settings.attribution)
+    except BadAttributionMap as error:
+        _logger.error("%s What was read before stays in force.", error)  # noqa: TRY400 - the error says it all
+    else:
+        _logger.info("Who spends is read by %s", state.attribution.said() or "the usual names")
 
 
 def _close(ledger: Ledger) -> None:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from spanledger_collector.dialects import Reader
 from spanledger_collector.dialects.attribution_map import AttributionMap
 from spanledger_collector.journal import Journal
 from spanledger_collector.keys import KeyRing
@@ -26,7 +27,12 @@ class ServiceState:
     settings: Settings
     started_at: datetime
     keys: KeyRing | None
-    attribution: AttributionMap
+    reader: Reader
+
+    @property
+    def attribution(self) -> AttributionMap:
+        """The map in force of who spends."""
+        return self.reader.attribution
 
     @property
     def book(self) -> PriceBook:

@@ -1,12 +1,13 @@
 """The attribution file beside a ledger: a server reads by it and shows it, a rebuild applies it to what came before."""
 
 import json
+import signal
 from pathlib import Path
 
 import duckdb
 import pytest
 from click.testing import CliRunner
-from receiving import CHAT, journal_on, received
+from receiving import CHAT, journal_on, received, until
 from test_service import serving
 
 from spanledger_collector.attribution_file import own_attribution
@@ -76,3 +77,15 @@ def test_a_server_shows_the_map_in_force(db: Path) -> None:
         assert "a map of who spends: user: acme.employee, ...; dim:team: acme.team" in told
         shown = CliRunner().invoke(spanledger, ["status", "--url", server.web]).stdout
         assert "acme.employee, ..." in shown
+
+
+def test_a_server_reads_a_changed_map_on_sighup_and_keeps_the_old_one_over_a_mistake(db: Path) -> None:
+    map_of(db).write_text(MAP)
+    with serving(db) as server:
+        map_of(db).write_text("org = []")
+        server.process.send_signal(signal.SIGHUP)
+        until(lambda: server.status()["attribution_map"] == {"org": "never"})
+        map_of(db).write_text("usr = []")
+        server.process.send_signal(signal.SIGHUP)
+        until(lambda: "What was read before stays in force" in server.log.read_text())
+        assert server.status()["attribution_map"] == {"org": "never"}

@@ -12,9 +12,9 @@ from spanledger_collector.model import AttributeValue, Observation, ReceivedSpan
 __all__ = ["Reader"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reader:
-    """Reads spans and log records."""
+    """Reads spans and log records. The map may be replaced at any time, from any thread; the next span is read by it."""
 
     attribution: AttributionMap = NO_MAP
     model_hosts: tuple[str, ...] = ()
