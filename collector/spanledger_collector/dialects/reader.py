@@ -14,7 +14,7 @@ __all__ = ["Reader"]
 
 @dataclass(slots=True)
 class Reader:
-    """Reads spans and log records. The map may be replaced at any time, from any thread; the next span is read by it."""
+    """Reads spans and log records. The map may be replaced at any time, by any thread; what follows is read by it."""
 
     attribution: AttributionMap = NO_MAP
     model_hosts: tuple[str, ...] = ()
