@@ -3,6 +3,7 @@
 import http.client
 import json
 from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from click.testing import CliRunner, Result
 from receiving import CHAT, journal_on, received, request, until
 
 from spanledger_collector.cli import spanledger
-from spanledger_collector.errors import BadQuery
+from spanledger_collector.errors import BadPrices, BadQuery
 from spanledger_collector.ledger.periods import period_named
 from spanledger_collector.ledger.settling import Settler
 from spanledger_collector.ledger.store import Ledger
@@ -29,7 +30,8 @@ WHO = ("--by", "ada", "--reason", "invoice 7")
 SET_TWICE = ("prices", "set", "openai", "gpt-4o-mini", "input", "0.30", "--when", "region=*")
 """Twice the list price of what the calls here count most of."""
 INPUT = Decimal("0.15") * 12 / 1_000_000
-"""What the input of a call costs by the list."""
+OUTPUT = Decimal("0.6") * 3 / 1_000_000
+"""What the input and the output of a call cost by the list."""
 
 
 @pytest.fixture
@@ -147,6 +149,12 @@ def test_other_names_are_no_periods(name: str) -> None:
 @pytest.fixture
 def server(ledger_file: Path) -> Generator[Running]:
     """A whole server on that ledger, which the command finds by the file."""
+    with serving_ledger(ledger_file) as running:
+        yield running
+
+
+@contextmanager
+def serving_ledger(ledger_file: Path) -> Generator[Running]:
     anywhere = Address("127.0.0.1", 0)
 
     async def serve(ready: Callable[[Running], None], until_stopped: Callable[[], Awaitable[object]]) -> None:
@@ -160,6 +168,30 @@ def server(ledger_file: Path) -> Generator[Running]:
         yield running
 
 
+def send(server: Running, number: int) -> None:
+    connection = http.client.HTTPConnection(*server.http, timeout=20)
+    body = request([received(number, CHAT, started_ns=IN_OCTOBER)]).SerializeToString()
+    connection.request("POST", "/v1/traces", body, {"content-type": "application/x-protobuf"})
+    assert connection.getresponse().status == 200
+    connection.close()
+
+
+def test_a_server_prices_by_the_file_beside_its_ledger_from_its_start(ledger_file: Path) -> None:
+    run(*SET_TWICE)
+    with serving_ledger(ledger_file) as server:
+        assert "prices     1 of your own" in server.describe()
+        send(server, 80)
+        until(lambda: document("usage")["total"]["calls"] == 6)
+        costs = {Decimal(call["cost_usd"]) for call in document("calls", "--from", "2026-10-01")["calls"]}
+    assert costs == {INPUT + OUTPUT, 2 * INPUT + OUTPUT}
+
+
+def test_a_server_with_a_mistake_in_its_prices_does_not_start(ledger_file: Path) -> None:
+    ledger_file.with_name(f"{ledger_file.name}.prices.toml").write_text("[[price]]\nprovider = 'x'\n")
+    with pytest.raises(BadPrices, match="number 1 lacks models, source"), serving_ledger(ledger_file):
+        pass
+
+
 def test_a_running_server_reprices_and_prices_by_the_new_book_from_then_on(server: Running) -> None:
     run(*SET_TWICE)
     dry = document("reprice", "--dry-run")
@@ -167,14 +199,10 @@ def test_a_running_server_reprices_and_prices_by_the_new_book_from_then_on(serve
     assert document("unpriced")["total"]["cost_usd"] == dry["changed"]["old_usd"]
     run("periods", "close", "2026-09", *WHO)
     assert document("reprice", "--provider", "openai", "--model", "gpt-4o-mini", expect=1)["changed"]["calls"] == 2
-    connection = http.client.HTTPConnection(*server.http, timeout=20)
-    body = request([received(80, CHAT, started_ns=IN_OCTOBER)]).SerializeToString()
-    connection.request("POST", "/v1/traces", body, {"content-type": "application/x-protobuf"})
-    assert connection.getresponse().status == 200
-    connection.close()
+    send(server, 80)
     until(lambda: document("usage")["total"]["calls"] == 6)
     new = document("usage", "--from", "2026-10-01")["total"]
-    assert Decimal(new["cost_usd"]) == 3 * (2 * INPUT + Decimal("0.6") * 3 / 1_000_000)
+    assert Decimal(new["cost_usd"]) == 3 * (2 * INPUT + OUTPUT)
     assert "leave --prices out" in run("reprice", "--prices", "x.toml", expect=2).stderr
 
 
