@@ -35,7 +35,7 @@ _SETTINGS: Final = (
         "attribution",
         "SPANLEDGER_ATTRIBUTION",
         FILE,
-        "Which attributes tell who spends, read at the start and on SIGHUP.  [default: <db>.attribution.toml, if it exists]",
+        "Which attributes tell who spends, read again on SIGHUP.  [default: <db>.attribution.toml, if it exists]",
     ),
     _Setting(
         "model_hosts",
