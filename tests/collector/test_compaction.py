@@ -1,5 +1,6 @@
 """Compaction: the same ledger in a smaller file, and at no moment anything else; and the thread that forgets."""
 
+import os
 import subprocess
 import sys
 import time
@@ -87,6 +88,30 @@ def test_a_copy_that_fails_or_was_broken_off_changes_nothing(
     assert not left.exists()
     assert content(small_ledger) == what
     compact(small_ledger)
+    assert content(small_ledger) == what
+
+
+def test_the_copy_belongs_to_whom_the_ledger_did(small_ledger: Path) -> None:
+    small_ledger.chmod(0o640)
+    if os.geteuid() == 0:
+        os.chown(small_ledger, 1, 2)
+    before = small_ledger.stat()
+    compact(small_ledger)
+    after = small_ledger.stat()
+    assert (after.st_mode, after.st_uid, after.st_gid) == (before.st_mode, before.st_uid, before.st_gid)
+
+
+def test_a_log_that_stays_is_no_log_of_the_copy(small_ledger: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    what = content(small_ledger)
+    log = small_ledger.with_name(f"{small_ledger.name}.log")
+    log.touch()
+
+    def log_of(_path: Path) -> Path:
+        return log
+
+    monkeypatch.setattr(compaction, "log_of", log_of)
+    with pytest.raises(LedgerUnreadable, match="cannot be emptied into it"):
+        compact(small_ledger)
     assert content(small_ledger) == what
 
 

@@ -5,6 +5,7 @@ files is whole and in its place: whoever is killed in between leaves the old one
 """
 
 import os
+import shutil
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ import duckdb
 
 from spanledger_collector.errors import LedgerUnreadable
 from spanledger_collector.ledger.store import Ledger
+from spanledger_collector.ledger.torn_log import log_of
 
 __all__ = ["compact"]
 
@@ -22,7 +24,10 @@ def compact(path: Path) -> tuple[int, int]:
 
     No server may own it. Raises LedgerError; then the ledger is as it was.
     """
-    Ledger.open(path).close()  # says in words what may be wrong with it, migrates it, and empties its log into it
+    with Ledger.open(path) as ledger:  # says in words what may be wrong with it
+        ledger.checkpoint()
+    if log_of(path).exists():  # it would be read into the new file too
+        raise LedgerUnreadable(path, f"its log {log_of(path)} cannot be emptied into it. It is as it was.")
     before = path.stat().st_size
     fresh = path.with_name(f"{path.name}.compact")
     try:
@@ -42,6 +47,7 @@ def _copy(path: Path, fresh: Path) -> None:
         with _attached(connection, fresh):
             connection.execute("COPY FROM DATABASE old TO fresh")
             _check_same(connection)
+        _own_as(path, fresh)
         _sync(fresh)
         fresh.replace(path)
         _sync(path.parent)
@@ -69,6 +75,14 @@ def _check_same(connection: duckdb.DuckDBPyConnection) -> None:
             raise duckdb.InvalidInputException(f"the copy of {table} has other rows")
 
 
+def _own_as(path: Path, fresh: Path) -> None:
+    """Whoever could open the ledger still can: an administrator may compact what a service runs on."""
+    shutil.copymode(path, fresh)
+    found = path.stat()
+    if (found.st_uid, found.st_gid) != (os.geteuid(), os.getegid()):
+        os.chown(fresh, found.st_uid, found.st_gid)
+
+
 def _sync(path: Path) -> None:
     """What was written there, or to that directory, outlives the machine's end."""
     descriptor = os.open(path, os.O_RDONLY)
@@ -79,7 +93,7 @@ def _sync(path: Path) -> None:
 
 
 def _forget(fresh: Path) -> None:
-    for file in (fresh, fresh.with_name(f"{fresh.name}.wal")):
+    for file in (fresh, log_of(fresh)):
         file.unlink(missing_ok=True)
 
 
