@@ -159,6 +159,8 @@ def test_another_price_is_a_new_revision_with_the_old_one_in_history(settled: Pa
     ((call_id,),) = rows(settled, "SELECT min(call_id) FROM calls WHERE revision = 2")
     explained = document("explain", call_id)
     assert "annex B" in {charge["source"] for charge in explained["charges"]}
+    assert Decimal(explained["list_cost_usd"]) == cost
+    assert f"By list prices it would cost {explained['list_cost_usd']} USD." in run("explain", call_id).stdout
     (before_it,) = explained["history"]
     assert before_it["body"]["cost_usd"] == f"{cost:f}"
     assert sum(Decimal(charge["amount_usd"]) for charge in before_it["body"]["charges"]) == cost

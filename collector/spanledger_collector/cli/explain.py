@@ -46,6 +46,7 @@ def _blocks(document: Document) -> list[str]:
     return [
         "\n".join(f"{label:<11} {printable(text)}" for label, text in _facts(document["call"]) if text),
         _charges(document),
+        _by_list(document),
         _without_price(document),
         "Read from:\n" + "\n".join(_source(source) for source in document["sources"]),
         _history(document),
@@ -98,6 +99,12 @@ def _charges(document: Document) -> str:
         sums=[_row({"meter": "sum", "amount_usd": document["charged_usd"]}, _CHARGES)],
     )
     return f"Charges, by {book} (quantity x price / per = amount):\n{as_table(table)}"
+
+
+def _by_list(document: Document) -> str:
+    """What a contract or an organisation's own price changes."""
+    by_list, cost = document["list_cost_usd"], document["call"]["cost_usd"]
+    return f"By list prices it would cost {by_list} USD." if by_list is not None and by_list != cost else ""
 
 
 def _without_price(document: Document) -> str:

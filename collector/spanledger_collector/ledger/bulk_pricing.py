@@ -11,10 +11,11 @@ from typing import Annotated, Any, Final, NamedTuple
 import duckdb
 
 from spanledger_collector.ledger.arrow import Inserter, Target, Text
+from spanledger_collector.ledger.priced_calls import call_of
 from spanledger_collector.ledger.queries.dimensions import Selection
 from spanledger_collector.ledger.rows import json_text
 from spanledger_collector.ledger.sql import query
-from spanledger_collector.model import Attribution, Call, Conditions, Pricing, Quantity
+from spanledger_collector.model import Call, Conditions, Pricing, Quantity
 from spanledger_collector.pricing import PriceBook, price
 from spanledger_collector.pricing.bulk import Product, Stretch, stretches
 from spanledger_collector.pricing.engine import (
@@ -42,7 +43,6 @@ _WRITES: Final = (
 CALLS_AT_A_TIME: Final = 200_000
 _ODD_AT_A_TIME: Final = 20_000
 _ROWS_AT_A_TIME: Final = 10_000
-_NOBODY: Final = Attribution()
 _Money = Annotated[Decimal, "money"]
 _TextList = Annotated[str, "text_list"]
 
@@ -169,7 +169,7 @@ class Pages:
         found = self._run("odd_inputs", page)
         with closing(Inserter(self._cursor, _LINES)) as lines, closing(Inserter(self._cursor, _ODD)) as answers:
             for start in range(0, len(found), _ODD_AT_A_TIME):
-                some = [_call(row) for row in found[start : start + _ODD_AT_A_TIME]]
+                some = [call_of(row) for row in found[start : start + _ODD_AT_A_TIME]]
                 said = [(call, price(call, self._book)) for call in some]
                 lines.insert([row for call, pricing in said for row in _line_rows(call.call_id, pricing)])
                 answers.insert([_odd_row(call, pricing) for call, pricing in said])
@@ -196,40 +196,6 @@ def _fill(cursor: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[ob
         values = {f"column_{number}": list(column) for number, column in enumerate(columns)}
         unnested = ", ".join(f"unnest(${name})" for name in values)
         cursor.execute(f"INSERT INTO {table} SELECT {unnested}", values)
-
-
-def _call(row: Sequence[Any]) -> Call:
-    """A row of `reprice.odd_inputs` as much of a call as a price depends on."""
-    call_id, started, ended, provider, request, answer, usage, tier, said, flags, reported, meters, quantities = row
-    conditions: dict[str, str] = said or {}
-    return Call(
-        call_id=call_id,
-        trace_id=b"",
-        span_id=b"",
-        started_ns=started,
-        ended_ns=ended,
-        service="",
-        provider=provider,
-        operation="",
-        request_model=request,
-        response_model=answer,
-        response_id=None,
-        error_type=None,
-        usage_status=usage,
-        usage_evidence=None,
-        meters={meter: _quantity(count) for meter, count in zip(meters or (), quantities or (), strict=True)},
-        conditions=Conditions(service_tier=tier, **conditions),
-        attribution=_NOBODY,
-        dialect="",
-        sources=(),
-        reported_cost_usd=reported,
-        flags=tuple(flag for flag in flags if flag not in FLAGS),
-    )
-
-
-def _quantity(count: Decimal) -> Quantity:
-    whole = int(count)
-    return whole if whole == count else count
 
 
 def _line_rows(call_id: str, pricing: Pricing) -> Iterator[_LineRow]:

@@ -144,6 +144,18 @@ class PriceBook:
         """A new book with more rows, for example those of a contract above the list."""
         return PriceBook(name, [*self.rows(), *rows], [*names, *self.name_rows()])
 
+    def of_list(self) -> "PriceBook":
+        """The book without what the user and their organisation have set: names stay, since they are what was meant."""
+        found: PriceBook | None = self.memo.get("of_list")
+        if found is None:
+            rows = [row for row in self.rows() if row.layer == "list"]
+            if len(rows) == len(self):
+                return self
+            priced = {(row.provider, row.model) for row in rows}
+            names = [row for row in self.name_rows() if (row.provider, row.model) in priced]
+            found = self.memo["of_list"] = PriceBook(f"{self.name} (list)", rows, names)
+        return found
+
     def verify(self, models: Iterable[tuple[str, str]] | None = None) -> list[str]:
         """Everything wrong with the prices of these models (provider, id) and their names, or with the whole book: rows
         that cannot be read, prices of which two hold at once, and names that mean two models at once."""

@@ -112,6 +112,14 @@ LEFT JOIN price_books b ON b.price_book = $price_book
 WHERE h.call_id = $call_id AND h.revision = $revision AND h.started_at = CAST($started_at AS TIMESTAMP_NS)
 ORDER BY h.meter, h.price_entry_id;
 
+-- name: call_inputs
+-- Everything that the price of a call depends on.
+SELECT call_id, epoch_ns(started_at), epoch_ns(ended_at), provider, request_model, response_model, usage_status, service_tier,
+       conditions, flags, reported_cost_usd,
+       (SELECT list(meter ORDER BY meter) FROM call_meters m WHERE m.call_id = c.call_id AND m.revision = c.revision),
+       (SELECT list(quantity ORDER BY meter) FROM call_meters m WHERE m.call_id = c.call_id AND m.revision = c.revision)
+FROM calls c WHERE call_id = $call_id;
+
 -- name: call_meters_without_price
 SELECT meter, quantity
 FROM call_meters ANTI JOIN charges USING (call_id, revision, started_at, meter)

@@ -4,9 +4,12 @@ import json
 from decimal import Decimal
 from typing import Final
 
+from spanledger_collector.ledger.priced_calls import call_of
 from spanledger_collector.ledger.queries.find import find_call
 from spanledger_collector.ledger.queries.freshness import freshness
 from spanledger_collector.ledger.queries.question import Document, Parameter, Question, Reading, plain_decimal
+from spanledger_collector.ledger.sql import query
+from spanledger_collector.pricing import price
 from spanledger_collector.settle.keys import totals_of
 
 __all__ = ["EXPLAIN"]
@@ -25,12 +28,24 @@ def _explain(reading: Reading) -> Document:
         "call": call,
         "charges": charges,
         "charged_usd": plain_decimal(sum(amounts, Decimal())) if amounts else None,
+        "list_cost_usd": _by_list(reading, call, charges),
         "meters_without_price": reading.rows("call_meters_without_price", parameters),
         "sources": _compared([_with_reading(row) for row in reading.rows("call_sources", parameters)]),
         "history": _with_changes(
             reading, call_id, [_with_body(row) for row in reading.rows("call_history", parameters)]
         ),
     }
+
+
+def _by_list(reading: Reading, call: Document, charges: list[Document]) -> str | None:
+    """What the call costs by list prices: its cost where it was charged by these, else by the list in force now; null
+    where the list has no price for everything in it."""
+    conditions: list[Document] = [charge["conditions"] or {} for charge in charges]
+    if all(said.get("layer", "list") == "list" for said in conditions):
+        return call["cost_usd"]
+    row = reading.cursor.execute(query("queries.call_inputs"), {"call_id": call["call_id"]}).fetchall()[0]
+    cost = price(call_of(row), reading.book().of_list()).cost_usd
+    return None if cost is None else plain_decimal(cost)
 
 
 def _with_conditions(row: Document) -> Document:
