@@ -5,6 +5,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Protocol
 
 import duckdb
@@ -15,6 +16,8 @@ __all__ = ["SettleThread", "Settles"]
 
 _logger = logging.getLogger(__name__)
 _RETRY_SECONDS = 5.0
+_PAUSE_SECONDS = 0.4
+"""Between passes, while observations gather: the statements of a pass cost as much as 500 observations."""
 
 
 class Settles(Protocol):
@@ -22,6 +25,10 @@ class Settles(Protocol):
 
     def settle_pending(self, stopping: Callable[[], bool]) -> int:
         """Settle what is pending, in short passes until `stopping`; how many observations that was."""
+        ...
+
+    def kept_ready(self) -> AbstractContextManager[None]:
+        """For the time of a block, be ready to settle often."""
         ...
 
 
@@ -36,11 +43,13 @@ class SettleThread:
         on_fatal: Callable[[duckdb.FatalException], None] | None = None,
         *,
         retry_seconds: float = _RETRY_SECONDS,
+        pause_seconds: float = _PAUSE_SECONDS,
     ) -> None:
         self._on_fatal = on_fatal
         self._settler = settler
         self._stats = stats
         self._retry_seconds = retry_seconds
+        self._pause_seconds = pause_seconds
         self._awake = threading.Event()
         self._awake.set()
         self._closing = threading.Event()
@@ -60,6 +69,10 @@ class SettleThread:
         self._thread.join()
 
     def _run(self) -> None:
+        with self._settler.kept_ready():
+            self._settle_until_closed()
+
+    def _settle_until_closed(self) -> None:
         while True:
             self._awake.wait()
             self._awake.clear()
@@ -67,8 +80,8 @@ class SettleThread:
             settled = self._settled()
             if last:
                 return
+            self._closing.wait(self._pause_seconds if settled else self._retry_seconds)
             if not settled:
-                self._closing.wait(self._retry_seconds)
                 self._awake.set()
 
     def _settled(self) -> bool:

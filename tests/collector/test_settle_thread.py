@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 
 import pytest
 from receiving import until
@@ -18,6 +19,10 @@ class Pile:
         self.failures = failures
         self.passes = 0
         self.threads: set[int] = set()
+
+    def kept_ready(self) -> AbstractContextManager[None]:
+        """Nothing to keep."""
+        return nullcontext()
 
     def settle_pending(self, stopping: Callable[[], bool]) -> int:
         """Settle them one by one."""

@@ -18,7 +18,7 @@ from spanledger_collector.journal.reading import decode_reading
 from spanledger_collector.ledger.arrow import Inserter, Int64, Target, Text, Time, UInt64
 from spanledger_collector.ledger.rows import all_of
 from spanledger_collector.ledger.sql import query
-from spanledger_collector.settle.keys import wide_key
+from spanledger_collector.settle.keys import text_key, wide_key
 from spanledger_collector.settle.nodes import OVERLAP_SLACK_NS, Identity, Node, node_of
 
 __all__ = ["INDEX", "IndexRow", "Neighbourhood", "Neighbours", "index_row"]
@@ -46,9 +46,10 @@ INDEX: Final = Target.of("store.settle_index", IndexRow)
 def index_row(seq: int, node: Node) -> IndexRow:
     """What settling looks up for an observation that a call may come of."""
     observation = node.observation
-    is_candidate = observation.role == "candidate"
-    response = node.response_key if is_candidate else None
     high, low, span = _unpack_ids(observation.trace_id + observation.span_id)
+    response, twin_parts = node.response_key, node.twin_parts
+    if observation.role != "candidate":
+        response = twin_parts = None
     return IndexRow(
         seq,
         high,
@@ -56,9 +57,9 @@ def index_row(seq: int, node: Node) -> IndexRow:
         span,
         observation.started_ns,
         observation.ended_ns,
-        wide_key(response) if response else None,
-        wide_key(response, *node.totals) if response else None,
-        wide_key(*node.twin_parts) if is_candidate and node.twin_parts else None,
+        text_key(response) if response else None,
+        text_key(f"{response}\0{node.totals.input}\0{node.totals.output}") if response else None,
+        wide_key(*twin_parts) if twin_parts else None,
         observation.dialect,
     )
 
@@ -74,9 +75,9 @@ class Neighbourhood:
 
     def add(self, rows: Iterable[IndexRow]) -> list[IndexRow]:
         """Add rows; those that were not there."""
-        fresh = [row for row in rows if row.seq not in self.rows]
-        self.rows.update((row.seq, row) for row in fresh)
-        return fresh
+        fresh = {row.seq: row for row in rows if row.seq not in self.rows}
+        self.rows.update(fresh)
+        return list(fresh.values())
 
     def disjoint_ids(self) -> set[int]:
         """The response ids that came at times which do not overlap."""

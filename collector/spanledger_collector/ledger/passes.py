@@ -21,6 +21,7 @@ from spanledger_collector.ledger.handover import Handover
 from spanledger_collector.ledger.neighbours import INDEX, IndexRow, Neighbourhood, Neighbours, index_row
 from spanledger_collector.ledger.revisions import Revisions, transaction
 from spanledger_collector.ledger.sql import query
+from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.model import Observation
 from spanledger_collector.pricing import PriceBook
 from spanledger_collector.settle import settle_nodes
@@ -92,10 +93,11 @@ class _Fresh:
 
 class Passes:
     """A cursor with what it needs to run passes. `spans_ns` is when the last span arrived that was considered; `at_end`
-    is true when nothing more was pending."""
+    says that nothing more was pending in the last pass."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, book: PriceBook, handover: Handover, limit: int) -> None:
-        self.spans_ns = 0
+    def __init__(self, ledger: Ledger, book: PriceBook, handover: Handover, limit: int, spans_ns: int) -> None:
+        cursor = ledger.cursor()
+        self.spans_ns = spans_ns
         self.at_end = False
         self._cursor = cursor
         self._handover = handover
@@ -111,8 +113,8 @@ class Passes:
         self._succeeded = False
 
     def close(self) -> None:
-        """Let go of the last batches, before the cursor closes."""
-        for part in (self._revisions, self._books, self._set_aside, self._response_keys, self._index):
+        """Let go of the last batches and of the cursor."""
+        for part in (self._revisions, self._books, self._set_aside, self._response_keys, self._index, self._cursor):
             part.close()
 
     def run(self) -> int:
@@ -226,7 +228,10 @@ class Passes:
 
     def _note(self, last: int, spans_ns: int) -> None:
         """Note that all up to a number is settled, or set aside."""
-        self._cursor.execute(query("settling.note"), {"seq": str(last), "spans_ns": str(spans_ns)})
+        progress = {"seq": str(last), "spans_ns": str(spans_ns)}
+        ((noted,),) = self._cursor.execute(query("settling.note"), progress).fetchall()
+        if not noted:
+            self._cursor.execute(query("settling.note_first"), progress)
 
     def _remember_ids(self, fresh: _Fresh, known: Iterable[IndexRow], hood: Neighbourhood) -> None:
         new = fresh.id_keys - {row.id_key for row in known} - hood.repeated

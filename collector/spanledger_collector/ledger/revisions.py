@@ -4,7 +4,7 @@ What is replaced goes to `call_history` whole; `calls` and the tables beside it 
 """
 
 import time
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -44,21 +44,24 @@ class Changes:
     replaced: list[tuple[CallRows, str]] = field(default_factory=list[tuple[CallRows, str]])
 
 
-def changes(calls: Iterable[Call], stored: dict[str, CallRows], book: PriceBook, settled_ns: int) -> Changes:
+def changes(calls: Sequence[Call], stored: dict[str, CallRows], book: PriceBook, settled_ns: int) -> Changes:
     """Compare settled calls with those stored under the same observations."""
     found = Changes()
-    counted_as: dict[tuple[str, str], str] = {}
     remaining = dict(stored)
     for call in calls:
         before = remaining.pop(call.call_id, None)
         revision = 1 if before is None else before.call.revision + 1
         rows = call_rows(call, price(call, book), revision=revision, settled_ns=settled_ns)
-        counted_as.update(((source.trace_id.hex(), source.span_id.hex()), call.call_id) for source in call.sources)
         if before is not None and rows.says_the_same_as(before):
             continue
         found.rows.append(rows)
         if before is not None:
             found.replaced.append((before, "other spans told more of the call"))
+    if not remaining:
+        return found
+    counted_as = {
+        (source.trace_id.hex(), source.span_id.hex()): call.call_id for call in calls for source in call.sources
+    }
     for before in remaining.values():
         now = counted_as.get((before.call.trace_id, before.call.span_id))
         reason = "no call any more" if now is None else f"the same call as {now}, counted there"
@@ -80,7 +83,7 @@ class Revisions:
         for inserter in self._inserters.values():
             inserter.close()
 
-    def write(self, calls: Iterable[Call], known: Sequence[IndexRow]) -> None:
+    def write(self, calls: Sequence[Call], known: Sequence[IndexRow]) -> None:
         """Write what differs from the stored calls that are counted on the known observations."""
         settled_ns = time.time_ns()
         self.apply(changes(calls, self._stored(known), self._book, settled_ns), settled_ns)

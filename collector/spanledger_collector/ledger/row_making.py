@@ -25,11 +25,11 @@ _ids: Final = Struct(">QQQ").unpack
 
 def call_rows(call: Call, pricing: Pricing, *, revision: int, settled_ns: int) -> CallRows:
     """The rows of a call under a revision number."""
-    call_id, at = call.call_id, call.started_ns
+    call_id, meters, at = call.call_id, call.meters, call.started_ns
     return CallRows(
         _call_row(call, pricing, revision, settled_ns),
-        _charge_rows(call_id, revision, pricing, at),
-        tuple([MeterRow(call_id, revision, meter, _count(call.meters[meter]), at) for meter in sorted(call.meters)]),
+        tuple([_charge_row(call_id, revision, charge, at) for charge in pricing.charges]),
+        tuple([MeterRow(call_id, revision, meter, _count(meters[meter]), at) for meter in sorted(meters)]),
         tuple([_source_row(call_id, revision, source, at) for source in call.sources]),
     )
 
@@ -38,7 +38,7 @@ def _call_row(call: Call, pricing: Pricing, revision: int, settled_ns: int) -> C
     tokens = totals_of(call.meters)
     cache_read, cache_write, reasoning = _parts(call.meters)
     attribution = call.attribution
-    return CallRow(
+    return CallRow(  # in the order of its columns: names would cost three times as much
         call.call_id,
         call.trace_id.hex(),
         call.span_id.hex(),
@@ -56,34 +56,30 @@ def _call_row(call: Call, pricing: Pricing, revision: int, settled_ns: int) -> C
         call.usage_evidence,
         pricing.status,
         json_text(pricing.reasons) if pricing.reasons else _EMPTY_LIST,
-        input_tokens=_whole(tokens.input),
-        cache_read_tokens=_whole(cache_read),
-        cache_write_tokens=_whole(cache_write),
-        output_tokens=_whole(tokens.output),
-        reasoning_tokens=_whole(reasoning),
-        total_tokens=_whole((tokens.input or 0) + (tokens.output or 0)) if tokens != (None, None) else None,
-        cost_usd=pricing.cost_usd,
-        cost_low_usd=pricing.cost_low_usd,
-        cost_high_usd=pricing.cost_high_usd,
-        reported_cost_usd=_money(call.reported_cost_usd),
-        user_id=attribution.user,
-        org_id=attribution.org,
-        session_id=attribution.session,
-        workflow=attribution.workflow,
-        feature=attribution.feature,
-        dimensions=json_text(attribution.dimensions) if attribution.dimensions else _EMPTY_MAP,
-        dialect=call.dialect,
-        sources=len(call.sources),
-        flags=_flags(call, pricing),
-        revision=revision,
-        price_book=pricing.price_book,
-        settled_at=settled_ns,
-        conditions=_conditions(call.conditions),
+        _whole(tokens.input),
+        _whole(cache_read),
+        _whole(cache_write),
+        _whole(tokens.output),
+        _whole(reasoning),
+        _whole((tokens.input or 0) + (tokens.output or 0)) if tokens != (None, None) else None,
+        pricing.cost_usd,
+        pricing.cost_low_usd,
+        pricing.cost_high_usd,
+        _money(call.reported_cost_usd),
+        attribution.user,
+        attribution.org,
+        attribution.session,
+        attribution.workflow,
+        attribution.feature,
+        json_text(attribution.dimensions) if attribution.dimensions else _EMPTY_MAP,
+        call.dialect,
+        len(call.sources),
+        _flags(call, pricing),
+        revision,
+        pricing.price_book,
+        settled_ns,
+        _conditions(call.conditions),
     )
-
-
-def _charge_rows(call_id: str, revision: int, pricing: Pricing, started_ns: int) -> tuple[ChargeRow, ...]:
-    return tuple([_charge_row(call_id, revision, charge, started_ns) for charge in pricing.charges])
 
 
 def _charge_row(call_id: str, revision: int, charge: Charge, started_ns: int) -> ChargeRow:

@@ -34,6 +34,8 @@ class Settler:
         self._limit = observations_per_pass
         self._spans_ns = 0
         self._turn = threading.Lock()
+        self._kept: Passes | None = None
+        self._keeps = False
 
     @property
     def book(self) -> PriceBook:
@@ -46,9 +48,21 @@ class Settler:
         with self._turn:
             yield
 
+    @contextmanager
+    def kept_ready(self) -> Generator[None]:
+        """Within the block, each `settle_pending` goes on with what the one before made to settle with."""
+        self._keeps = True
+        try:
+            yield
+        finally:
+            with self._turn:
+                self._keeps = False
+                self._forget()
+
     def use(self, book: PriceBook) -> None:
         """Price by another book from now on; only while `paused`."""
         self._book = book
+        self._forget()
 
     def settle_pending(self, stopping: Callable[[], bool] = lambda: False) -> int:
         """Settle all that the journal holds and the ledger does not show yet; how many observations that was.
@@ -60,16 +74,25 @@ class Settler:
             return self._settle_pending(stopping)
 
     def _settle_pending(self, stopping: Callable[[], bool]) -> int:
-        with (
-            closing(self._ledger.cursor()) as cursor,
-            closing(Passes(cursor, self._book, self._handover, self._limit)) as passes,
-        ):
-            passes.spans_ns = self._spans_ns
-            settled = 0
-            while not passes.at_end and not stopping():
+        passes = self._kept or Passes(self._ledger, self._book, self._handover, self._limit, self._spans_ns)
+        self._kept = passes
+        settled, good = 0, False
+        try:
+            while not stopping():
                 settled += passes.run()
+                if passes.at_end:
+                    break
+            good = True
+        finally:
             self._spans_ns = passes.spans_ns
-            return settled
+            if not good or not self._keeps:
+                self._forget()
+        return settled
+
+    def _forget(self) -> None:
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
 
     def pending(self) -> int:
         """How many observations the ledger does not show yet."""

@@ -111,7 +111,12 @@ def _family_and_random_part(found: str, provider: str) -> tuple[str, str]:
 
 def wide_key(*parts: object) -> int:
     """64 bits that stand for the parts in an index."""
-    return int.from_bytes(blake2b("\0".join(map(str, parts)).encode(), digest_size=8).digest())
+    return text_key("\0".join(map(str, parts)))
+
+
+def text_key(text: str) -> int:
+    """The `wide_key` of parts that are one text already."""
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest())
 
 
 class CallIds:

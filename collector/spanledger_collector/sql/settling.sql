@@ -29,21 +29,19 @@ WHERE o.seq BETWEEN $first AND $last;
 
 -- name: neighbours
 -- Observations that may tell of the same calls as those of the batch: in the same trace, with the same response id, or with
--- the same usage by another emitter, each at the same time.
+-- the same usage by another emitter, each at the same time. One may come up to three times.
 WITH near AS (
     SELECT * FROM store.settle_index
     WHERE started_at <= make_timestamp_ns($last) AND ended_at >= make_timestamp_ns($first)
-), found AS (
-    SELECT n.* FROM near n JOIN batch_store_settle_index b ON n.trace_hi = b.trace_hi AND n.trace_lo = b.trace_lo
-    WHERE epoch_ns(n.started_at) <= b.ended_at + $slack AND epoch_ns(n.ended_at) >= b.started_at - $slack
-    UNION
-    SELECT n.* FROM near n JOIN batch_store_settle_index b ON n.id_key = b.id_key
-    WHERE epoch_ns(n.started_at) <= b.ended_at AND epoch_ns(n.ended_at) >= b.started_at
-    UNION
-    SELECT n.* FROM near n JOIN batch_store_settle_index b ON n.twin_key = b.twin_key AND n.dialect <> b.dialect
-    WHERE epoch_ns(n.started_at) <= b.ended_at AND epoch_ns(n.ended_at) >= b.started_at
 )
-SELECT /*columns*/ FROM found;
+SELECT /*columns*/ FROM near n SEMI JOIN batch_store_settle_index b ON n.trace_hi = b.trace_hi AND n.trace_lo = b.trace_lo
+    AND epoch_ns(n.started_at) <= b.ended_at + $slack AND epoch_ns(n.ended_at) >= b.started_at - $slack
+UNION ALL
+SELECT /*columns*/ FROM near n SEMI JOIN batch_store_settle_index b ON n.id_key = b.id_key
+    AND epoch_ns(n.started_at) <= b.ended_at AND epoch_ns(n.ended_at) >= b.started_at
+UNION ALL
+SELECT /*columns*/ FROM near n SEMI JOIN batch_store_settle_index b ON n.twin_key = b.twin_key AND n.dialect <> b.dialect
+    AND epoch_ns(n.started_at) <= b.ended_at AND epoch_ns(n.ended_at) >= b.started_at;
 
 -- name: repeated_keys
 -- Response ids of the batch that are known to have come at several times.
@@ -130,8 +128,11 @@ DELETE FROM store.call_sources
 WHERE started_at BETWEEN make_timestamp_ns($first) AND make_timestamp_ns($last) AND call_id IN (SELECT unnest($calls));
 
 -- name: note
-INSERT INTO meta VALUES ('settled_seq', $seq), ('settled_spans_ns', $spans_ns)
-ON CONFLICT (key) DO UPDATE SET value = excluded.value;
+UPDATE meta SET value = CASE key WHEN 'settled_seq' THEN $seq ELSE $spans_ns END
+WHERE key IN ('settled_seq', 'settled_spans_ns');
+
+-- name: note_first
+INSERT INTO meta VALUES ('settled_seq', $seq), ('settled_spans_ns', $spans_ns);
 
 -- name: known_book
 SELECT 1 FROM price_books WHERE price_book = $book;
