@@ -36,22 +36,29 @@ def read_attribution(
     The organisation of the key with which a span came overrides what it claims.
     """
     shape = _of_process(None, tuple(resource))
-    said: dict[str, str | None] = {field: facts.texts.get(field) for field in FIELDS}
-    for field, name in shape.fields:
-        said[field] = said[field] or text_of(resource[name])
     dimensions = _dimensions(facts, resource, shape)
-    if mapped is not NO_MAP:
+    said: Mapping[str, str | None] = facts.texts
+    if shape.fields or mapped is not NO_MAP:
+        said = _said(facts, resource, shape)
         _overrule(said, dimensions, mapped, (attributes, resource))
     key_org = text_of(resource.get(KEY_ORG))
     return Attribution(
-        user=said["user"],
-        org=key_org or said["org"],
-        session=said["session"],
-        workflow=said["workflow"],
-        feature=said["feature"],
+        user=said.get("user"),
+        org=key_org or said.get("org"),
+        session=said.get("session"),
+        workflow=said.get("workflow"),
+        feature=said.get("feature"),
         dimensions=dimensions,
         key_org=key_org,
     )
+
+
+def _said(facts: Facts, resource: Attributes, shape: "_Shape") -> dict[str, str | None]:
+    """Who spent by the usual names, on the span or else for the whole process."""
+    said: dict[str, str | None] = {field: facts.texts.get(field) for field in FIELDS}
+    for field, name in shape.fields:
+        said[field] = said[field] or text_of(resource[name])
+    return said
 
 
 def _overrule(
