@@ -1,4 +1,4 @@
-"""A local model provider: speaks the OpenAI and Anthropic wire formats and knows what it served.
+"""A local model provider: speaks the OpenAI, Anthropic and Gemini wire formats and knows what it served.
 
 It exists so that the demo and the tests can run the real SDKs offline and compare every token with the truth:
 

@@ -14,6 +14,7 @@ _ANTHROPIC_TYPES = {
     500: "api_error",
     529: "overloaded_error",
 }
+_GOOGLE_STATUSES = {401: "UNAUTHENTICATED", 404: "NOT_FOUND", 429: "RESOURCE_EXHAUSTED", 529: "UNAVAILABLE"}
 
 
 class ProviderError(Exception):
@@ -29,5 +30,8 @@ def error_body(provider: Provider, error: ProviderError, request_id: str) -> Jso
     if provider == "openai":
         kind = _OPENAI_TYPES.get(error.status, "invalid_request_error")
         return {"error": {"message": error.message, "type": kind, "param": None, "code": error.code}}
+    if provider == "google":
+        status = _GOOGLE_STATUSES.get(error.status, "INVALID_ARGUMENT" if error.status < 500 else "INTERNAL")
+        return {"error": {"code": error.status, "message": error.message, "status": status}}
     kind = _ANTHROPIC_TYPES.get(error.status, "invalid_request_error" if error.status < 500 else "api_error")
     return {"type": "error", "error": {"type": kind, "message": error.message}, "request_id": request_id}

@@ -5,7 +5,7 @@ from typing import Literal
 
 __all__ = ["Provider", "Served", "Usage"]
 
-Provider = Literal["openai", "anthropic"]
+Provider = Literal["openai", "anthropic", "google"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from provider_server import anthropic_messages, openai_chat, openai_embeddings, openai_responses
+from provider_server import anthropic_messages, google_generate, openai_chat, openai_embeddings, openai_responses
 from provider_server.answers import Account, Answer
 from provider_server.documents import JsonObject, as_object
 from provider_server.errors import ProviderError, error_body
@@ -27,7 +27,12 @@ from provider_server.records import Provider, Served
 
 __all__ = ["ProviderServer", "running"]
 
-_REQUEST_ID_HEADER: dict[Provider, str] = {"openai": "x-request-id", "anthropic": "request-id"}
+_REQUEST_ID_HEADER: dict[Provider, str] = {
+    "openai": "x-request-id",
+    "anthropic": "request-id",
+    "google": "x-request-id",
+}
+_API_KEY_HEADER: dict[Provider, str] = {"anthropic": "x-api-key", "google": "x-goog-api-key"}
 _START_SECONDS = 10.0
 
 
@@ -37,6 +42,7 @@ class _Endpoint:
     provider: Provider
     name: str
     answer: Callable[[JsonObject, Account], Answer]
+    addressed: Callable[[dict[str, str]], JsonObject] = lambda _path: {}
 
 
 _ENDPOINTS = (
@@ -45,6 +51,13 @@ _ENDPOINTS = (
     _Endpoint("/v1/embeddings", "openai", "embeddings", openai_embeddings.answer),
     _Endpoint("/v1/messages", "anthropic", "messages", anthropic_messages.answer),
     _Endpoint("/v1/messages/count_tokens", "anthropic", "messages.count_tokens", anthropic_messages.answer_count),
+    _Endpoint(
+        "/{version}/models/{model}:{method}",
+        "google",
+        "generateContent",
+        google_generate.answer,
+        google_generate.addressed,
+    ),
 )
 
 
@@ -84,7 +97,7 @@ class ProviderServer:
         record = Served(f"req_{secrets.token_hex(12)}", endpoint.provider, endpoint.name, "", 200)
         headers = {_REQUEST_ID_HEADER[endpoint.provider]: record.request_id}
         try:
-            body = _json_object(raw)
+            body = _json_object(raw) | endpoint.addressed(request.path_params)
             record = replace(record, request_model=str(body.get("model", "")), streamed=bool(body.get("stream")))
             account = Account(_api_key(endpoint.provider, request), self._cache)
             cut = self._faults.check(request.headers.get(FAULT_HEADER), raw)
@@ -144,7 +157,7 @@ def _json_object(raw: bytes) -> JsonObject:
 
 def _api_key(provider: Provider, request: Request) -> str:
     bearer = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
-    key = bearer if provider == "openai" else request.headers.get("x-api-key", bearer)
+    key = request.headers.get(_API_KEY_HEADER.get(provider, ""), bearer)
     if not key:
         raise ProviderError(401, "You didn't provide an API key.", code="invalid_api_key")
     return key

@@ -1,6 +1,7 @@
 """The local provider, driven by the real SDKs: what they parse must be what the provider says it served."""
 
 import asyncio
+import importlib
 import json
 import logging
 import signal
@@ -380,3 +381,52 @@ def test_runs_by_hand_and_shows_its_records() -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=10) == 0
     assert [(record["endpoint"], record["meters"]) for record in records] == [("embeddings", {"input": 2})]
+
+
+# Gemini
+
+
+@pytest.fixture
+def gemini(provider: ProviderServer) -> Any:  # noqa: ANN401  # shares its name space with stubs that do not know it
+    genai: Any = importlib.import_module("google.genai")
+    return genai.Client(api_key="key-of-a-test", http_options={"base_url": provider.url})
+
+
+def cached_by(provider: ProviderServer) -> int:
+    usage = last(provider).usage
+    return usage.cache_read if usage is not None else 0
+
+
+THINKING: dict[str, object] = {"thinking_config": {"thinking_budget": 1000}}
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_gemini_excludes_thoughts_from_its_candidates(provider: ProviderServer, gemini: Any, streamed: bool) -> None:  # noqa: ANN401
+    asked = {"model": "gemini-2.5-flash", "contents": "Where is my parcel?", "config": THINKING}
+    models = gemini.models
+    found: Any = list(models.generate_content_stream(**asked))[-1] if streamed else models.generate_content(**asked)
+    served = last(provider)
+    assert served.usage is not None
+    assert (served.endpoint, served.streamed, served.id) == ("generateContent", streamed, found.response_id)
+    counts = found.usage_metadata
+    assert counts.prompt_token_count == served.usage.input_tokens
+    assert (counts.candidates_token_count, counts.thoughts_token_count) == (served.usage.output, served.usage.reasoning)
+    assert counts.total_token_count == served.usage.input_tokens + served.usage.output_tokens
+    assert served.usage.reasoning
+
+
+def test_gemini_caches_long_prompts_and_calls_tools(provider: ProviderServer, gemini: Any) -> None:  # noqa: ANN401
+    tool = {"function_declarations": [{"name": "weather", "parameters_json_schema": WEATHER_SCHEMA}]}
+    config = {"system_instruction": LONG_TEXT, "tools": [tool]}
+    asked = {"model": "gemini-2.5-flash", "contents": "Weather?", "config": config}
+    gemini.models.generate_content(**asked)
+    found: Any = gemini.models.generate_content(**asked)
+    assert found.function_calls[0].args == {"city": "Lisbon"}
+    assert found.usage_metadata.cached_content_token_count == cached_by(provider) > 1000
+
+
+def test_gemini_refuses_unknown_models(provider: ProviderServer, gemini: Any) -> None:  # noqa: ANN401
+    errors: Any = importlib.import_module("google.genai.errors")
+    with pytest.raises(errors.ClientError, match="does not exist"):
+        gemini.models.generate_content(model="no-such-model", contents="Where?")
+    assert last(provider).status == 404
