@@ -18,6 +18,7 @@ from spanledger.content.parts import (
     file,
     function_tool,
     items,
+    joined,
     message,
     output_message,
     reasoning,
@@ -57,7 +58,7 @@ def _choice(choice: object) -> Message:
     said, reason = get(choice, "message"), get(choice, "finish_reason")
     if said is None:
         return output_message("assistant", [text(get(choice, "text"))], reason)
-    return output_message(get(said, "role") or "assistant", parts_of(said), reason)
+    return output_message(get(said, "role") or "assistant", joined(parts_of(said)), reason)
 
 
 def message_of(entry: object) -> Message:

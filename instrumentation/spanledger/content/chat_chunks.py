@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from spanledger.content.parts import Pieces, index_of, items, texts
+from spanledger.content.parts import Pieces, index_of, items
 from spanledger.usage import get
 
 __all__ = ["REASONING", "Chunks"]
@@ -54,7 +54,7 @@ class _Choice:
         pieces = self._calls.setdefault(index, Pieces())
         function = get(call, "function")
         for name, value in (("id", get(call, "id")), ("name", get(function, "name"))):
-            if name not in pieces.joined():
+            if name not in pieces:
                 pieces.add(name, value)
         arguments = get(function, "arguments")
         pieces.add("arguments", arguments)
@@ -69,7 +69,7 @@ class _Choice:
         audio = self._audio.joined()
         said: dict[str, object] = {"role": self._said.get("role"), **texts}
         if self._parts:
-            said["content"] = merged(self._parts) + ([texts["content"]] if texts.get("content") else [])
+            said["content"] = [*self._parts, *([texts["content"]] if texts.get("content") else [])]
         if audio:
             said["audio"] = audio
         said["tool_calls"] = [self._called(index, pieces.joined()) for index, pieces in self._calls.items()]
@@ -78,27 +78,6 @@ class _Choice:
     def _called(self, index: int | str, said: dict[str, str]) -> dict[str, object]:
         arguments = self._arguments.get(index, said.get("arguments"))
         return {"id": said.get("id"), "function": {"name": said.get("name"), "arguments": arguments}}
-
-
-def merged(parts: list[object]) -> list[object]:
-    """Pieces of text, or of thoughts, that follow each other are one (Mistral streams parts in pieces)."""
-    whole: list[object] = []
-    for part in parts:
-        field = get(part, "type")
-        piece = _piece(part)
-        last = whole[-1] if whole else None
-        if piece is not None and get(last, "type") == field and (before := _piece(last)) is not None:
-            whole[-1] = {"type": field, str(field): before + piece}
-        elif piece is not None:
-            whole.append({"type": field, str(field): piece})
-        else:
-            whole.append(part)
-    return whole
-
-
-def _piece(part: object) -> str | None:
-    kind = get(part, "type")
-    return texts(get(part, str(kind)), "text") if kind in ("text", "thinking") else None
 
 
 class Chunks:

@@ -15,6 +15,7 @@ from spanledger.content.parts import (
     Prompt,
     function_tool,
     items,
+    joined,
     message,
     output_message,
     text,
@@ -29,7 +30,7 @@ __all__ = ["CHAT", "CHAT_V1", "GENERATE"]
 def read_answer(answer: object) -> list[Message]:
     """The one message of an answer of version 2."""
     said = get(answer, "message")
-    return [output_message(get(said, "role") or "assistant", parts_of(said), get(answer, "finish_reason"))]
+    return [output_message(get(said, "role") or "assistant", joined(parts_of(said)), get(answer, "finish_reason"))]
 
 
 class _Events:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
 
 from spanledger.content.chat import content_parts, tools_of
-from spanledger.content.chat_chunks import merged
 from spanledger.content.parts import (
     Body,
     Form,
@@ -15,6 +14,7 @@ from spanledger.content.parts import (
     Prompt,
     index_of,
     items,
+    joined,
     message,
     output_message,
     server_tool_call,
@@ -56,7 +56,7 @@ def _parts(entry: object) -> list[Part]:
 
 def read_answer(answer: object) -> list[Message]:
     """The entries of an answer are one message."""
-    parts = [part for entry in items(get(answer, "outputs")) for part in _parts(entry)]
+    parts = joined([part for entry in items(get(answer, "outputs")) for part in _parts(entry)])
     called = bool(parts) and parts[-1]["type"] == "tool_call"
     ended = get(answer, "ended") is not False
     return [output_message("assistant", parts, ("tool_call" if called else "stop") if ended else None)] if parts else []
@@ -87,9 +87,8 @@ class _Events:
             self._ended = True
 
     def _message(self, index: int, content: object) -> None:
-        entry = self._entries.setdefault(index, {"type": "message.output", "content": []})
-        part = {"type": "text", "text": content} if isinstance(content, str) else content
-        entry["content"] = merged([*items(entry["content"]), part])
+        entry = self._entries.setdefault(index, {"type": "message.output"})
+        cast("list[object]", entry.setdefault("content", [])).append(content)
 
     def answer(self) -> object:
         for index, pieces in self._arguments.items():

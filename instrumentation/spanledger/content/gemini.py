@@ -18,6 +18,7 @@ from spanledger.content.parts import (
     function_tool,
     index_of,
     items,
+    joined,
     message,
     output_message,
     reasoning,
@@ -52,7 +53,7 @@ def read_answer(answer: object) -> list[Message]:
 
 def _candidate(candidate: object) -> Message:
     content = get(candidate, "content")
-    parts = _merged(_parts(content))
+    parts = joined(_parts(content))
     reason = get(candidate, "finishReason")
     if reason is not None and any(part["type"] == "tool_call" for part in parts):
         reason = "tool_call"
@@ -123,18 +124,6 @@ def _tools(tool: object) -> list[Part]:
 def _function(declared: object) -> Part:
     parameters = _get(declared, "parametersJsonSchema") or get(declared, "parameters")
     return function_tool(get(declared, "name"), get(declared, "description"), parameters)
-
-
-def _merged(parts: list[Part]) -> list[Part]:
-    """Texts, or thoughts, that follow each other are one: a stream cuts them anywhere."""
-    merged: list[Part] = []
-    for part in parts:
-        last = merged[-1] if merged else None
-        if last is not None and last["type"] == part["type"] and part["type"] in ("text", "reasoning"):
-            merged[-1] = {**part, "content": f"{last['content']}{part['content']}"}
-        elif part.get("content") != "" or part["type"] not in ("text", "reasoning"):
-            merged.append(part)
-    return merged
 
 
 class _Chunks:

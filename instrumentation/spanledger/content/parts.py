@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from spanledger.usage import get
@@ -34,6 +35,7 @@ __all__ = [
     "function_tool",
     "index_of",
     "items",
+    "joined",
     "message",
     "output_message",
     "parsed",
@@ -91,6 +93,9 @@ class Pieces:
         """Append `value` to the text of this name, if it is a text."""
         if isinstance(value, str):
             self._pieces.setdefault(name, []).append(value)
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._pieces
 
     def joined(self) -> dict[str, str]:
         """The texts as they are now."""
@@ -190,6 +195,19 @@ def finish_reason(reason: object) -> str | None:
         return None
     word = reason.lower()
     return _FINISH_REASONS.get(word, word)
+
+
+def joined(parts: list[Part]) -> list[Part]:
+    """Texts, or thoughts, that follow each other in an answer are one: a stream cuts them anywhere."""
+    whole: list[Part] = []
+    for kind, run in groupby(parts, key=lambda part: part["type"]):
+        if kind in ("text", "reasoning"):
+            said = "".join(str(part["content"]) for part in run)
+            if said:
+                whole.append({"type": kind, "content": said})
+        else:
+            whole += run
+    return whole
 
 
 def parsed(arguments: object) -> object:
