@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from spanledger import semconv
-from spanledger._call import keep_content, run, run_async
+from spanledger._call import capturing, keep_content, run, run_async
 from spanledger._decoding import Decoding
 from spanledger._guard import guarded
 from spanledger._http import server_of
@@ -131,7 +131,7 @@ def _open(function: Function, args: Args, kwargs: Kwargs) -> Call | None:
         attributes={semconv.REGION: region} if isinstance(region, str) else {},
     )
     layer = open_layer(request, function.read_response, function.read_chunk, _describe)
-    if function.content is not None:
+    if function.content is not None and capturing():
         position, name = function.asked_at
         keep_content(layer, function.content, {**kwargs, name: argument(args, kwargs, position, name)})
     return layer
