@@ -98,11 +98,11 @@ def test_adjustments_are_shown_in_the_time_in_which_they_were_made() -> None:
     run("periods", "close", "2026-09", *WHO)
     run(*SET_TWICE)
     run("reprice", "--adjust", *WHO)
-    assert document("usage", "--to", "2026-09-30")["adjustments"] == {"adjustments": 0, "amount_usd": "0"}
+    assert document("usage", "--to", "2026-09-30")["adjustments"] == {"count": 0, "amount_usd": "0"}
     shown = document("usage", "--from", "2026-11-01", "--provider", "openai")
-    assert shown["adjustments"]["adjustments"] == 3
+    assert shown["adjustments"]["count"] == 3
     assert Decimal(shown["adjustments"]["amount_usd"]) == 3 * INPUT
-    assert document("usage", "--provider", "anthropic")["adjustments"]["adjustments"] == 0
+    assert document("usage", "--provider", "anthropic")["adjustments"]["count"] == 0
     assert "3 adjustments of closed periods" in run("usage").stdout
 
 

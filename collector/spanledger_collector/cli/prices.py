@@ -65,7 +65,7 @@ def prices() -> None:
     """See, compare and set prices.
 
     Your own prices are in one file of text, `<db>.prices.toml` beside the ledger. They are laid over the shipped list:
-    servers read it when they start, `rebuild` and `reprice` when they run.
+    servers read it when they start and for each `reprice`, `rebuild` when it runs.
     """
 
 
@@ -201,7 +201,7 @@ def set_price(
     """Set the price in USD of a meter of a model, in your own price file.
 
     A price that was set before for the same thing ends when the new one starts. `spanledger reprice` prices anew what
-    is in the ledger; a server reads the file when it starts.
+    is in the ledger, and has a running server read the file again.
     """
     if free in (price is not None, meter is not None):
         raise click.UsageError("Give METER and PRICE, or --free.")

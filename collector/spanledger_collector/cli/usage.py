@@ -55,10 +55,10 @@ def _table(document: Document) -> Table:
 def _adjustments(document: Document) -> list[str]:
     """What was booked in the period for calls of closed ones, which are in none of the sums."""
     booked = document["adjustments"]
-    if not booked["adjustments"]:
+    if not booked["count"]:
         return []
     return [
-        f"{plural(booked['adjustments'], 'adjustment')} of closed periods booked in this time, in no sum above: "
+        f"{plural(booked['count'], 'adjustment')} of closed periods booked in this time, in no sum above: "
         f"{booked['amount_usd']} USD."
     ]
 

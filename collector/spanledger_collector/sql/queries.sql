@@ -204,7 +204,7 @@ ORDER BY p.start_at, p.closed_at;
 
 -- name: adjustments
 -- What was booked in the time asked about, for calls of closed periods that are chosen otherwise.
-SELECT count(*) AS adjustments, coalesce(sum(amount_usd), 0) AS amount_usd
+SELECT count(*) AS count, coalesce(sum(amount_usd), 0) AS amount_usd
 FROM (SELECT calls.* REPLACE (a.booked_at AS started_at), a.amount_usd FROM adjustments a JOIN calls USING (call_id))
 WHERE /*conditions*/;
 
