@@ -1,6 +1,5 @@
 """The real OpenTelemetry exporters against the receiver: all signals, both transports, every compression."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -14,24 +13,9 @@ from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExp
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpSpans
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricExporter, PeriodicExportingMetricReader
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from opentelemetry.trace import SpanKind
-from receiving import CHAT, Receiving, stored
-
-
-def spans() -> Sequence[ReadableSpan]:
-    """A trace of two spans, the inner one a model call."""
-    kept = InMemorySpanExporter()
-    tracers = TracerProvider(resource=Resource({"service.name": "shop"}))
-    tracers.add_span_processor(SimpleSpanProcessor(kept))
-    tracer = tracers.get_tracer("spanledger", "0.1")
-    attributes: dict[str, Any] = {**CHAT, "gen_ai.response.finish_reasons": ["stop"], "odd": 0.25}
-    with tracer.start_as_current_span("outer"):
-        tracer.start_span("chat", kind=SpanKind.CLIENT, attributes=attributes).end()
-    return kept.get_finished_spans()
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from receiving import Receiving, stored
+from sdk_spans import spans
 
 
 def grpc_spans(receiver: Receiving, compression: GrpcCompression) -> SpanExporter:

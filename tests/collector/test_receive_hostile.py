@@ -10,8 +10,8 @@ from typing import Any
 
 import grpc
 import pytest
+from otlp_http import JSON, MIB, ONE, PROTOBUF, connected_from, head, send
 from receiving import CHAT, Receiving, received, receiving, request, until
-from test_receive_http import JSON, MIB, ONE, PROTOBUF, connected_from, head, send
 
 from spanledger_collector.connections import ConnectionLimits, allow_files
 

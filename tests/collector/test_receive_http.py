@@ -5,68 +5,23 @@ import http.client
 import json
 import socket
 import zlib
-from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
 
 import pytest
-from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from otlp_http import JSON, MIB, ONE, PROTOBUF, Answer, connected_from, head, send
 from receiving import CHAT, START, Receiving, in_json, received, receiving, request, stored, until
 
 from spanledger_collector.receive import http_app
 from spanledger_collector.receive.codings import zstd
-from spanledger_collector.settings import Address
-
-PROTOBUF = "application/x-protobuf"
-JSON = "application/json"
-MIB = 1024 * 1024
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What came back."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-    def refusal(self) -> Status:
-        """The `Status` in a refusal's body."""
-        if self.headers["content-type"] == JSON:
-            document = json.loads(self.body)
-            return Status(code=document["code"], message=document["message"])
-        return Status.FromString(self.body)
-
-
-class ListensForHttp(Protocol):
-    """A receiver alone, or a whole server."""
-
-    @property
-    def http(self) -> Address: ...
-
-
-def send(
-    receiver: ListensForHttp, body: bytes, content_type: str | None = PROTOBUF, path: str = "/v1/traces", **headers: str
-) -> Answer:
-    """One POST on a connection of its own."""
-    connection = http.client.HTTPConnection(*receiver.http, timeout=10)
-    try:
-        sent = {name.replace("_", "-"): value for name, value in headers.items()}
-        connection.request("POST", path, body, sent | ({"content-type": content_type} if content_type else {}))
-        response = connection.getresponse()
-        return Answer(response.status, {k.lower(): v for k, v in response.getheaders()}, response.read())
-    finally:
-        connection.close()
 
 
 def spans_stored(receiver: Receiving) -> int:
     return stored(receiver.ledger, "SELECT count(*) FROM spans")[0][0]
 
 
-ONE = request([received(1, CHAT)]).SerializeToString()
 ONE_IN_JSON = in_json(request([received(1, dict(reversed(CHAT.items())))]))
 LIMITED = "larger than 1048576 bytes"
 
@@ -209,12 +164,6 @@ def _varint(number: int) -> bytes:
     return bytes([number & 127 | 128, number >> 7 & 127 | 128, number >> 14])
 
 
-def head(length: int) -> bytes:
-    """The head of a request whose body has that length."""
-    lines = ("POST /v1/traces HTTP/1.1", "Host: x", f"Content-Type: {PROTOBUF}", f"Content-Length: {length}", "", "")
-    return "\r\n".join(lines).encode()
-
-
 def test_clients_that_break_off_or_talk_something_else_are_survived(receiver: Receiving) -> None:
     header = (
         b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-protobuf\r\nContent-Length: 500\r\n\r\n"
@@ -234,11 +183,6 @@ def test_many_requests_on_one_connection(receiver: Receiving) -> None:
         assert connection.getresponse().read() == b""
     connection.close()
     assert spans_stored(receiver) == 20
-
-
-def connected_from(receiver: Receiving, host: str) -> socket.socket:
-    """A connection of one of several clients: each address of the loopback network is another host to a server."""
-    return socket.create_connection(receiver.http, timeout=5, source_address=(host, 0))
 
 
 def test_one_client_that_holds_its_share_is_throttled_and_others_are_served(db: Path) -> None:

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcSpans
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpSpans
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from otlp_http import send
 from receiving import CHAT, in_json, received, request, until
-from test_receive_exporters import spans
-from test_receive_http import send
+from sdk_spans import spans
 from web_port import web_port
 from whole_server import server_with
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from otlp_http import send
 from receiving import CHAT, Receiving, received, request, until
-from test_receive_http import send
 from whole_server import server_with
 
 from spanledger_collector import own_metrics

@@ -15,7 +15,7 @@ from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExport
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpSpans
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from receiving import CHAT, received, request
-from test_receive_exporters import spans
+from sdk_spans import spans
 from whole_server import server_with
 
 from spanledger_collector.cli import spanledger
