@@ -325,6 +325,10 @@ _NO_WRITE = frozenset({"cache_write"})
 _GOOGLE = ("gcp.gemini",)
 
 
+def _invoked(truth: Truth) -> Written:
+    return _raw_input(truth) | {"rpc.method": "InvokeModel"}
+
+
 def _copilot(truth: Truth) -> Written:
     return _conventions(truth) | {"copilot_chat.session_id": "session-1"}
 
@@ -362,6 +366,7 @@ EMITTERS = (
     Emitter("otel-framework", _otel("genai.langchain"), _conventions, kind=1),
     Emitter("otel-bedrock", _otel("genai.bedrock"), _raw_input, providers=_BEDROCK),
     Emitter("otel-bedrock", _otel("botocore.bedrock-runtime"), _raw_input, providers=_BEDROCK),
+    Emitter("otel-botocore-invoke", _otel("botocore.bedrock-runtime"), _invoked, providers=_BEDROCK),
     Emitter("otel-google-genai", _otel("google_genai"), _conventions, providers=_GOOGLE),
     Emitter("openllmetry", _otel("anthropic"), _first_generation, providers=("anthropic",)),
     Emitter("openllmetry-openai", _otel("openai.v1"), _first_generation, providers=("openai",)),

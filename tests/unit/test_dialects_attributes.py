@@ -38,6 +38,7 @@ KEPT_AS_THEY_ARE: Mapping[str, str] = {
     "gen_ai.usage.details.": "repeats the counts",
     "gen_ai.usage.text.": "what is left of the whole when the other modalities are taken out",
     "gen_ai.usage.cost.": "a proposal; what amount it is, and of whom, depends on its currency and source",
+    "rpc.method": "which request to Bedrock it was, which decides the row of the table",
     "output.mime_type": "of a message that is dropped",
     "logfire.": "how Logfire shows the span",
 }

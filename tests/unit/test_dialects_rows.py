@@ -154,3 +154,20 @@ def test_litellm_tells_whose_key_it_was() -> None:
     found = dialects.recognise(make_span(said | whose, emitter.scope))
     assert found is not None
     assert (found.attribution.user, found.attribution.org) == ("ana", "blue")
+
+
+@pytest.mark.parametrize(
+    ("model", "method", "status"),
+    [
+        ("cohere.command-r-v1:0", "InvokeModel", "estimated"),
+        ("mistral.mistral-large-2402-v1:0", "InvokeModelWithResponseStream", "estimated"),
+        ("cohere.command-r-v1:0", "Converse", "metered"),
+        ("amazon.nova-pro-v1:0", "InvokeModel", "metered"),
+    ],
+)
+def test_usage_that_botocore_makes_up_is_an_estimate(model: str, method: str, status: str) -> None:
+    emitter = next(emitter for emitter in EMITTERS if emitter.dialect == "otel-botocore-invoke")
+    said = emitter.write(Truth("aws.bedrock", model, 10, 0, 0, 5, 0)) | {"rpc.method": method}
+    found = dialects.recognise(make_span(said, emitter.scope))
+    assert found is not None
+    assert (found.usage_status, found.usage_evidence is None) == (status, status == "metered")

@@ -13,17 +13,20 @@ from spanledger_collector.model import Attributes, ReceivedSpan, Scope
 __all__ = ["EVENTS", "EVENT_NAME", "READ_NAMES", "SIGNS", "choose_dialect", "forget_scopes", "tells_usage"]
 
 _TELLING_FACTS: Final = (*METER_FACTS, TOTAL, "operation", "provider", "request_model", "response_model")
-_NOT_TELLING: Final = frozenset({"embedding.model_name", "reranker.model_name"})
+_NOT_TELLING: Final = frozenset(
+    {"embedding.model_name", "reranker.model_name", "rpc.method", "model", "auth_type", "event.kind"}
+)
+"""What spans about other things have too."""
 
 
 def _signs() -> frozenset[str]:
     """Every attribute name that makes a span worth a look: all of the rest is dismissed at the speed of a set."""
-    names = {name for fact in _TELLING_FACTS for name in GENERIC[fact]} - _NOT_TELLING
+    names = {name for fact in _TELLING_FACTS for name in GENERIC[fact]}
     for dialect in DIALECTS:
         names.update(name for fact, aliases in dialect.names.items() if fact in _TELLING_FACTS for name in aliases)
         names.update(name for name, _ in (*dialect.markers, *dialect.needs))
         names.update(dialect.unpack)
-    return frozenset(names)
+    return frozenset(names - _NOT_TELLING)
 
 
 SIGNS: Final = _signs()
@@ -46,10 +49,10 @@ _BY_EVENT: Final = {event: tuple(dialect for dialect in DIALECTS if event in dia
 def choose_dialect(span: ReceivedSpan) -> Dialect | None:
     """The dialect of a span, `None` for a span that shows no sign of a model call."""
     attributes = span.attributes
-    if SIGNS.isdisjoint(attributes):
-        return None
     if span.name in EVENTS and EVENT_NAME in attributes:
         return _of_event(span.name, attributes)
+    if SIGNS.isdisjoint(attributes):
+        return None
     for dialect in _of_scope(span.scope):
         if _suits(dialect, span):
             return dialect

@@ -42,7 +42,8 @@ class Dialect:
     `role_names` (by span name, or what follows its last dot), then `operations` decide what a span is before the
     general table of operations does.
     `provider` and `operation` fill in for emitters that do not say. `ticks` names an attribute with the provider's own
-    price and how many make one USD. `flags` mark whatever this emitter counts. `notes` tells deviations and traps.
+    price and how many make one USD. `estimates` are parts of names of models whose usage this emitter
+    makes up. `flags` mark whatever this emitter counts. `notes` tells deviations and traps.
     """
 
     id: str
@@ -69,5 +70,6 @@ class Dialect:
     provider: str | None = None
     operation: str | None = None
     ticks: tuple[str, int] | None = None
+    estimates: tuple[str, ...] = ()
     flags: tuple[str, ...] = ()
     notes: str = ""

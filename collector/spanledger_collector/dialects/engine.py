@@ -25,6 +25,7 @@ _STATUS_ERROR: Final = 2
 _NS_PER_SECOND: Final = 10**9
 _UNTIL_THE_FIRST_CHUNK_NS: Final = _NS_PER_SECOND // 2
 """A model takes about as long before it begins to answer, more often longer."""
+_ESTIMATE: Final = "estimated by the emitter"
 _LARGEST_COST: Final = 10**6
 """USD: what the ledger's columns hold, and more than any call costs."""
 _NO_USAGE: Final = Usage.of({})
@@ -58,6 +59,7 @@ class _Setting:
     conditions: Conditions
     convention: Convention
     host: str | None
+    is_estimate: bool
 
 
 @lru_cache(2048)
@@ -78,6 +80,7 @@ def _setting(dialect: Dialect, steady: Steady, span_name: str, kind: int) -> _Se
         conditions=_conditions(steady, host),
         convention=_convention(dialect, steady, provider, operation),
         host=host,
+        is_estimate=any(part in (request_model or "") for part in dialect.estimates),
     )
 
 
@@ -139,8 +142,8 @@ def _observation(
         response_model=setting.response_model,
         response_id=_of_provider(said("response_id")) or hidden_response_id(dialect, span.attributes),
         error_type=said("error_type") or ("_OTHER" if span.status == _STATUS_ERROR else None),
-        usage_status=_usage_status(facts),
-        usage_evidence=said("usage_evidence"),
+        usage_status=_usage_status(facts, is_estimate=setting.is_estimate),
+        usage_evidence=said("usage_evidence") or (_ESTIMATE if setting.is_estimate else None),
         meters=usage.meters,
         conditions=setting.conditions,
         attribution=attribution,
@@ -212,12 +215,14 @@ def _holds(providers: frozenset[str], provider: str) -> bool:
     return provider in providers or providers == ANY_PROVIDER
 
 
-def _usage_status(facts: Facts) -> UsageStatus:
+def _usage_status(facts: Facts, *, is_estimate: bool) -> UsageStatus:
     """As the emitter says, where it says; a count that cannot be read is still a sign that usage was reported."""
     said = facts.texts.get("usage_status")
     if said in _USAGE_STATUSES:
         return cast("UsageStatus", said)
-    return "metered" if any(counter.meter != TOTAL for counter in facts.counts.told) else "unmetered"
+    if all(counter.meter == TOTAL for counter in facts.counts.told):
+        return "unmetered"
+    return "estimated" if is_estimate else "metered"
 
 
 def _reported_cost(dialect: Dialect, facts: Facts, span: ReceivedSpan) -> Decimal | None:

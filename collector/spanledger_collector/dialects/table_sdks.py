@@ -48,13 +48,22 @@ _NATIVE: Final = (
 
 _OPENTELEMETRY: Final = (
     Dialect(
+        id="otel-botocore-invoke",
+        scopes=("opentelemetry.instrumentation.botocore*",),
+        needs=(("rpc.method", "InvokeModel"), ("rpc.method", "InvokeModelWithResponseStream")),
+        source_rank=1,
+        provider="aws.bedrock",
+        cache_outside=ANY_PROVIDER,
+        estimates=("cohere.", "mistral."),
+        notes="botocore 0.66b2 makes up what InvokeModel does not answer for these models: a token for six characters.",
+    ),
+    Dialect(
         id="otel-bedrock",
         scopes=("opentelemetry.instrumentation.genai.bedrock*", "opentelemetry.instrumentation.botocore*"),
         source_rank=1,
         provider="aws.bedrock",
         cache_outside=ANY_PROVIDER,
-        notes="genai-bedrock 1.3b0 and botocore 0.66b2 pass on Bedrock's inputTokens, which lack cached tokens. "
-        "botocore estimates tokens (six characters each) for some models called with InvokeModel, and does not say so.",
+        notes="genai-bedrock 1.3b0 and botocore 0.66b2 pass on Bedrock's inputTokens, which lack cached tokens.",
     ),
     Dialect(
         id="otel-google-genai",
