@@ -84,6 +84,13 @@ def test_a_closed_period_keeps_its_prices_and_the_difference_is_booked_once(ledg
     assert document("rebuild", "--dry-run")["equal"] is True
 
 
+def test_a_dry_run_only_reads(ledger_file: Path) -> None:
+    run(*SET_TWICE)
+    before = ledger_file.read_bytes()
+    assert document("reprice", "--dry-run")["changed"]["calls"] == 5
+    assert ledger_file.read_bytes() == before
+
+
 def test_a_later_price_adjusts_what_was_adjusted(ledger_file: Path) -> None:
     run("periods", "close", "2026-09", *WHO)
     run(*SET_TWICE)

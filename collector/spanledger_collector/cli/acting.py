@@ -50,7 +50,7 @@ def _on_file(action: "Action", arguments: Arguments, db: Path, prices: Path | No
     if not db.exists():
         raise LedgerMissing(db)
     book = book_of(db, prices)
-    with Ledger.open(db) as ledger:
+    with Ledger.open(db, read_only="true" in arguments.get("dry_run", ())) as ledger:
         try:
             return action.run(ledger, book, arguments)
         except duckdb.Error as error:
