@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from spanledger import semconv
 from spanledger._aws_bodies import observe_raw, watch_raw_close
-from spanledger._call import keep_content, open_call, run, run_async
+from spanledger._call import open_call, run, run_async
+from spanledger._capturing import keep_content
 from spanledger._decoding import Decoding
 from spanledger._guard import guarded
 from spanledger._http import server_of

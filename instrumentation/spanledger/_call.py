@@ -38,16 +38,13 @@ if TYPE_CHECKING:
 
     from spanledger._content import Content
     from spanledger._reading import Ending, Reader, Request
-    from spanledger._settings import Capture, Settings
-    from spanledger.content import Format
+    from spanledger._settings import Settings
 
 __all__ = [
     "Call",
-    "capturing",
     "configure",
     "current_call",
     "flush",
-    "keep_content",
     "open_call",
     "reporting",
     "run",
@@ -135,25 +132,6 @@ def flush() -> None:
     force = cast("Callable[[], object] | None", getattr(provider, "force_flush", None))
     if force is not None:
         force()
-
-
-def capturing() -> bool:
-    """Whether prompts and completions are to be kept."""
-    return _runtime is not None and _runtime.settings.capture is not None
-
-
-def keep_content(call: Call | None, said_in: Format | None, asked: object) -> None:
-    """Keep what is said in `call`, which starts with what is `asked`, if that is wanted and it has a known format."""
-    if call is None or said_in is None or call.settings.capture is None:
-        return
-    if call.recording or not call.span.get_span_context().is_valid:  # not one that is not sampled
-        guarded("keep what is said", _keep_content, call, call.settings.capture, said_in, asked)
-
-
-def _keep_content(call: Call, capture: Capture, said_in: Format, asked: object) -> None:
-    from spanledger._content import Content  # noqa: PLC0415  # who does not want it does not load it
-
-    call.keep(Content(capture, said_in, asked))
 
 
 def current_call() -> Call | None:

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
 from urllib.parse import urlsplit
 
 from spanledger._bodies import observe_body
-from spanledger._call import current_call, keep_content, open_call
+from spanledger._call import current_call, open_call
+from spanledger._capturing import keep_content
 from spanledger._reading import Request
 from spanledger._streams import HttpResponse
 from spanledger.hosts import provider_of_host

@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from spanledger import semconv
-from spanledger._call import capturing, keep_content, run, run_async
+from spanledger._call import run, run_async
+from spanledger._capturing import capturing, keep_content
 from spanledger._decoding import Decoding
 from spanledger._guard import guarded
 from spanledger._http import server_of

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, cast
 
-from spanledger._call import capturing
+from spanledger._capturing import capturing
 from spanledger._http import (
     Body,
     Url,

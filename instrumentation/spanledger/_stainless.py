@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, cast
 
 from spanledger._bodies import observe_body
-from spanledger._call import Call, current_call, keep_content, open_call, run, run_async
+from spanledger._call import Call, current_call, open_call, run, run_async
+from spanledger._capturing import keep_content
 from spanledger._fetched import Find, open_fetch
 from spanledger._guard import guarded
 from spanledger._patching import PatchPoint

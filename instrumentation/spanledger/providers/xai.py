@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from opentelemetry import trace
 
-from spanledger._call import keep_content, open_call, run, run_async
+from spanledger._call import open_call, run, run_async
+from spanledger._capturing import keep_content
 from spanledger._decoding import Decoding
 from spanledger._guard import guarded
 from spanledger._native import goes_where_ours_go
