@@ -158,3 +158,24 @@ def test_it_needs_no_extra(db: Path) -> None:
     for words in (["set", "openai", "m-1", "input", "1"], ["show", "openai", "m-1"], ["diff", "shipped", "own"]):
         asked = run_without_extras("prices", *words, "--db", str(db))
         assert (asked.returncode, asked.stderr) == (0, "")
+
+
+YAML = """
+price:
+  - {provider: acme, models: [one], from: 2026-01-01, mtok: {input: 2.50}, source: annex B}
+  - {provider: acme, models: [one], from: 2026-01-01, scope: {region: eu}, mtok: {input: 2.75}, source: annex B}
+"""
+
+
+def test_yaml_is_taken_as_toml_and_read_as_it_is(tmp_path: Path, file: Path) -> None:
+    yaml = tmp_path / "ours.yaml"
+    yaml.write_text(YAML)
+    assert "2" in done("import", str(yaml))
+    assert price_of("acme", "one") == ["2.5"]
+    done("set", "acme", "one", "output", "4")
+    assert "annex B" in file.read_text()
+    assert json.loads(done("diff", "own", str(yaml), "--provider", "acme", "--format", "json"))["differences"] == 1
+    refused = run("set", "acme", "one", "output", "4", "--prices", str(yaml))
+    assert refused.exit_code == 2
+    assert "write TOML only" in refused.stderr
+    assert yaml.read_text() == YAML
