@@ -1,6 +1,7 @@
 """TLS on all three ports: who gets in, who does not, and what an operator with the wrong files is told."""
 
 import http.client
+import json
 import ssl
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -190,6 +191,20 @@ def test_files_that_cannot_be_used_are_named_with_the_reason(tmp_path: Path, cer
             open_tls(files)
         assert words in str(caught.value)
         assert caught.value.exit_code == 2
+
+
+def test_the_command_line_trusts_what_it_is_told_to(db: Path, certificates: Certificates) -> None:
+    files = TlsFiles(certificates.server, certificates.server_key, certificates.ca)
+    with server_with(Settings(db=db, tls=files)) as server:
+        ask = ["status", "--url", server.web.url_by("https"), "--format", "json"]
+        trust = ["--ca", str(certificates.ca)]
+        refused = CliRunner().invoke(spanledger, ask)
+        assert (refused.exit_code, "with --ca" in refused.stderr) == (3, True)
+        assert CliRunner().invoke(spanledger, [*ask, *trust]).exit_code == 3, "the server asks for a certificate"
+        done = CliRunner().invoke(spanledger, [*ask, *trust, "--client-cert", str(certificates.client)])
+        assert (done.exit_code, json.loads(done.stdout)["calls"]) == (0, 0)
+        wrong = CliRunner().invoke(spanledger, [*ask, "--ca", str(certificates.server_key)])
+        assert (wrong.exit_code, "cannot be used for TLS" in wrong.stderr) == (2, True)
 
 
 def test_a_key_without_a_certificate_is_wrong_usage() -> None:

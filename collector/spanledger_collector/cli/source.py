@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from ssl import SSLCertVerificationError
 from typing import cast
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode, urlsplit
@@ -100,7 +101,8 @@ def fetch(
             raise _refusal(url, _parsed(url, tag, error)) from error
     except (URLError, OSError) as error:
         reason = error.reason if isinstance(error, URLError) else error
-        raise CannotReach(f"No server answers at {url}: {reason}.") from error
+        remedy = " Name what signed its certificate with --ca." if isinstance(reason, SSLCertVerificationError) else ""
+        raise CannotReach(f"No server answers at {url}: {reason}.{remedy}") from error
 
 
 def _ask_server(question: Question, arguments: Arguments, url: str, access: Access, tag: str | None = None) -> Document:
