@@ -1,0 +1,89 @@
+"""What it costs to settle, price and write what the journal took, per observation.
+
+    python benchmarks/settling.py [--requests 32] [--rounds 3]
+
+The requests are those of `ingest.py`: half of the spans are model calls, four in a trace. Each line settles the same
+number of new observations, in microseconds of CPU (the best of the rounds, since other work only slows one down), and
+says its ratio to the baseline: journaling the same spans.
+
+    from memory     as the server does it while it keeps up: the journal's writer hands the observations over
+    from the file   as after a restart: they are read again
+    passes of 500   from memory, in passes as small as those of a server that would not wait for more
+"""
+
+import argparse
+import gc
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ingest_load import requests_of
+
+from spanledger_collector.dialects import Reader
+from spanledger_collector.journal.writer import Submission, Writer
+from spanledger_collector.ledger.handover import Handover
+from spanledger_collector.ledger.settling import OBSERVATIONS_PER_PASS, Settler
+from spanledger_collector.ledger.store import Ledger
+from spanledger_collector.pricing import shipped_book
+from spanledger_collector.receive.decode import decode_traces
+from spanledger_collector.stats import Stats
+
+REQUESTS_PER_COMMIT = 8
+ROOM = 1_000_000
+
+
+def cpu_seconds(run: Callable[[], object]) -> float:
+    """CPU time of this process, all threads."""
+    started = time.process_time()
+    run()
+    return time.process_time() - started
+
+
+def measure(bodies: Sequence[bytes], handover: Handover, per_pass: int) -> tuple[float, float]:
+    """Microseconds per observation: to journal it with its span and another one, and to settle it."""
+    with TemporaryDirectory() as folder, Ledger.open(Path(folder, "ledger.duckdb")) as ledger:
+        writer = Writer(ledger, Stats(), Reader(), handover)
+        settler = Settler(ledger, shipped_book(), handover, observations_per_pass=per_pass)
+
+        def journal(some: Sequence[bytes]) -> None:
+            for first in range(0, len(some), REQUESTS_PER_COMMIT):
+                batch = [decode_traces(body).spans for body in some[first : first + REQUESTS_PER_COMMIT]]
+                writer.commit([Submission(spans, time.time_ns()) for spans in batch])
+
+        journal(bodies[:1])
+        settler.settle_pending()  # the price book is written, names are resolved
+        journaling = cpu_seconds(lambda: journal(bodies[1:]))
+        ledger.checkpoint()
+        count = settler.pending()
+        settling = cpu_seconds(settler.settle_pending) + cpu_seconds(ledger.checkpoint)
+        writer.close()
+        return journaling / count * 1e6, settling / count * 1e6
+
+
+def main() -> None:
+    """The report."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--requests", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    gc.set_threshold(50_000, 20, 100)  # as the server does
+    bodies = requests_of(options.requests + 1, 0.0, content=False)
+    cases = {
+        "from memory": (ROOM, OBSERVATIONS_PER_PASS),
+        "from the file": (0, OBSERVATIONS_PER_PASS),
+        "passes of 500": (ROOM, 500),
+    }
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in cases}
+    for _ in range(options.rounds):
+        for name, (room, per_pass) in cases.items():
+            found[name].append(measure(bodies, Handover(room), per_pass))
+    baseline = min(journaling for measured in found.values() for journaling, _ in measured)
+    print(f"journaling       {baseline:6.1f} us of CPU per observation, with the other span that came with it")
+    for name, measured in found.items():
+        settling = min(settling for _, settling in measured)
+        print(f"{name:<16} {settling:6.1f} us  {settling / baseline:.2f} x journaling")
+
+
+if __name__ == "__main__":
+    main()
