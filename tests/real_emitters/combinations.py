@@ -5,7 +5,15 @@ from dataclasses import dataclass, fields
 from functools import reduce
 from itertools import combinations
 
-from tests.real_emitters.environments import FRAMEWORKS, LLAMA_INDEX, OLDER_SDKS, OPENAI_V2, OTHER_SDKS, Environment
+from tests.real_emitters.environments import (
+    FRAMEWORKS,
+    GOOGLE_2,
+    LLAMA_INDEX,
+    OLDER_SDKS,
+    OPENAI_V2,
+    OTHER_SDKS,
+    Environment,
+)
 
 __all__ = ["COMBINATIONS", "Combination", "Lacks"]
 
@@ -81,9 +89,9 @@ def _framework(
     yield from (Combination(app, (framework, *more), environment) for more in ((), ("spanledger",), *others))
 
 
-def _alone_and_in_pairs(app: str, *emitters: str) -> Iterator[Combination]:
+def _alone_and_in_pairs(app: str, *emitters: str, environment: Environment = FRAMEWORKS) -> Iterator[Combination]:
     for size in (1, 2):
-        yield from (Combination(app, chosen) for chosen in combinations(emitters, size))
+        yield from (Combination(app, chosen, environment) for chosen in combinations(emitters, size))
 
 
 COMBINATIONS: tuple[Combination, ...] = (
@@ -129,5 +137,14 @@ COMBINATIONS: tuple[Combination, ...] = (
             ("openinference-mistralai", "spanledger"),
             ("openinference-mistralai", "mistral-native"),
         )
+    ),
+    *_alone_and_in_pairs(
+        "google_genai_sdk",
+        *("spanledger", "openinference-google-genai", "openllmetry-google-genai"),
+        environment=OTHER_SDKS,
+    ),
+    *(
+        Combination("google_genai_sdk", ("otel-google-genai", *others), GOOGLE_2)
+        for others in ((), ("spanledger",), ("openinference-google-genai",))
     ),
 )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-__all__ = ["FRAMEWORKS", "LLAMA_INDEX", "OLDER_SDKS", "OPENAI_V2", "OTHER_SDKS", "Environment"]
+__all__ = ["FRAMEWORKS", "GOOGLE_2", "LLAMA_INDEX", "OLDER_SDKS", "OPENAI_V2", "OTHER_SDKS", "Environment"]
 
 _ROOT = Path(__file__).parents[2]
 _FOLDER = _ROOT / ".emitters"
@@ -91,13 +91,22 @@ OTHER_SDKS = Environment(
     (
         "google-genai",
         "mistralai",
-        "opentelemetry-instrumentation-google-genai",
         "opentelemetry-instrumentation-google-generativeai",
         "openinference-instrumentation-google-genai",
         "openinference-instrumentation-mistralai",
     ),
 )
 """SDKs of other providers. OpenLLMetry's instrumentation of Mistral's does not work with the newest."""
+
+GOOGLE_2 = Environment(
+    "google-2",
+    (
+        "google-genai<3",
+        "opentelemetry-instrumentation-google-genai",
+        "openinference-instrumentation-google-genai",
+    ),
+)
+"""The official instrumentation of Google's SDK, which does not work with the newest."""
 
 OLDER_SDKS = Environment(
     "older-sdks",
