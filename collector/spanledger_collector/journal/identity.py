@@ -19,8 +19,7 @@ _canonical = msgspec.msgpack.Encoder(order="sorted").encode  # attributes have n
 
 def identity(span: ReceivedSpan) -> Identity:
     """The identity of a span whose ids have their proper lengths (decoding made sure)."""
-    high, low, span_id = _unpack_ids(span.trace_id + span.span_id)
-    return high, low, span_id
+    return _unpack_ids(span.trace_id + span.span_id)
 
 
 class Fingerprints:
