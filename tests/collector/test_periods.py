@@ -79,6 +79,10 @@ def test_a_closed_period_keeps_its_prices_and_the_difference_is_booked_once(ledg
     assert rows(ledger_file, "SELECT DISTINCT period, amount_usd, booked_by, reason FROM adjustments") == [
         ("2026-09", INPUT, "ada", "invoice 7")
     ]
+    ((call_id,),) = rows(ledger_file, "SELECT min(call_id) FROM adjustments")
+    (booked,) = document("explain", call_id)["adjustments"]
+    assert Decimal(booked["amount_usd"]) == INPUT
+    assert "as 2026-09 was closed; ada: invoice 7" in run("explain", call_id).stdout
     ((charges,),) = rows(ledger_file, "SELECT DISTINCT charges FROM adjustments")
     assert [charge["meter"] for charge in json.loads(charges)] == ["input", "output"]
     assert document("rebuild", "--dry-run")["equal"] is True

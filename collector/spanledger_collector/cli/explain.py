@@ -47,6 +47,7 @@ def _blocks(document: Document) -> list[str]:
         "\n".join(f"{label:<11} {printable(text)}" for label, text in _facts(document["call"]) if text),
         _charges(document),
         _by_list(document),
+        "\n".join(map(_adjustment, document["adjustments"])),
         _without_price(document),
         "Read from:\n" + "\n".join(_source(source) for source in document["sources"]),
         _history(document),
@@ -105,6 +106,13 @@ def _by_list(document: Document) -> str:
     """What a contract or an organisation's own price changes."""
     by_list, cost = document["list_cost_usd"], document["call"]["cost_usd"]
     return f"By list prices it would cost {by_list} USD." if by_list is not None and by_list != cost else ""
+
+
+def _adjustment(booked: Document) -> str:
+    """What was booked later, because the period of the call was closed."""
+    at = booked["booked_at"][:19].replace("T", " ")
+    said = f"Adjusted {at} UTC by {booked['amount_usd']} USD to {booked['new_cost_usd']} USD"
+    return printable(f"{said}, as {booked['period']} was closed; {booked['booked_by']}: {booked['reason']}")
 
 
 def _without_price(document: Document) -> str:

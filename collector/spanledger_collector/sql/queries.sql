@@ -112,6 +112,10 @@ LEFT JOIN price_books b ON b.price_book = $price_book
 WHERE h.call_id = $call_id AND h.revision = $revision AND h.started_at = CAST($started_at AS TIMESTAMP_NS)
 ORDER BY h.meter, h.price_entry_id;
 
+-- name: call_adjustments
+SELECT epoch_ns(booked_at) AS booked_at, period, old_cost_usd, new_cost_usd, amount_usd, price_book, booked_by, reason
+FROM adjustments WHERE call_id = $call_id ORDER BY booked_at;
+
 -- name: call_inputs
 -- Everything that the price of a call depends on.
 SELECT call_id, epoch_ns(started_at), epoch_ns(ended_at), provider, request_model, response_model, usage_status, service_tier,

@@ -29,6 +29,7 @@ def _explain(reading: Reading) -> Document:
         "charges": charges,
         "charged_usd": plain_decimal(sum(amounts, Decimal())) if amounts else None,
         "list_cost_usd": _by_list(reading, call, charges),
+        "adjustments": reading.rows("call_adjustments", parameters),
         "meters_without_price": reading.rows("call_meters_without_price", parameters),
         "sources": _compared([_with_reading(row) for row in reading.rows("call_sources", parameters)]),
         "history": _with_changes(
