@@ -4,8 +4,10 @@ import http.client
 import json
 import socket
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import grpc
@@ -14,6 +16,11 @@ from otlp_http import JSON, MIB, ONE, PROTOBUF, connected_from, head, send
 from receiving import CHAT, Receiving, received, receiving, request, until
 
 from spanledger_collector.connections import ConnectionLimits, allow_files
+from spanledger_collector.receive import receiver as receiver_module
+from spanledger_collector.receive.answers import Encoding
+from spanledger_collector.receive.decode import decode_traces
+from spanledger_collector.receive.decoded import Decoded
+from spanledger_collector.receive.receiver import Signal
 
 IMPATIENT = ConnectionLimits(connections=4, head_seconds=0.3, idle_seconds=60)
 PATIENT = ConnectionLimits(connections=4, head_seconds=60, idle_seconds=60)
@@ -188,6 +195,35 @@ def test_a_large_request_does_not_hold_up_others(db: Path) -> None:
         assert slow.getresponse().status == 200
         slow.close()
         assert answered > 1
+
+
+def test_few_large_requests_are_held_decoded_at_once_and_small_ones_pass_them(
+    db: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entered: list[int] = []
+    go_on = Event()
+
+    def slow(body: bytes) -> Decoded:
+        if len(body) > MIB:
+            entered.append(len(body))
+            assert go_on.wait(20)
+        return decode_traces(body)
+
+    key = Signal.TRACES, Encoding.PROTOBUF
+    decoders = {**receiver_module._DECODERS, key: slow}  # pyright: ignore[reportPrivateUsage] - to see them at work
+    monkeypatch.setattr(receiver_module, "_DECODERS", decoders)
+    large = request([received(number, {"note": "x" * 2000}) for number in range(1000, 1600)]).SerializeToString()
+    with (
+        receiving(db, max_request_bytes=2 * MIB, max_waiting_bytes=64 * MIB) as receiver,
+        ThreadPoolExecutor(5) as clients,
+    ):
+        answers = [clients.submit(send, receiver, large) for _ in range(5)]
+        until(lambda: receiver.budget.held == 5 * len(large))
+        assert send(receiver, ONE).status == 200
+        assert len(entered) == 2
+        go_on.set()
+        assert {answer.result(timeout=30).status for answer in answers} == {200}
+        assert (len(entered), receiver.counted("spans_duplicate")) == (5, 4 * 600)
 
 
 def test_as_many_files_may_be_opened_as_connections_need() -> None:

@@ -26,6 +26,8 @@ __all__ = ["Receiver", "Signal"]
 
 _LARGE = 1024 * 1024
 """Bodies from this size (bytes) are decoded in a thread, so that the event loop serves others meanwhile."""
+_LARGE_AT_ONCE = 2
+"""As many of them are held decoded, which takes ten times the memory of their bytes, until they are stored."""
 
 
 class Signal(Enum):
@@ -58,6 +60,7 @@ class Receiver:
         self.keys = keys
         self.max_request_bytes = max_request_bytes
         self.budget = Budget(max(max_waiting_bytes, 2 * max_request_bytes))
+        self._large = asyncio.Semaphore(_LARGE_AT_ONCE)
         self._journal = journal
         self._stats = stats
         stats.waiting_bytes.set_function(lambda: self.budget.held)
@@ -76,9 +79,11 @@ class Receiver:
         """The answer to a request, once its spans are durable. Raises ReceiveError."""
         decode = _DECODERS[signal, encoding]
         if len(body) < _LARGE:
-            decoded = decode(body)
-        else:
-            decoded = await asyncio.to_thread(decode, body)
+            return await self._store(sender, signal, encoding, decode(body))
+        async with self._large:
+            return await self._store(sender, signal, encoding, await asyncio.to_thread(decode, body))
+
+    async def _store(self, sender: Sender, signal: Signal, encoding: Encoding, decoded: Decoded) -> bytes:
         rejected = sum(decoded.rejected.values())
         self._stats.received.inc(len(decoded.spans) + rejected)
         for reason, count in decoded.rejected.items():
