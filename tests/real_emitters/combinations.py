@@ -38,6 +38,8 @@ _TTL = frozenset({"cache_write_5m", "cache_write_1h"})
 _LACKS: dict[str, Lacks] = {
     # The releases of November 2026.
     "openllmetry-openai": Lacks(frozenset({"reasoning", "cache_write"})),  # reasoning of streams only
+    "otel-sdks": Lacks(_TTL),
+    "openinference-sdks": Lacks(_TTL),
     "openllmetry-sdks": Lacks(frozenset({"reasoning", "cache_write"})),
     "openllmetry-langchain": Lacks(frozenset({"reasoning"})),
     "openinference-langchain": Lacks(frozenset({"cache_write"})),
@@ -47,12 +49,13 @@ _LACKS: dict[str, Lacks] = {
     ),
     "openlit": Lacks(_TTL | {"reasoning"}),
     "litellm-2": Lacks(_TTL | {"reasoning"}),
-    "openinference-litellm": Lacks(_TTL),
+    "openinference-litellm": Lacks(_TTL | {"cache_write"}),
     "otel-openai-v2": Lacks(frozenset({"cache_read", "cache_write", "reasoning"}), unseen=frozenset({"responses"})),
 }
 """What an emitter does not tell of. Together with one that does, nothing may be missing."""
 _EMPTY_STREAMS = (
     frozenset({"openinference-llama-index"}),  # its spans end before the first chunk is asked for: before the call
+    frozenset({"openlit", "spanledger"}),  # the first does not tell what streams of LiteLLM use
     frozenset({"litellm", "openllmetry-sdks"}),  # the one asks for raw streams, of which the other knows nothing
 )
 """Who leaves spans of streams that have neither usage nor id, in traces of their own, beside the spans of others."""
