@@ -132,6 +132,15 @@ def test_what_is_not_settled_is_never_touched(bench: SettlingBench) -> None:
     assert bench.settler.settle_pending() == 1
 
 
+def test_what_settling_failed_with_stays_until_it_is_counted(bench: SettlingBench) -> None:
+    arrive(bench, 900, call(1), call(2))
+    bench.ask(
+        "INSERT INTO store.set_aside SELECT seq, 0, 2, 2, 'odd', received_at FROM store.observations WHERE span = 2"
+    )
+    assert sweep(bench.ledger, Retention(None, None, calls=0), NOW).observations == 1
+    assert bench.ask("SELECT span FROM store.observations") == [(2,)]
+
+
 def test_old_calls_go_with_all_that_is_about_them(bench: SettlingBench) -> None:
     arrive(bench, 900, other(1, trace=1), call(2, trace=1, parent=1), other(3, trace=1))
     arrive(bench, 800, call(4))

@@ -69,8 +69,9 @@ UPDATE store.observations SET attributes = '{}', resource = '{}' WHERE seq > $af
 UPDATE store.conflicts SET attributes = '{}' WHERE received_at < make_timestamp_ns($before) AND attributes <> '{}';
 
 -- name: old
+-- Not what settling failed with: it is not counted yet.
 INSERT INTO retention_old
-SELECT seq, trace_hi, trace_lo, span FROM store.observations
+SELECT seq, trace_hi, trace_lo, span FROM store.observations ANTI JOIN store.set_aside USING (seq)
 WHERE received_at < make_timestamp_ns($before) AND seq <= $settled;
 
 -- name: keys
