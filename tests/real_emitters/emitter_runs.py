@@ -40,9 +40,9 @@ class Outcome:
     counted: list[truth.Counted]
     ledger: Path
 
-    def differences(self, lacks: Lacks = _NOTHING, *, empty_streams: bool = False) -> list[str]:
+    def differences(self, lacks: Lacks = _NOTHING, *, empty_spans: bool = False) -> list[str]:
         """Every disagreement over calls and their counts, in words, save for what the emitters lack. With
-        `empty_streams` there may be calls without usage that the provider did not serve."""
+        `empty_spans` there may be calls without usage that the provider did not serve."""
         lost = lacks.meters
         expected = Counter(
             _key(record.model or "", _without(record.usage.meters if _is_told(record, lacks) else {}, lost))
@@ -62,7 +62,7 @@ class Outcome:
             *(
                 f"in the ledger, but not served: {_words(key)}"
                 for key in (found - expected).elements()
-                if not empty_streams or key[1]
+                if not empty_spans or key[1]
             ),
             *([f"refused by the provider: {refused}, failed in the ledger: {failed}"] if refused != failed else []),
             *(f"no such id was served: {found}" for found in self._response_ids() - ids),
