@@ -119,9 +119,9 @@ def _key(model: str, meters: Mapping[str, Decimal]) -> _Key:
 def _without(meters: Mapping[str, Decimal | int], lost: frozenset[str]) -> dict[str, Decimal]:
     """The counts with lost meters within the larger ones; one that is within no other is gone."""
     found = {meter: Decimal(quantity) for meter, quantity in meters.items()}
-    for meter in sorted(lost & found.keys(), key=_depth, reverse=True):
-        quantity, within = found.pop(meter), METER_BY_NAME[meter].within
-        if within is not None:
+    for meter in sorted(lost, key=_depth, reverse=True):  # the innermost first: it may become part of a lost one
+        quantity, within = found.pop(meter, Decimal(0)), METER_BY_NAME[meter].within
+        if within is not None and quantity:
             found[within] = found.get(within, Decimal(0)) + quantity
     return found
 
