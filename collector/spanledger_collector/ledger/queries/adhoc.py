@@ -5,6 +5,7 @@ the transaction); a read-only transaction, which `answer` opens (DuckDB types `W
 and a database without access to files, whose settings are locked (`ledger.store`).
 """
 
+import re
 from datetime import date, datetime, time
 from decimal import Decimal
 from itertools import count
@@ -23,6 +24,8 @@ __all__ = ["ROWS_AT_MOST", "SQL"]
 
 ROWS_AT_MOST = 10_000
 _READS = ("SELECT", "EXPLAIN")
+_ACTS = re.compile(r"\s*pragma\b|.*\b(?:enable|disable)_logging\b", re.IGNORECASE | re.DOTALL)
+"""Statements that change settings and pass for reading in DuckDB 1.5."""
 # Python has no nanoseconds, and would need another package for zones: these leave the database as text.
 _AS_TEXT = ("TIMESTAMP_NS", "WITH TIME ZONE")
 
@@ -50,7 +53,7 @@ def _relation(cursor: "duckdb.DuckDBPyConnection", text: str) -> "duckdb.DuckDBP
     statements = cursor.extract_statements(text)
     if len(statements) != 1:
         raise BadQuery(f"Give one SQL statement, not {len(statements)}.")
-    kind = statements[0].type.name
+    kind = "PRAGMA" if _ACTS.match(text) else statements[0].type.name
     if kind not in _READS:
         raise BadQuery(f"Only statements that read are allowed (SELECT, DESCRIBE, SHOW, EXPLAIN), not {kind}.")
     return cursor.sql(_without_end(text))
