@@ -27,8 +27,8 @@ def log_of(path: Path) -> Path:
 
 
 def cut_torn_end(path: Path, refusal: str) -> bool:
-    """Whether the log, which DuckDB refuses with these words, could be cut behind its last commit: none ends where it is
-    damaged, or later. What was there is kept beside it."""
+    """Whether the log, which DuckDB refuses with these words, could be cut behind its last commit, as none ends where
+    it is damaged, or later. What was there is kept beside it."""
     damaged = _DAMAGED_AT.search(refusal)
     log = log_of(path)
     if damaged is None or not log.exists():
