@@ -10,7 +10,7 @@ import duckdb
 import pytest
 from background import held
 from click.testing import CliRunner, Result
-from receiving import CHAT, journal_on, received
+from receiving import CHAT, START, journal_on, received
 
 from spanledger_collector.cli import spanledger
 from spanledger_collector.ledger.settling import Settler
@@ -182,3 +182,35 @@ def test_it_refuses_while_another_process_holds_the_file(settled: Path) -> None:
     assert result.exit_code == 3
     assert "in use by process" in result.stderr
     assert run("reprice", "--db", str(settled.with_name("none.duckdb"))).exit_code == 3
+
+
+async def test_the_report_is_by_model_by_day_and_by_organisation(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPANLEDGER_DB", str(db))
+    spent: tuple[tuple[int, str | None], ...] = ((0, "north"), (0, "north"), (0, "south"), (1, "south"), (1, None))
+    spans = [
+        received(
+            4 * number,
+            {**MYSTERY, "spanledger.org": org} if org else MYSTERY,
+            started_ns=START + day * 86_400_000_000_000,
+        )
+        for number, (day, org) in enumerate(spent)
+    ]
+    with Ledger.open(db) as ledger:
+        with journal_on(ledger) as (journal, _):
+            await journal.append(spans)
+        Settler(ledger, shipped_book()).settle_pending()
+    for meter in ("input", "output"):
+        assert run("prices", "set", "openai", "Mystery-1", meter, "1", "--per", "1").exit_code == 0
+    found = document("reprice")["by"]
+    each = 15  # 12 tokens in and 3 out, at 1 USD each
+    told = {
+        kind: {row[kind]: (row["calls"], row["newly_priced"]) for row in found[kind]}
+        for kind in ("model", "day", "org")
+    }
+    assert told["model"] == {"Mystery-1": (5, 5)}
+    assert told["day"] == {"2026-09-21": (3, 3), "2026-09-22": (2, 2)}
+    assert told["org"] == {"north": (2, 2), "south": (2, 2), None: (1, 1)}
+    run("prices", "set", "openai", "Mystery-1", "input", "2", "--per", "1")
+    again = document("reprice", "--dry-run")["by"]
+    sums = {row["org"]: (Decimal(row["old_usd"]), Decimal(row["new_usd"])) for row in again["org"]}
+    assert sums == {"north": (2 * each, 2 * each + 24), "south": (2 * each, 2 * each + 24), None: (each, each + 12)}
