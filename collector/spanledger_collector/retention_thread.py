@@ -58,28 +58,34 @@ class RetentionThread:
         pause = self._first_seconds
         while not self._closing.wait(pause):
             pause = self._every_seconds
+            dropped = Dropped()
             try:
-                dropped = self._sweep()
+                self._sweep(dropped)
             except duckdb.Error as error:
                 _logger.error("Retention failed and is tried again later: %s", error)  # noqa: TRY400 - the database says it all
-            else:
-                if dropped:
-                    _logger.info("Retention: %s", dropped)
+            if dropped:
+                _logger.info("Retention: %s", dropped)
 
-    def _sweep(self) -> Dropped:
+    def _sweep(self, total: Dropped) -> None:
         """Turn by turn, until nothing is too old."""
-        total = Dropped()
-        dropped: Dropped | None = None
-        while dropped is None or (dropped and not self._closing.is_set()):
-            with self._settler.paused():
-                end = time.monotonic() + _TURN_SECONDS
-                dropped = sweep(
-                    self._ledger,
-                    self._retention,
-                    self._clock_ns(),
-                    lambda: self._closing.is_set() or time.monotonic() > end,  # noqa: B023 - asked within this turn only
-                )
-            for what, count in asdict(dropped).items():
-                self._stats.dropped.labels(what).inc(count)
-            total.add(dropped)
-        return total
+        while True:
+            turn = Dropped()
+            try:
+                self._take_a_turn(turn)
+            finally:  # what a turn has dropped before it failed is dropped
+                total.add(turn)
+                for what, count in asdict(turn).items():
+                    self._stats.dropped.labels(what).inc(count)
+            if not turn or self._closing.is_set():
+                return
+
+    def _take_a_turn(self, dropped: Dropped) -> None:
+        with self._settler.paused():
+            end = time.monotonic() + _TURN_SECONDS
+            sweep(
+                self._ledger,
+                self._retention,
+                self._clock_ns(),
+                lambda: self._closing.is_set() or time.monotonic() > end,
+                dropped,
+            )

@@ -4,6 +4,7 @@ from collections.abc import Generator
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -112,6 +113,15 @@ def test_attributes_go_and_their_reading_stays_also_when_read_again(bench: Settl
     assert (found.equal, found.reread) == (True, 0)
     assert bench.snapshot() == before
     assert bench.ask("SELECT seq, reading FROM store.observations ORDER BY seq") == readings
+
+
+def test_what_went_before_a_failure_is_counted(bench: SettlingBench) -> None:
+    arrive(bench, 500, call(1))
+    bench.ask("ALTER TABLE conflicts RENAME TO gone")
+    dropped = Dropped()
+    with pytest.raises(duckdb.Error, match="conflicts"):
+        sweep(bench.ledger, Retention(None, 400, None), NOW, dropped=dropped)
+    assert dropped == Dropped(attributes=1)
 
 
 def test_a_span_that_comes_again_after_its_attributes_went_is_still_one(bench: SettlingBench) -> None:

@@ -57,27 +57,38 @@ class Dropped:
         return any(getattr(self, field.name) for field in fields(Dropped))
 
 
-def sweep(ledger: Ledger, retention: Retention, now_ns: int, stopping: Callable[[], bool] = lambda: False) -> Dropped:
+def sweep(
+    ledger: Ledger,
+    retention: Retention,
+    now_ns: int,
+    stopping: Callable[[], bool] = lambda: False,
+    dropped: Dropped | None = None,
+) -> Dropped:
     """Forget what is older than it is to be kept at that time (ns), in short transactions until `stopping`.
 
-    Nothing may be settled meanwhile; spans may arrive. Raises duckdb.Error: what is dropped by then is dropped.
+    Nothing may be settled meanwhile; spans may arrive. Counts in `dropped`, if given, what is committed. Raises
+    duckdb.Error: what is dropped by then is dropped, and counted there.
     """
+    dropped = Dropped() if dropped is None else dropped
     with closing(ledger.cursor()) as cursor:
         cursor.execute(query("retention.prepare"))
         try:
-            return _Sweep(cursor, now_ns, stopping).run(retention)
+            _Sweep(cursor, now_ns, stopping, dropped).run(retention)
         finally:
             cursor.execute(query("retention.forget"))
+    return dropped
 
 
 class _Sweep:
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, now_ns: int, stopping: Callable[[], bool]) -> None:
+    def __init__(
+        self, cursor: duckdb.DuckDBPyConnection, now_ns: int, stopping: Callable[[], bool], dropped: Dropped
+    ) -> None:
         self._cursor = cursor
         self._now_ns = now_ns
         self._stopping = stopping
-        self._dropped = Dropped()
+        self._dropped = dropped
 
-    def run(self, retention: Retention) -> Dropped:
+    def run(self, retention: Retention) -> None:
         # Calls first: what goes with them need not be stripped before.
         for days, step in (
             (retention.calls, self._calls),
@@ -86,7 +97,6 @@ class _Sweep:
         ):
             if days is not None and not self._stopping():
                 step(max(0, self._now_ns - timedelta(days=days) // timedelta(microseconds=1) * 1000))
-        return self._dropped
 
     def _calls(self, before: int) -> None:
         _, _, settled = self._progress()
@@ -101,9 +111,9 @@ class _Sweep:
                 round_ += 1
                 fresh = self._execute("keep_with_kept", round=round_)
             self._execute("forget_kept")
-            self._dropped.calls += self._execute("doomed_calls")
+            calls = self._execute("doomed_calls")
             counts = {name: self._execute(name, **_used(name, before=before)) for name in _OF_CALLS}
-            self._dropped.observations += counts["drop_observations"]
+        self._dropped.add(Dropped(calls=calls, observations=counts["drop_observations"]))
 
     def _attributes(self, before: int) -> None:
         while not self._stopping():
@@ -113,8 +123,9 @@ class _Sweep:
             if until is None:
                 break
             with transaction(self._cursor):
-                self._dropped.attributes += self._execute("strip_observations", after=after, until=until)
+                stripped = self._execute("strip_observations", after=after, until=until)
                 self._execute("note", key="stripped_seq", value=str(until))
+            self._dropped.add(Dropped(attributes=stripped))
         self._execute("strip_conflicts", before=before)
 
     def _skeletons(self, before: int) -> None:
@@ -126,8 +137,9 @@ class _Sweep:
             with transaction(self._cursor):
                 self._cursor.execute("DELETE FROM retention_family")
                 self._execute("family", after=after, until=until)
-                self._dropped.skeletons += self._execute("drop_skeletons", after=after, until=until)
+                skeletons = self._execute("drop_skeletons", after=after, until=until)
                 self._execute("note", key="kept_skeletons_ns", value=str(until))
+            self._dropped.add(Dropped(skeletons=skeletons))
 
     def _progress(self) -> tuple[int, int, int]:
         ((skeletons_ns, stripped, settled),) = self._cursor.execute(query("retention.progress")).fetchall()
