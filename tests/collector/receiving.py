@@ -180,7 +180,7 @@ def in_json(sent: ExportTraceServiceRequest) -> bytes:
     return json.dumps(document).encode()
 
 
-def until(happened: Callable[[], bool], seconds: float = 10.0) -> None:
+def until(happened: Callable[[], bool], seconds: float = 30.0) -> None:
     """Wait for a condition."""
     deadline = time.monotonic() + seconds
     while not happened():
