@@ -13,7 +13,7 @@ import provider_server
 from provider_server import ProviderServer
 from spanledger.instrumentor import SpanLedgerInstrumentor
 
-pytest.register_assert_rewrite("wire_content", "wire_contract", "wire_recording")
+pytest.register_assert_rewrite("wire_content", "wire_content_chat", "wire_contract", "wire_recording")
 sys.path.insert(0, str(Path(__file__).parent))
 
 from wire_recording import Recording  # noqa: E402  # found through the path just set

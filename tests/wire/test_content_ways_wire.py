@@ -2,169 +2,25 @@
 
 import asyncio
 import json
-from collections.abc import Generator
 from typing import Any, cast
 
-import cohere
-import ollama
 import openai
 import pytest
-from mistralai.client import Mistral
-from mistralai.extra.observability import configure_telemetry
 from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
-from wire_content import VARIABLE, ContentContract, Events, Said, Served, capturing, events, said_on, text
+from wire_content import VARIABLE, Events, capturing, events, on_spans, said_on, text
+from wire_content_chat import BOTH, SHORT_ASKED, STREAM, WHERE, WHOLE
 from wire_openai import openai_async_client, openai_client
 from wire_recording import Recording
-from wire_scripted import Script, answer, chat_events, named_events, serving
+from wire_scripted import answer, serving
 
 from provider_server import ProviderServer
 from spanledger import semconv
 from spanledger._guard import troubles
 from spanledger.instrumentor import SpanLedgerInstrumentor
 
-__all__ = ["events"]
-
-WHERE: Any = [{"role": "user", "content": "Where is my parcel?"}]
-ASKED = [{"role": "user", "parts": [text("Where is my parcel?")]}]
-ANSWERED = [{"role": "assistant", "parts": [text("In Ghent.")], "finish_reason": "stop"}]
-BOTH = {semconv.INPUT_MESSAGES: ASKED, semconv.OUTPUT_MESSAGES: ANSWERED}
-HEAD = {"id": "answer-1", "object": "chat.completion", "created": 1, "model": "m"}
-CHOICE = {"index": 0, "message": {"role": "assistant", "content": "In Ghent."}, "finish_reason": "stop"}
-USAGE = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
-WHOLE = answer({**HEAD, "choices": [CHOICE], "usage": USAGE})
-
-
-def chunk(said: str, reason: str | None = None) -> Said:
-    return {**HEAD, "choices": [{"index": 0, "delta": {"content": said}, "finish_reason": reason}]}
-
-
-STREAM = chat_events(chunk("In "), chunk("Ghent."), chunk("", "stop"))
-
-
-@pytest.fixture
-def on_spans(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> Generator[Recording]:
-    with capturing("SPAN_ONLY", monkeypatch):
-        yield recording
-
-
-class TestConversation(ContentContract):
-    """Mistral's conversations."""
-
-    def script(self, served: Served) -> Script:
-        head = {"conversation_id": "c-1"}
-        call = {"type": "function.call", "id": "f", "tool_call_id": "call_2", "name": "track"}
-        searched = {"type": "tool.execution", "id": "t", "name": "web_search", "arguments": "{}"}
-        message = {"type": "message.output", "id": "m", "role": "assistant", "content": "In Ghent."}
-        usage = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
-        if served == "whole":
-            outputs: list[Said] = [searched, message, {**call, "arguments": '{"number": 18}'}]
-            return answer({**head, "object": "conversation.response", "outputs": outputs, "usage": usage})
-
-        def said(kind: str, index: int, **more: object) -> Said:
-            return {"type": kind, "output_index": index, "id": "x", **more}
-
-        kinds: list[Said] = [
-            {"type": "conversation.response.started", **head},
-            said("tool.execution.started", 0, name="web_search", arguments="{}") | {"id": "t"},
-            said("tool.execution.done", 0, name="web_search") | {"id": "t"},
-            said("message.output.delta", 1, role="assistant", content="In "),
-            said("message.output.delta", 1, role="assistant", content={"type": "text", "text": "Ghent."}),
-            said("function.call.delta", 2, tool_call_id="call_2", name="track", arguments='{"number": '),
-            said("function.call.delta", 2, tool_call_id="call_2", name="track", arguments="18}"),
-        ]
-        if served == "streamed":
-            kinds.append({"type": "conversation.response.done", "usage": usage})
-        return named_events(*kinds, cut=served == "cut")
-
-    def arguments(self) -> Any:  # noqa: ANN401
-        result = {"type": "function.result", "tool_call_id": "call_1", "result": "In Ghent."}
-        return {
-            "model": "m",
-            "instructions": "Be brief.",
-            "inputs": [{"type": "message.input", "role": "user", "content": "Where is my parcel?"}, result],
-            "tools": [{"type": "web_search"}],
-        }
-
-    def ask(self, url: str) -> object:
-        return Mistral(api_key="k", server_url=url).beta.conversations.start(**self.arguments())
-
-    def ask_stream(self, url: str) -> object:
-        return list(Mistral(api_key="k", server_url=url).beta.conversations.start_stream(**self.arguments()))
-
-    def asked(self) -> Said:
-        found = {"role": "tool", "parts": [{"type": "tool_call_response", "id": "call_1", "response": "In Ghent."}]}
-        return {
-            semconv.INPUT_MESSAGES: [*ASKED, found],
-            semconv.SYSTEM_INSTRUCTIONS: [text("Be brief.")],
-            semconv.TOOL_DEFINITIONS: [{"type": "web_search", "name": "web_search"}],
-        }
-
-    def answered(self) -> list[Said]:
-        details = {"type": "web_search", "arguments": "{}", "info": None}
-        parts = [
-            {"type": "server_tool_call", "id": "t", "name": "web_search", "server_tool_call": details},
-            text("In Ghent."),
-            {"type": "tool_call", "id": "call_2", "name": "track", "arguments": {"number": 18}},
-        ]
-        return [{"role": "assistant", "parts": parts, "finish_reason": "tool_call"}]
-
-
-class TestCohereVersion1(ContentContract):
-    def script(self, served: Served) -> Script:
-        whole = {"response_id": "r", "generation_id": "g", "text": "In Ghent.", "finish_reason": "COMPLETE"}
-        if served == "whole":
-            return answer(whole)
-        lines: list[Said] = [{"event_type": "stream-start", "generation_id": "g", "is_finished": False}]
-        lines += [{"event_type": "text-generation", "text": piece, "is_finished": False} for piece in ("In ", "Ghent.")]
-        if served == "streamed":
-            last = {"event_type": "stream-end", "is_finished": True, "finish_reason": "COMPLETE", "response": whole}
-            lines.append(last)
-        body = "".join(json.dumps(line) + "\n" for line in lines)
-        return Script(body.encode(), "application/stream+json", cut=served == "cut")
-
-    def arguments(self) -> Any:  # noqa: ANN401
-        history = [{"role": "USER", "message": "Hello."}, {"role": "CHATBOT", "message": "Hello!"}]
-        return {"message": "Where is my parcel?", "preamble": "Be brief.", "chat_history": history, "model": "m"}
-
-    def ask(self, url: str) -> object:
-        return cohere.Client("k", base_url=url).chat(**self.arguments())
-
-    def ask_stream(self, url: str) -> object:
-        return list(cohere.Client("k", base_url=url).chat_stream(**self.arguments()))
-
-    def asked(self) -> Said:
-        history = [{"role": "user", "parts": [text("Hello.")]}, {"role": "assistant", "parts": [text("Hello!")]}]
-        return {semconv.INPUT_MESSAGES: [*history, *ASKED], semconv.SYSTEM_INSTRUCTIONS: [text("Be brief.")]}
-
-    def answered(self) -> list[Said]:
-        return ANSWERED
-
-
-class TestOllamaGenerate(ContentContract):
-    def script(self, served: Served) -> Script:
-        head = {"model": "m", "created_at": "2026-01-01T00:00:00Z"}
-        last = {"done": True, "done_reason": "stop", "prompt_eval_count": 10, "eval_count": 5}
-        if served == "whole":
-            return answer({**head, "thinking": "Where?", "response": "In Ghent.", **last})
-        lines: list[Said] = [{**head, "thinking": "Where?", "response": "", "done": False}]
-        lines += [{**head, "response": piece, "done": False} for piece in ("In ", "Ghent.")]
-        lines += [{**head, "response": "", **last}] if served == "streamed" else []
-        body = "".join(json.dumps(line) + "\n" for line in lines)
-        return Script(body.encode(), "application/x-ndjson", cut=served == "cut")
-
-    def ask(self, url: str) -> object:
-        return ollama.Client(url).generate("m", "Where is my parcel?", system="Be brief.")
-
-    def ask_stream(self, url: str) -> object:
-        return list(ollama.Client(url).generate("m", "Where is my parcel?", system="Be brief.", stream=True))
-
-    def asked(self) -> Said:
-        return {semconv.INPUT_MESSAGES: ASKED, semconv.SYSTEM_INSTRUCTIONS: [text("Be brief.")]}
-
-    def answered(self) -> list[Said]:
-        return [{**ANSWERED[0], "parts": [{"type": "reasoning", "content": "Where?"}, text("In Ghent.")]}]
+__all__ = ["events", "on_spans"]
 
 
 # However a call is made
@@ -204,7 +60,7 @@ def test_a_stream_that_the_application_leaves(on_spans: Recording) -> None:
 def test_a_call_that_fails_keeps_what_was_asked(on_spans: Recording) -> None:
     with serving(answer({"error": {"message": "no"}}, status=400)) as server, pytest.raises(openai.BadRequestError):
         openai_client(server.url).chat.completions.create(model="m", messages=WHERE)
-    assert said_on(on_spans) == {semconv.INPUT_MESSAGES: ASKED}
+    assert said_on(on_spans) == {semconv.INPUT_MESSAGES: SHORT_ASKED}
 
 
 def test_what_was_asked_is_what_was_sent(on_spans: Recording) -> None:
@@ -281,16 +137,6 @@ def test_calls_that_another_instrumentation_observes(
         openai_client(provider.url).chat.completions.create(model="gpt-4o", messages=WHERE)
     assert said_on(recording) == {}
     assert events.records == []
-
-
-def test_what_an_sdk_wrote_to_its_own_span_stays(on_spans: Recording) -> None:
-    """Mistral's SDK writes messages by itself when it is told to trace, whatever our variable says."""
-    with serving(WHOLE) as server:
-        client = Mistral(api_key="k", server_url=server.url)
-        configure_telemetry(client, provider="global")
-        client.chat.complete(model="m", messages=WHERE)
-    asked = said_on(on_spans)[semconv.INPUT_MESSAGES]
-    assert [message["role"] for message in asked] == ["user"]
 
 
 def test_without_a_logger_provider_there_are_no_events(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,15 +1,8 @@
-"""Prompts and completions of the SDKs over HTTP, real, against a scripted server."""
+"""Prompts and completions of OpenAI's and Anthropic's SDKs, real, against a scripted server."""
 
-import json
 from typing import Any, cast
 
 import anthropic
-import cohere
-import groq
-import httpx
-import ollama
-import together
-from mistralai.client import Mistral
 from wire_content import (
     ANSWERED,
     ASKED,
@@ -22,11 +15,10 @@ from wire_content import (
     ContentContract,
     Said,
     Served,
-    call,
     events,
-    image,
     text,
 )
+from wire_content_chat import HEAD, MODEL, TRACK, USAGE, OpenAIFormat
 from wire_openai import openai_client
 from wire_scripted import Script, answer, chat_events, named_events
 
@@ -34,89 +26,10 @@ from spanledger import semconv
 
 __all__ = ["events"]
 
-MODEL = "model-of-a-test-001"
-TRACK = {"name": "track", "description": "Finds parcels.", "parameters": PARAMETERS}
-TOOLS: Any = [{"type": "function", "function": TRACK}]
-CALL_17 = {"id": "call_17", "type": "function", "function": {"name": "track", "arguments": '{"number": 17}'}}
-CALL_18 = {"id": "call_18", "type": "function", "function": {"name": "track", "arguments": '{"number": 18}'}}
-PICTURE = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{IMAGE}"}}
-MESSAGES: Any = [
-    {"role": "system", "content": "Be brief."},
-    {"role": "user", "content": [{"type": "text", "text": "Where is my parcel?"}, PICTURE]},
-    {"role": "assistant", "content": None, "tool_calls": [CALL_17]},
-    {"role": "tool", "tool_call_id": "call_17", "content": "In Ghent."},
-]
-USAGE = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
-HEAD = {"id": "answer-1", "object": "chat.completion", "created": 1, "model": MODEL}
 
-
-def chunk(delta: object, finish_reason: str | None = None, **more: object) -> dict[str, Any]:
-    """A chunk of a streamed chat completion."""
-    choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
-    return {**HEAD, "object": "chat.completion.chunk", "choices": [choice], **more}
-
-
-def called(piece: dict[str, object], **more: object) -> dict[str, Any]:
-    return chunk({"tool_calls": [{"index": 0, "function": piece, **more}]})
-
-
-class _OpenAIFormat(ContentContract):
-    """Chat completions as OpenAI has them."""
-
-    def script(self, served: Served) -> Script:
-        if served == "whole":
-            said = {"role": "assistant", "content": "Let me look.", "tool_calls": [CALL_18]}
-            choice = {"index": 0, "message": said, "finish_reason": "tool_calls"}
-            return answer({**HEAD, "choices": [choice], "usage": USAGE})
-        said = [chunk({"role": "assistant", "content": ""}), chunk({"content": "Let me "}), chunk({"content": "look."})]
-        chunks = [*said, *self.calls()]
-        if served == "cut":
-            return chat_events(*chunks, cut=True)
-        return chat_events(*chunks, chunk({}, "tool_calls", usage=USAGE))
-
-    def calls(self) -> list[dict[str, Any]]:
-        """The chunks that bring the call of a tool."""
-        return [
-            called({"name": "track", "arguments": ""}, id="call_18", type="function"),
-            called({"arguments": '{"number"'}),
-            called({"arguments": ": 18}"}),
-        ]
-
-    def create(self, url: str) -> Any:  # noqa: ANN401
-        """The method that makes a completion."""
-        raise NotImplementedError
-
-    def ask(self, url: str) -> object:
-        return self.create(url)(model="m", messages=MESSAGES, tools=TOOLS)
-
-    def ask_stream(self, url: str) -> object:
-        return list(self.create(url)(model="m", messages=MESSAGES, tools=TOOLS, stream=True))
-
-
-class TestOpenAIChat(_OpenAIFormat):
+class TestOpenAIChat(OpenAIFormat):
     def create(self, url: str) -> Any:  # noqa: ANN401
         return openai_client(url).chat.completions.create
-
-
-class TestGroq(_OpenAIFormat):
-    def create(self, url: str) -> Any:  # noqa: ANN401
-        return groq.Groq(base_url=url, api_key="k", http_client=httpx.Client(verify=False)).chat.completions.create
-
-
-class TestTogether(_OpenAIFormat):
-    def create(self, url: str) -> Any:  # noqa: ANN401
-        return together.Together(base_url=url, api_key="k").chat.completions.create
-
-
-class TestMistral(_OpenAIFormat):
-    def calls(self) -> list[dict[str, Any]]:
-        return [called({"name": "track", "arguments": '{"number": 18}'}, id="call_18")]
-
-    def ask(self, url: str) -> object:
-        return Mistral(api_key="k", server_url=url).chat.complete(model="m", messages=MESSAGES, tools=TOOLS)
-
-    def ask_stream(self, url: str) -> object:
-        return list(Mistral(api_key="k", server_url=url).chat.stream(model="m", messages=MESSAGES, tools=TOOLS))
 
 
 class TestOpenAICompletion(ContentContract):
@@ -305,125 +218,3 @@ class TestAnthropic(ContentContract):
 
     def answered(self) -> list[Said]:
         return [{**ANSWERED, "parts": [{"type": "reasoning", "content": "Where?"}, *ANSWERED["parts"]]}]
-
-
-class TestCohere(ContentContract):
-    """Version 2 of the API. What a model plans to do with its tools is a thought."""
-
-    def script(self, served: Served) -> Script:
-        usage = {"tokens": {"input_tokens": 10, "output_tokens": 5}}
-        said = {"role": "assistant", "tool_plan": "I will look.", "tool_calls": [CALL_18]}
-        if served == "whole":
-            return answer({"id": "answer-1", "message": said, "finish_reason": "TOOL_CALL", "usage": usage})
-
-        def delta(kind: str, message: object, index: int = 0) -> dict[str, Any]:
-            return {"type": kind, "index": index, "delta": {"message": message}}
-
-        begun = {**CALL_18, "function": {"name": "track", "arguments": ""}}
-        kinds = [
-            {"type": "message-start", "id": "answer-1", "delta": {"message": {"role": "assistant"}}},
-            delta("tool-plan-delta", {"tool_plan": "I will "}),
-            delta("tool-plan-delta", {"tool_plan": "look."}),
-            delta("tool-call-start", {"tool_calls": begun}),
-            delta("tool-call-delta", {"tool_calls": {"function": {"arguments": '{"number": '}}}),
-            delta("tool-call-delta", {"tool_calls": {"function": {"arguments": "18}"}}}),
-            {"type": "tool-call-end", "index": 0},
-        ]
-        if served == "streamed":
-            kinds.append({"type": "message-end", "delta": {"finish_reason": "TOOL_CALL", "usage": usage}})
-        return named_events(*kinds, cut=served == "cut")
-
-    def ask(self, url: str) -> object:
-        return cohere.ClientV2("k", base_url=url).chat(model="m", messages=MESSAGES, tools=TOOLS)
-
-    def ask_stream(self, url: str) -> object:
-        return list(cohere.ClientV2("k", base_url=url).chat_stream(model="m", messages=MESSAGES, tools=TOOLS))
-
-    def answered(self) -> list[Said]:
-        return [{**ANSWERED, "parts": [{"type": "reasoning", "content": "I will look."}, call(18)]}]
-
-
-class TestCohereText(TestCohere):
-    """The same with a text, in two blocks of content."""
-
-    def script(self, served: Served) -> Script:
-        blocks = [("thinking", "Where?"), ("text", "In Ghent.")]
-        if served == "whole":
-            said = {"role": "assistant", "content": [{"type": kind, kind: piece} for kind, piece in blocks]}
-            return answer({"id": "answer-1", "message": said, "finish_reason": "COMPLETE"})
-        kinds: list[dict[str, Any]] = [{"type": "message-start", "id": "answer-1"}]
-        for index, (kind, piece) in enumerate(blocks):
-            starts = {"message": {"content": {"type": kind, kind: piece[:2]}}}
-            goes_on = {"message": {"content": {kind: piece[2:]}}}
-            kinds.append({"type": "content-start", "index": index, "delta": starts})
-            kinds.append({"type": "content-delta", "index": index, "delta": goes_on})
-        if served == "streamed":
-            kinds.append({"type": "message-end", "delta": {"finish_reason": "COMPLETE"}})
-        return named_events(*kinds, cut=served == "cut")
-
-    def answered(self) -> list[Said]:
-        parts = [{"type": "reasoning", "content": "Where?"}, text("In Ghent.")]
-        return [{"role": "assistant", "parts": parts, "finish_reason": "stop"}]
-
-
-CALL_WITHOUT_ID: Any = {"type": "tool_call", "name": "track", "arguments": {"number": 18}}
-
-
-LLAMA: Any = {
-    "model": "m",
-    "tools": TOOLS,
-    "messages": [
-        MESSAGES[0],
-        {"role": "user", "content": "Where is my parcel?", "images": [IMAGE]},
-        {
-            "role": "assistant",
-            "content": "",
-            "tool_calls": [{"function": {"name": "track", "arguments": {"number": 17}}}],
-        },
-        {"role": "tool", "content": "In Ghent."},
-    ],
-}
-
-
-def client(url: str) -> Any:  # noqa: ANN401
-    """A client of Ollama, whose types are not all known."""
-    return ollama.Client(url)
-
-
-class TestOllama(ContentContract):
-    """Images are beside the text, arguments are no text, and calls have no ids."""
-
-    def script(self, served: Served) -> Script:
-        calls = [{"function": {"name": "track", "arguments": {"number": 18}}}]
-        head = {"model": MODEL, "created_at": "2026-01-01T00:00:00Z"}
-        last = {"done": True, "done_reason": "stop", "prompt_eval_count": 10, "eval_count": 5}
-        if served == "whole":
-            said = {"role": "assistant", "content": "Let me look.", "tool_calls": calls}
-            return answer({**head, "message": said, **last})
-        lines: list[Said] = [{"role": "assistant", "content": "Let me "}, {"role": "assistant", "content": "look."}]
-        lines.append({"role": "assistant", "content": "", "tool_calls": calls})
-        documents: list[Any] = [{**head, "message": line, "done": False} for line in lines]
-        if served == "streamed":
-            documents.append({**head, "message": {"role": "assistant", "content": ""}, **last})
-        body = "".join(json.dumps(document) + "\n" for document in documents)
-        return Script(body.encode(), "application/x-ndjson", cut=served == "cut")
-
-    def ask(self, url: str) -> object:
-        return client(url).chat(**LLAMA)
-
-    def ask_stream(self, url: str) -> object:
-        return list(client(url).chat(**LLAMA, stream=True))
-
-    def asked(self) -> Said:
-        user = {"role": "user", "parts": [text("Where is my parcel?"), image(None)]}
-        without_id = [{"role": "assistant", "parts": [{**CALL_WITHOUT_ID, "arguments": {"number": 17}}]}]
-        found = {"role": "tool", "parts": [{"type": "tool_call_response", "response": "In Ghent."}]}
-        system = {"role": "system", "parts": [BRIEF]}
-        tool = {**TOOL, "parameters": PARAMETERS}
-        return {
-            semconv.INPUT_MESSAGES: [system, user, *without_id, found],
-            semconv.TOOL_DEFINITIONS: [tool],
-        }
-
-    def answered(self) -> list[Said]:
-        return [{"role": "assistant", "parts": [text("Let me look."), CALL_WITHOUT_ID], "finish_reason": "stop"}]

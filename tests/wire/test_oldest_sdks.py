@@ -34,6 +34,8 @@ TOGETHER: dict[str, tuple[tuple[Sdk, ...], tuple[str, ...]]] = {
             "tests/wire/test_anthropic_platforms_wire.py",
             "tests/wire/test_odd_shapes.py",
             "tests/wire/test_one_span_wire.py",
+            "tests/wire/test_content_wire.py",
+            "tests/wire/test_content_ways_wire.py",
             "tests/unit/test_instrumentation_start.py",
         ),
     ),
@@ -45,6 +47,9 @@ TOGETHER: dict[str, tuple[tuple[Sdk, ...], tuple[str, ...]]] = {
             "tests/wire/test_mistralai_wire.py",
             "tests/wire/test_cohere_wire.py",
             "tests/wire/test_xai_wire.py",
+            "tests/wire/test_content_google_xai_wire.py",
+            "tests/wire/test_content_mistral_wire.py",
+            "tests/wire/test_content_cohere_wire.py",
         ),
     ),
     "groq, together, ollama and bedrock": (
@@ -56,6 +61,8 @@ TOGETHER: dict[str, tuple[tuple[Sdk, ...], tuple[str, ...]]] = {
             "tests/wire/test_bedrock_wire.py",
             "tests/wire/test_bedrock_usage_wire.py",
             "tests/wire/test_bedrock_errors_wire.py",
+            "tests/wire/test_content_bedrock_wire.py",
+            "tests/wire/test_content_open_models_wire.py",
         ),
     ),
 }

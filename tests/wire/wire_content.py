@@ -108,6 +108,13 @@ def capturing(mode: str | None, monkeypatch: pytest.MonkeyPatch) -> Generator[No
     assert dict(troubles()) == before
 
 
+@pytest.fixture
+def on_spans(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> Generator[Recording]:
+    """The instrumentation switched on, and what is said kept on spans."""
+    with capturing("SPAN_ONLY", monkeypatch):
+        yield recording
+
+
 def said_on(recording: Recording) -> Said:
     """The content on the one span there must be."""
     attributes = recording.attributes
