@@ -102,6 +102,12 @@ def test_a_body_that_is_no_text_or_says_nothing(body: object) -> None:
     assert (prompt.messages, prompt.system, prompt.tools) == ([], [], [])
 
 
+def test_a_block_that_botocore_is_too_old_for_is_named() -> None:
+    content = [{"SDK_UNKNOWN_MEMBER": {"name": "reasoningContent"}}, {"text": "In Ghent."}]
+    [said] = converse.CONVERSE.read_answer({"output": {"message": {"role": "assistant", "content": content}}})
+    assert said["parts"] == [{"type": "reasoningContent"}, {"type": "text", "content": "In Ghent."}]
+
+
 def test_what_xai_did_itself_is_no_call_of_the_applications() -> None:
     def called(kind: str, name: str) -> dict[str, Any]:
         return {"id": name, "type": f"TOOL_CALL_TYPE_{kind}_TOOL", "function": {"name": name, "arguments": "{}"}}

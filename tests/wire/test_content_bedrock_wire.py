@@ -4,7 +4,7 @@ import json
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from wire_bedrock import Reply, answering, ask, parts, stream
+from wire_bedrock import Reply, answering, ask, knows, parts, stream
 from wire_bedrock import document as bedrock_document
 from wire_content import (
     ANSWERED,
@@ -27,6 +27,8 @@ from spanledger import semconv
 __all__ = ["events"]
 
 BYTES = b"ABCD"
+THINKS = knows("ContentBlock", "reasoningContent")
+"""Older versions of the SDK leave the thoughts out of whole answers."""
 
 
 class _Bedrock(ContentContract):
@@ -50,11 +52,15 @@ class TestConverse(_Bedrock):
         use = {"toolUseId": "call_18", "name": "track"}
         usage = {"usage": {"inputTokens": 10, "outputTokens": 5, "totalTokens": 15}, "metrics": {"latencyMs": 7}}
         if served == "whole":
-            content = [thought, {"text": "Let me look."}, {"toolUse": {**use, "input": {"number": 18}}}]
+            content = [
+                *([thought] if THINKS else []),
+                {"text": "Let me look."},
+                {"toolUse": {**use, "input": {"number": 18}}},
+            ]
             said = {"message": {"role": "assistant", "content": content}}
             return bedrock_document({"output": said, "stopReason": "tool_use", **usage})
         deltas: list[tuple[int, Said]] = [
-            (0, {"reasoningContent": {"text": "Where?"}}),
+            *([(0, {"reasoningContent": {"text": "Where?"}})] if THINKS else []),
             (1, {"text": "Let me "}),
             (1, {"text": "look."}),
             (2, {"toolUse": {"input": '{"number"'}}),
@@ -62,7 +68,7 @@ class TestConverse(_Bedrock):
         ]
         kinds: list[Said] = [{"messageStart": {"role": "assistant"}}]
         kinds += [{"contentBlockDelta": {"contentBlockIndex": index, "delta": delta}} for index, delta in deltas]
-        kinds.insert(4, {"contentBlockStart": {"contentBlockIndex": 2, "start": {"toolUse": use}}})
+        kinds.insert(len(kinds) - 2, {"contentBlockStart": {"contentBlockIndex": 2, "start": {"toolUse": use}}})
         last: list[Said] = [{"messageStop": {"stopReason": "tool_use"}}, {"metadata": usage}]
         return stream(*kinds, *last, cut=len(kinds) if served == "cut" else None)
 
@@ -96,7 +102,8 @@ class TestConverse(_Bedrock):
         }
 
     def answered(self) -> list[Said]:
-        return [{**ANSWERED, "parts": [{"type": "reasoning", "content": "Where?"}, *ANSWERED["parts"]]}]
+        thoughts = [{"type": "reasoning", "content": "Where?"}] if THINKS else []
+        return [{**ANSWERED, "parts": [*thoughts, *ANSWERED["parts"]]}]
 
 
 class _Invoke(_Bedrock):

@@ -29,6 +29,9 @@ from spanledger.usage import get
 
 __all__ = ["CONVERSE"]
 
+_UNKNOWN_MEMBER: Final = "SDK_UNKNOWN_MEMBER"
+"""What botocore leaves of a block that its service model is too old to know: the block's name."""
+
 
 def read_request(body: Body) -> Prompt:
     """The parameters of `converse`, or a body of the same shape."""
@@ -55,6 +58,8 @@ def _block(entry: object) -> Part:
     for name, read in _PART_BY_FIELD:
         if (value := get(entry, name)) is not None:
             return read(value)
+    if (unknown := get(entry, _UNKNOWN_MEMBER)) is not None:
+        return {"type": get(unknown, "name")}
     return {"type": next(iter(document(entry)), "unknown"), "content": entry}
 
 
