@@ -7,7 +7,7 @@ from spanledger_collector.model import AttributeValue
 if TYPE_CHECKING:
     from tests.emitters import Truth  # which makes its table with the functions of this module
 
-__all__ = ["claude_code", "claude_code_log", "codex", "codex_log", "gemini_cli", "gemini_cli_log"]
+__all__ = ["claude_code", "claude_code_log", "codex", "codex_log", "gemini_cli_log"]
 
 Written = dict[str, AttributeValue]
 
@@ -32,6 +32,8 @@ def claude_code_log(truth: "Truth") -> Written:
         "session.id": "session-1",
         "user.account_uuid": "account-1",
         "organization.id": "org-1",
+        "cache_creation_5m_tokens": truth.cache_write,
+        "cache_creation_1h_tokens": 0,
         "cost_usd": 0.0012,
         "duration_ms": "1000",
         "speed": "normal",
@@ -39,7 +41,7 @@ def claude_code_log(truth: "Truth") -> Written:
 
 
 def codex_log(truth: "Truth") -> Written:
-    """The record `codex.sse_event` at the end of a stream: some counts as texts."""
+    """The record `codex.sse_event` after the end of a stream: some counts as texts."""
     return {
         "event.name": "codex.sse_event",
         "event.kind": "response.completed",
@@ -84,15 +86,4 @@ def gemini_cli_log(truth: "Truth") -> Written:
         "thoughts_token_count": truth.reasoning,
         "total_token_count": truth.total,
         "response_text": "secret",
-    }
-
-
-def gemini_cli(truth: "Truth") -> Written:
-    """The span `llm_call`."""
-    return {
-        "gen_ai.operation.name": "llm_call",
-        "gen_ai.request.model": truth.model,
-        "gen_ai.usage.input_tokens": truth.whole_input,
-        "gen_ai.usage.output_tokens": truth.output,
-        "gen_ai.conversation.id": "session-1",
     }

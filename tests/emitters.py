@@ -419,7 +419,6 @@ EMITTERS = (
     _agent("claude-code-log", "claude_code.api_request", agents.claude_code_log, "anthropic", _NO_REASONING),
     _agent("codex", "handle_responses", agents.codex, "openai", _NO_WRITE),
     _agent("codex-log", "codex.sse_event", agents.codex_log, "openai"),
-    _agent("gemini-cli", "llm_call", agents.gemini_cli, "gcp.gemini", _INPUT_AND_OUTPUT),
     _agent("gemini-cli-log", "gemini_cli.api_response", agents.gemini_cli_log, "gcp.gemini", _NO_WRITE),
     _agent("gemini-cli-log-vertex", "gemini_cli.api_response", agents.gemini_cli_log, "gcp.vertex_ai", _NO_WRITE),
     _agent("github-copilot", "chat gpt-5-mini", _copilot, "github"),

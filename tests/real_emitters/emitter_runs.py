@@ -5,7 +5,7 @@ import os
 import re
 import subprocess
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
@@ -21,10 +21,10 @@ from provider_server.models import resolve
 from spanledger.meters import METER_BY_NAME
 from spanledger_collector.demo import truth
 from spanledger_collector.demo.app_run import Transport, app_environment
-from spanledger_collector.demo.processes import collector
+from spanledger_collector.demo.processes import Collector, collector
 from spanledger_collector.settle.keys import bare_model
 
-__all__ = ["Outcome", "run_app"]
+__all__ = ["Command", "Outcome", "run", "run_app"]
 
 _APPS = Path(__file__).parent / "apps"
 _MADE_BY_LITELLM = re.compile(r"chatcmpl-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -56,7 +56,7 @@ class Outcome:
         )
         refused = sum(1 for record in self.served if record.status >= 400)
         failed = sum(1 for call in self.counted if call.failed)
-        ids = {record.id for record in self.served}
+        ids = {given for record in self.served for given in (record.id, record.request_id)}
         return [
             *(f"served, but not in the ledger: {_words(key)}" for key in (expected - found).elements()),
             *(
@@ -75,25 +75,36 @@ class Outcome:
         return {response_id for response_id in found if response_id and not _MADE_BY_LITELLM.fullmatch(response_id)}
 
 
+@dataclass(frozen=True, slots=True)
+class Command:
+    """What to start, with which variables, in which folder."""
+
+    words: Sequence[str | Path]
+    variables: Mapping[str, str]
+    folder: Path | None = None
+
+
 def run_app(app: str, emitters: Iterable[str], environment: Environment, folder: Path) -> Outcome:
     """Run `apps/<app>.py` with the emitters switched on, to its end; raises `AssertionError` with what it printed if it
     fails."""
-    python = environment.python()
-    ledger = folder / "ledger.duckdb"
     empty = folder / "empty.json"
     empty.write_text("{}")
+    script = [environment.python(), _APPS / f"{app}.py", *emitters]
+
+    def command(provider: str, serving: Collector) -> list[Command]:
+        variables = app_environment(Transport("http/protobuf", serving.http), provider, os.environ)
+        return [Command(script, {**variables, "APP_EMPTY_JSON": str(empty), "LITELLM_LOCAL_MODEL_COST_MAP": "True"})]
+
+    return run(command, folder)
+
+
+def run(commands: Callable[[str, Collector], Iterable[Command]], folder: Path) -> Outcome:
+    """Run commands one after the other, each to its end, between a provider (its URL is given) and a collector; raises
+    `AssertionError` with what one printed if it fails."""
+    ledger = folder / "ledger.duckdb"
     with provider_server.running() as provider, collector(ledger, folder / "serve.log") as serving:
-        variables = app_environment(Transport("http/protobuf", serving.http), provider.url, os.environ)
-        done = subprocess.run(
-            [python, _APPS / f"{app}.py", *emitters],
-            env={**variables, "APP_EMPTY_JSON": str(empty), "LITELLM_LOCAL_MODEL_COST_MAP": "True"},
-            capture_output=True,
-            text=True,
-            timeout=_SECONDS,
-            check=False,
-        )
-        (folder / "app.log").write_text(done.stdout + done.stderr)
-        assert done.returncode == 0, done.stderr[-4000:]
+        for command in commands(provider.url, serving):
+            _run_to_its_end(command, folder / "app.log")
         serving.wait_until_settled()
         assert serving.stop() == 0, (folder / "serve.log").read_text()
         served = provider.served
@@ -102,6 +113,22 @@ def run_app(app: str, emitters: Iterable[str], environment: Environment, folder:
         names = [column[0] for column in asked.description or []]
         rows = [dict(zip(names, row, strict=True)) for row in asked.fetchall()]
     return Outcome(served, truth.counted_from_rows(rows), ledger)
+
+
+def _run_to_its_end(command: Command, log: Path) -> None:
+    done = subprocess.run(
+        command.words,
+        env=command.variables,
+        cwd=command.folder,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=_SECONDS,
+        check=False,
+    )
+    with log.open("a") as written:
+        written.write(done.stdout + done.stderr)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
 
 
 def _is_told(record: Served, lacks: Lacks) -> bool:

@@ -1,16 +1,26 @@
-"""Virtual environments of released packages, made when they are first needed and kept under `.emitters/`.
+"""Environments of released packages, of Python and of npm, made when they are first needed and kept under `.emitters/`.
 
 An environment holds the newest releases of its requirements as of when it was made: delete its folder to get newer
 ones. Its name contains a digest of the requirements, so that a changed list makes another environment.
 """
 
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-__all__ = ["FRAMEWORKS", "GOOGLE_2", "LLAMA_INDEX", "OLDER_SDKS", "OPENAI_V2", "OTHER_SDKS", "Environment"]
+__all__ = [
+    "FRAMEWORKS",
+    "GOOGLE_2",
+    "LLAMA_INDEX",
+    "OLDER_SDKS",
+    "OPENAI_V2",
+    "OTHER_SDKS",
+    "Environment",
+    "NodeEnvironment",
+]
 
 _ROOT = Path(__file__).parents[2]
 _FOLDER = _ROOT / ".emitters"
@@ -26,8 +36,7 @@ class Environment:
 
     def python(self) -> Path:
         """The interpreter of the environment, which is made now if it is not there or was left half made."""
-        digest = sha256(repr((sys.version_info[:2], self.requirements)).encode()).hexdigest()[:10]
-        folder = _FOLDER / f"{self.name}-{digest}"
+        folder = _folder(self.name, sys.version_info[:2], self.requirements)
         python = folder / "bin" / "python"
         if not (folder / _COMPLETE).exists():
             subprocess.run([sys.executable, "-m", "venv", folder], check=True)
@@ -35,6 +44,35 @@ class Environment:
             subprocess.run([*install, "--editable", _ROOT, *self.requirements], check=True)
             (folder / _COMPLETE).touch()
         return python
+
+
+@dataclass(frozen=True, slots=True)
+class NodeEnvironment:
+    """Packages of npm, with their versions, that can be installed together."""
+
+    name: str
+    packages: tuple[str, ...]
+
+    def folder(self) -> Path:
+        """The folder with `node_modules`, which is filled now if it was not, or was left half filled."""
+        folder = _folder(self.name, self.packages)
+        if not (folder / _COMPLETE).exists():
+            npm = shutil.which("npm")
+            assert npm is not None, "npm is needed to install these emitters"
+            folder.mkdir(parents=True, exist_ok=True)
+            install = [npm, "install", "--no-audit", "--no-fund", "--loglevel", "error", "--prefix", folder]
+            subprocess.run([*install, *self.packages], check=True, stdin=subprocess.DEVNULL)
+            (folder / _COMPLETE).touch()
+        return folder
+
+    def script(self, name: str) -> Path:
+        """The path of a command that a package brings."""
+        return self.folder() / "node_modules" / ".bin" / name
+
+
+def _folder(name: str, *parts: object) -> Path:
+    digest = sha256(repr(parts).encode()).hexdigest()[:10]
+    return _FOLDER / f"{name}-{digest}"
 
 
 FRAMEWORKS = Environment(

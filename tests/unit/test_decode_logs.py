@@ -166,7 +166,10 @@ def test_the_name_may_stand_in_several_places(named: ExportLogsServiceRequest) -
     [
         request({"event.name": "claude_code.user_prompt", "prompt": "secret"}),
         request({}, body="a line of text with gen_ai in it"),
-        request(codex_log(TRUTH) | {"event.kind": "response.output_text.delta"}, scope="codex_otel.log_only"),
+        request(
+            {name: value for name, value in codex_log(TRUTH).items() if not name.endswith("_count")},
+            scope="codex_otel.log_only",
+        ),
         request({"event.name": "gen_ai.client.inference.operation.details", "gen_ai.usage.input_tokens": 5}),
     ],
     ids=["prompt", "text", "part of a stream", "told again"],

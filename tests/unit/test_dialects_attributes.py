@@ -33,6 +33,7 @@ KEPT_AS_THEY_ARE: Mapping[str, str] = {
     "openai.api.type": "which of OpenAI's interfaces was called; the operation says it",
     "aws.bedrock.": "guardrails and knowledge bases by their ids; their use is billed by other attributes",
     "event.name": "which log record it is; its dialect says it",
+    "event.kind": "which part of a stream a record tells of; the one that has counts is the last",
     "duration_ms": "the time of the call, which its start and end have",
     "copilot_chat.": "how the editor was used",
     "gen_ai.usage.details.": "repeats the counts",

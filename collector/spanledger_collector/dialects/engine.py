@@ -129,7 +129,7 @@ def _observation(
         trace_id=span.trace_id,
         span_id=span.span_id,
         parent_span_id=span.parent_span_id,
-        started_ns=_started_ns(span, said("lasted")),
+        started_ns=_started_ns(span, said("lasted"), at_the_end=dialect.at_the_end),
         ended_ns=span.ended_ns,
         service=span.service,
         dialect=dialect.id,
@@ -159,11 +159,12 @@ def _of_provider(response_id: str | None) -> str | None:
     return None if response_id is None or response_id.startswith(MADE_BY_FRAMEWORKS) else response_id
 
 
-def _started_ns(span: ReceivedSpan, lasted: str | None) -> int:
+def _started_ns(span: ReceivedSpan, lasted: str | None, *, at_the_end: bool) -> int:
     """When the call started: a record of one moment may say for how many seconds the answer was read before it."""
     seconds = _decimal(lasted) if span.started_ns == span.ended_ns else None
-    if seconds is None:
+    if seconds is None and not at_the_end:
         return span.started_ns
+    seconds = seconds or Decimal(0)
     return max(0, span.started_ns - max(0, int(seconds * _NS_PER_SECOND)) - _UNTIL_THE_FIRST_CHUNK_NS)
 
 

@@ -13,6 +13,8 @@ _CLAUDE_CODE: Final[Names] = {
     "output": ("output_tokens",),
     "cache_read": ("cache_read_tokens",),
     "cache_write": ("cache_creation_tokens",),
+    "cache_write_5m": ("cache_creation_5m_tokens",),
+    "cache_write_1h": ("cache_creation_1h_tokens",),
     "request_model": ("gen_ai.request.model", "model"),
     "response_id": ("request_id", "gen_ai.response.id"),
     "speed": ("speed",),
@@ -52,19 +54,21 @@ _LOG_RECORDS: Final = (
         cache_outside=ANY_PROVIDER,
         names=_CLAUDE_CODE,
         notes="2.1: the record of a request, with its id; the span of the same request (beta) carries that too. The "
-        "time to live of cache writes is not told. On Bedrock the model's name tells who bills.",
+        "record tells for how long cache writes live (seen with 2.1.330), the span does not; reasoning is within the "
+        "output. On Bedrock the model's name tells who bills.",
     ),
     Dialect(
         id="codex-log",
         events=("codex.sse_event",),
-        needs=(("event.kind", "response.completed"),),
+        needs=(("input_token_count", None), ("error.type", "response_completed")),
         source_rank=1,
         provider="openai",
         operation="chat",
         total_is_reported=True,
         names=_CODEX,
-        notes="0.137: one event for each part of a stream, of which the last has the usage; counts are texts. "
-        "`tool_token_count` is the total. The tier is the one that was asked for. No response id.",
+        notes="0.137 to 0.169: one event for each part of a stream, and one more at its end, of the kind of the last "
+        "part, that has the usage; counts are texts. `tool_token_count` is the total. The tier is the one that was "
+        "asked for. No response id.",
     ),
     Dialect(
         id="gemini-cli-log-vertex",
@@ -112,28 +116,30 @@ _SPANS: Final = (
         provider="openai",
         operation="chat",
         total_is_reported=True,
+        at_the_end=True,
         names={
             "reasoning": ("codex.usage.reasoning_output_tokens",),
             "total": ("codex.usage.total_tokens",),
             "request_model": (*GENERIC["request_model"], "model"),
         },
-        notes="0.137: the span that handles the end of a stream has counts, and no model. The sums of a turn have "
-        "names of their own and are not read.",
+        notes="0.137 to 0.169: the span that handles the end of a stream has counts, and no model; the log record of "
+        "the same was written some milliseconds before. The sums of a turn have names of their own and are not read.",
     ),
     Dialect(
         id="gemini-cli",
         scopes=("gemini-cli*",),
         source_rank=1,
         provider="gcp.gemini",
-        reasoning_outside=ANY_PROVIDER,
         operations={
+            "llm_call": "ignored",
             "tool_call": "ignored",
             "schedule_tool_calls": "ignored",
             "system_prompt": "ignored",
             "user_prompt": "aggregate",
             "agent_call": "aggregate",
         },
-        notes="0.61: output without thoughts, which only the log record has.",
+        notes="0.61: spans of requests have counts only where traces are switched on, and then without thoughts; the "
+        "record of a stream is written outside of its span. Whoever sends spans sends records too: these alone count.",
     ),
     Dialect(
         id="github-copilot",
