@@ -48,13 +48,17 @@ class PatchPoint:
 
 @dataclass(frozen=True, slots=True)
 class Sdk:
-    """One SDK: its distribution, the versions supported, since when it makes spans by itself, and its patch points."""
+    """One SDK: its distribution, the versions supported, since when it makes spans by itself, and its patch points.
+
+    `content_switch`: it writes prompts to its spans by itself unless this environment variable is `1`.
+    """
 
     distribution: str
     supported: str
     points: tuple[PatchPoint, ...]
     native_since: str | None = None
     native_scope: str | None = None
+    content_switch: str | None = None
 
 
 @dataclass(slots=True)

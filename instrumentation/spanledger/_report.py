@@ -1,4 +1,4 @@
-"""What is patched and what is not: the facts behind `spanledger doctor`."""
+"""What is patched and what is not, and whether content is captured: the facts behind `spanledger doctor`."""
 
 from __future__ import annotations
 
@@ -9,13 +9,25 @@ from typing import TYPE_CHECKING
 from packaging.specifiers import SpecifierSet
 from packaging.version import InvalidVersion, Version
 
+from spanledger import _settings
 from spanledger._patching import PatchPoint, Sdk, status_of
 from spanledger.providers import SDKS
 
 if TYPE_CHECKING:
-    from spanledger._patching import PointStatus
+    from collections.abc import Mapping
 
-__all__ = ["OtherInstrumentor", "PatchReport", "PointReport", "other_instrumentors", "report"]
+    from spanledger._patching import PointStatus
+    from spanledger._settings import Capture
+
+__all__ = [
+    "ContentReport",
+    "OtherInstrumentor",
+    "PatchReport",
+    "PointReport",
+    "content_report",
+    "other_instrumentors",
+    "report",
+]
 
 _OUR_ENTRY_POINT = "spanledger"
 
@@ -34,7 +46,8 @@ class PointReport:
 class PatchReport:
     """One SDK: the installed version (`None`: not installed), whether that is a supported one, and each patch point.
 
-    `native_scope` is the instrumentation scope of the spans that this version makes by itself, which are adopted.
+    `native_scope` is the instrumentation scope of the spans that this version makes by itself, which are adopted;
+    `content_switch` the variable that keeps it from writing prompts to these (see `Sdk`).
     """
 
     sdk: str
@@ -42,6 +55,7 @@ class PatchReport:
     supported: str
     in_range: bool | None
     native_scope: str | None
+    content_switch: str | None
     points: tuple[PointReport, ...]
 
 
@@ -53,6 +67,34 @@ class OtherInstrumentor:
     distribution: str
     version: str
     sdk: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ContentReport:
+    """Whether prompts and completions are captured: `capture` is `None` where they are not, also where nothing is
+    `enabled`. `setting` is the variable that decides it, `said` its value (empty: not set), which may not be
+    `understood`; `limited_by` is the variable that limits their length."""
+
+    enabled: bool
+    capture: Capture | None
+    setting: str
+    said: str
+    understood: bool
+    limited_by: str | None
+
+
+def content_report(environment: Mapping[str, str]) -> ContentReport:
+    """What an application with these environment variables would capture."""
+    settings = _settings.load(environment)
+    said = environment.get(_settings.CAPTURE_VARIABLE, "").strip()
+    return ContentReport(
+        enabled=settings.enabled,
+        capture=settings.capture if settings.enabled else None,
+        setting=_settings.CAPTURE_VARIABLE,
+        said=said,
+        understood=settings.capture is not None or said.lower() in _settings.NO_CONTENT,
+        limited_by=_settings.length_limit(environment)[0],
+    )
 
 
 def report() -> list[PatchReport]:
@@ -81,6 +123,7 @@ def _report_of(sdk: Sdk) -> PatchReport:
         supported=sdk.supported,
         in_range=None if installed is None else SpecifierSet(sdk.supported).contains(installed, prereleases=True),
         native_scope=sdk.native_scope if native else None,
+        content_switch=sdk.content_switch if native else None,
         points=tuple(_report_of_point(point, installed) for point in sdk.points),
     )
 

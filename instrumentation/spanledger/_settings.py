@@ -8,7 +8,7 @@ from functools import cache
 
 from spanledger import semconv
 
-__all__ = ["BAGGAGE_KEYS", "Capture", "Settings", "load"]
+__all__ = ["BAGGAGE_KEYS", "CAPTURE_VARIABLE", "NO_CONTENT", "Capture", "Settings", "length_limit", "load"]
 
 BAGGAGE_KEYS: tuple[str, ...] = (
     semconv.USER_ID,
@@ -23,8 +23,8 @@ BAGGAGE_KEYS: tuple[str, ...] = (
 _FALSE = frozenset({"0", "false", "no", "off"})
 _TRUE = frozenset({"1", "true", "yes", "on"})
 
-_CAPTURE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
-_NO_CONTENT = frozenset({"", "no_content"})
+CAPTURE_VARIABLE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
+NO_CONTENT = frozenset({"", "no_content"}) | _FALSE
 _PLACES_BY_MODE = {"span_only": (True, False), "event_only": (False, True), "span_and_event": (True, True)}
 """The modes of OpenTelemetry's own instrumentations: whether spans, and whether events, get what was said."""
 
@@ -79,16 +79,22 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
 
 
 def _capture(environment: Mapping[str, str]) -> Capture | None:
-    mode = environment.get(_CAPTURE, "").strip().lower()
-    if mode in _NO_CONTENT or mode in _FALSE:
+    mode = environment.get(CAPTURE_VARIABLE, "").strip().lower()
+    if mode in NO_CONTENT:
         return None
     places = _PLACES_BY_MODE["span_only"] if mode in _TRUE else _PLACES_BY_MODE.get(mode)
     if places is None:
-        _complain(_CAPTURE, "NO_CONTENT, SPAN_ONLY, EVENT_ONLY or SPAN_AND_EVENT; no content is captured")
+        _complain(CAPTURE_VARIABLE, "NO_CONTENT, SPAN_ONLY, EVENT_ONLY or SPAN_AND_EVENT; no content is captured")
         return None
-    longest = next((limit for name in _LENGTH_LIMITS if (limit := _number(environment, name)) is not None), None)
+    _, longest = length_limit(environment)
     inline_bytes = _number(environment, "SPANLEDGER_CONTENT_INLINE_BYTES") or 0
     return Capture(*places, longest=longest, inline_bytes=inline_bytes)
+
+
+def length_limit(environment: Mapping[str, str]) -> tuple[str | None, int | None]:
+    """The variable that limits attributes, and their longest length in characters; both `None` where none does."""
+    limits = ((name, _number(environment, name)) for name in _LENGTH_LIMITS)
+    return next(((name, limit) for name, limit in limits if limit is not None), (None, None))
 
 
 def _number(environment: Mapping[str, str], name: str) -> int | None:

@@ -51,6 +51,7 @@ def test_off(mode: str) -> None:
 
 
 def test_an_unknown_mode_is_said_once_and_captures_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    _settings._complain.cache_clear()  # pyright: ignore[reportPrivateUsage]  # another test may have heard it
     for _ in range(2):
         assert _settings.load({VARIABLE: "EVERYTHING"}).capture is None
     [record] = caplog.records

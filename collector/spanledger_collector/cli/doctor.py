@@ -5,7 +5,9 @@ from dataclasses import asdict
 
 import click
 
+from spanledger._report import report
 from spanledger_collector.cli.checks.collector import check_collector
+from spanledger_collector.cli.checks.content import check_content
 from spanledger_collector.cli.checks.finding import Finding
 from spanledger_collector.cli.checks.patches import check_patches
 from spanledger_collector.cli.checks.variables import check_variables
@@ -27,11 +29,12 @@ def doctor(context: click.Context, *, how: Format, **_where: object) -> None:
     """Say what is patched, what can be reached and what has arrived.
 
     Run it where your app runs: it patches the SDKs that are installed there, in its own process, reads the environment
-    as the app would, tries the way to the collector, and asks the collector what came. Exit code 1: it found trouble.
+    as the app would, says whether prompts are captured, tries the way to the collector, and asks the collector what
+    came. Exit code 1: it found trouble.
     """
     where = where_of(context)
     collector = check_collector(os.environ, server_url(where), where.access)
-    found = [*check_patches(), *check_variables(os.environ), *collector]
+    found = [*check_patches(), *check_variables(os.environ), *check_content(os.environ, report()), *collector]
     emit(_table(found), how)
     if any(finding.level == "trouble" for finding in found):
         context.exit(1)

@@ -253,4 +253,5 @@ SDK = Sdk(
     ),
     native_since=_SINCE,
     native_scope="xai_sdk",
+    content_switch="XAI_SDK_DISABLE_SENSITIVE_TELEMETRY_ATTRIBUTES",
 )
