@@ -17,17 +17,17 @@ from spanledger_collector.ledger.rows import json_text
 from spanledger_collector.ledger.sql import query
 from spanledger_collector.model import Call, Conditions, Pricing, Quantity
 from spanledger_collector.pricing import PriceBook, price
-from spanledger_collector.pricing.bulk import Product, Stretch, stretches
+from spanledger_collector.pricing.bulk import BY_END, Product, Stretch, stretches
 from spanledger_collector.pricing.engine import (
     AMOUNT_LIMIT,
     CACHE_REPLAY,
+    DOUBTS,
     FLAGS,
     INVALID_USAGE,
     REPORTED_APART,
     REPORTED_DIFFERS,
-    UNKNOWN_INCLUSIONS,
 )
-from spanledger_collector.pricing.rules import INPUT_METERS
+from spanledger_collector.pricing.rules import IMPLICIT_REQUEST, INPUT_METERS, SUPERSEDED
 
 __all__ = ["CALLS_AT_A_TIME", "Page", "Pages"]
 
@@ -48,7 +48,7 @@ _TextList = Annotated[str, "text_list"]
 
 
 class _LineRow(NamedTuple):
-    """A charge by `price`, as a row of `reprice_lines`."""
+    """A charge by `price`, as a row of `reprice_lines`, whose other columns stay empty."""
 
     call_id: Text
     meter: Text
@@ -106,11 +106,15 @@ class Pages:
                 **page._asdict(),
                 "price_flags": sorted(FLAGS),
                 "input_meters": sorted(INPUT_METERS),
-                "odd_flags": [CACHE_REPLAY, *sorted(UNKNOWN_INCLUSIONS)],
+                "odd_flag": CACHE_REPLAY,
                 "odd_prefix": INVALID_USAGE,
+                "noted": [IMPLICIT_REQUEST, *sorted({meter for _, meter in SUPERSEDED})],
+                "by_end": sorted(BY_END),
             },
         )
-        self._run("lines", page)
+        self._run("lines", page, implied=IMPLICIT_REQUEST)
+        for flag, meter, part in DOUBTS:
+            self._run("doubts", page, flag=flag, meter=meter, part=part)
         self._run("odd_answers")
         self._price_odd_calls(page)
         self._run("answers", page, reported_apart=REPORTED_APART, reported_differs=REPORTED_DIFFERS)
@@ -146,22 +150,19 @@ class Pages:
 
     def _price_all_kinds(self) -> None:
         """Work out what calls of each names and conditions cost, before any call is looked at."""
-        for name in ("stretches", "meters"):
+        for name in ("times", "stretches", "meters"):
             self._run(name)
         self._over("signatures", {})
         used: dict[int, list[str]] = dict(self._over("signature_meters", {}))
-        kinds: list[tuple[object, ...]] = []
-        meters: list[tuple[object, ...]] = []
-        for signature, provider, request, answer, tier, said, _ in self._run("all_signatures"):
+        kinds = _Kinds()
+        for signature, provider, request, answer, tier, said, first, last in self._run("all_signatures"):
             conditions: dict[str, str] = said or {}
             names = (provider, request, answer)
-            for stretch in stretches(names, Conditions(service_tier=tier, **conditions), self._book):
-                number = len(kinds)
-                kinds.append(_kind_row(number, signature, stretch))
-                if stretch.plan is not None:
-                    meters.extend((number, name, *_columns(stretch.meter(name))) for name in used.get(signature, ()))
-        _fill(self._cursor, "reprice_stretches", kinds)
-        _fill(self._cursor, "reprice_meters", meters)
+            for stretch in stretches(names, Conditions(service_tier=tier, **conditions), self._book, (first, last)):
+                kinds.add(signature, stretch, used.get(signature, ()))
+        _fill(self._cursor, "reprice_times", kinds.times)
+        _fill(self._cursor, "reprice_stretches", kinds.stretches)
+        _fill(self._cursor, "reprice_meters", kinds.meters)
 
     def _price_odd_calls(self, page: Page) -> None:
         self._run("odd_calls", amount_limit=AMOUNT_LIMIT)
@@ -175,18 +176,39 @@ class Pages:
                 answers.insert([_odd_row(call, pricing) for call, pricing in said])
 
 
-def _kind_row(number: int, signature: int, stretch: Stretch) -> tuple[object, ...]:
-    """A row of `reprice_stretches`."""
-    lists = (list(stretch.reasons), list(stretch.flags))
-    return number, signature, stretch.from_ns, stretch.above, stretch.odd, *lists, stretch.free
+_DOUBTED: Final = tuple(meter for _, meter, _ in DOUBTS)
+"""Meters whose price says how much more a call may cost, even where it has not counted any."""
+
+
+class _Kinds:
+    """The rows of `reprice_times`, `reprice_stretches` and `reprice_meters`."""
+
+    def __init__(self) -> None:
+        self.times: list[tuple[object, ...]] = []
+        self.stretches: list[tuple[object, ...]] = []
+        self.meters: list[tuple[object, ...]] = []
+
+    def add(self, signature: int, stretch: Stretch, used: Sequence[str]) -> None:
+        """Add a stretch of calls of a signature, with the meters that they have used."""
+        number = len(self.stretches)
+        self.times += [(number, signature, start, stretch.named_from, stretch.above) for start in stretch.starts]
+        self.stretches.append((number, stretch.odd, list(stretch.reasons), list(stretch.flags), stretch.free))
+        if stretch.plan is not None:
+            implied = stretch.implied()
+            for name in dict.fromkeys((*used, *_DOUBTED, *implied)):
+                said = _columns(stretch.meter(name))
+                self.meters.append((number, name, name in implied, stretch.superseded_by(name), *said))
 
 
 def _columns(said: Product | str | None) -> tuple[object, ...]:
-    """The columns of `reprice_meters` after the first two."""
-    if isinstance(said, Product):
-        prices = (format(said.unit_price, "f"), format(said.more, "f"))
-        return False, None, said.unit, *prices, said.flag, said.price_entry_id, said.free
-    return said is None, said, None, None, None, None, None, False
+    """The columns of `reprice_meters` after the first four."""
+    if not isinstance(said, Product):
+        return said is None, said, *(None,) * 4, True, True, None, False, *(None,) * 6
+    plain = said.simple and not (said.flags or said.more)
+    prices = (format(said.unit_price, "f"), format(said.price, "f"), said.per, said.exact, plain)
+    rule = (said.least, said.most, said.rule_flag)
+    bounds = (format(said.less, "f"), format(said.more, "f"), list(said.flags))
+    return False, None, said.unit, *prices, said.price_entry_id, said.free, *rule, *bounds
 
 
 def _fill(cursor: duckdb.DuckDBPyConnection, table: str, rows: Sequence[tuple[object, ...]]) -> None:

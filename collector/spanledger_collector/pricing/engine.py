@@ -22,8 +22,10 @@ from spanledger_collector.pricing.scopes import situation
 __all__ = [
     "AMOUNT_LIMIT",
     "CACHE_REPLAY",
+    "DOUBTS",
     "FLAGS",
     "INVALID_USAGE",
+    "QUANTITY_LIMIT",
     "REPORTED_APART",
     "REPORTED_DIFFERS",
     "UNKNOWN_INCLUSIONS",
@@ -45,9 +47,9 @@ INCLUSION_UNKNOWN: Final = "cache_inclusion_unknown"
 """The flag of a call whose emitter does not say whether its input count holds the cached tokens."""
 REASONING_UNKNOWN: Final = "reasoning_inclusion_unknown"
 """The same of its output count and reasoning."""
-_DOUBTS: Final = ((INCLUSION_UNKNOWN, "input", "cache_"), (REASONING_UNKNOWN, "output", "reasoning"))
+DOUBTS: Final = ((INCLUSION_UNKNOWN, "input", "cache_"), (REASONING_UNKNOWN, "output", "reasoning"))
 """For each such flag the meter whose count is in doubt, and with what the parts' names begin."""
-UNKNOWN_INCLUSIONS: Final = frozenset(flag for flag, _, _ in _DOUBTS)
+UNKNOWN_INCLUSIONS: Final = frozenset(flag for flag, _, _ in DOUBTS)
 REPORTED_DIFFERS: Final = "reported_cost_differs"
 """The flag of a call whose provider says that it cost something else."""
 REPORTED_APART: Final = Decimal("1e-9")
@@ -66,7 +68,7 @@ FLAGS: Final = frozenset(
 _MEMO_LIMIT: Final = 5_000
 _SLICE_LIMIT: Final = 200
 """Names of models and of meters come from the wire: without limits, whoever invents names could fill the memory."""
-_QUANTITY_LIMIT: Final = 10**12
+QUANTITY_LIMIT: Final = 10**12
 AMOUNT_LIMIT: Final = Decimal(10**6)
 """What the ledger's columns hold. A single call does not use a trillion tokens or cost a million dollars."""
 
@@ -111,7 +113,7 @@ def _invalid(call: Call) -> tuple[str, ...]:
     flagged = [flag for flag in call.flags if flag.startswith(INVALID_USAGE)] if call.flags else []
     for meter, quantity in call.meters.items():
         finite = type(quantity) is int or Decimal(quantity).is_finite()
-        if not finite or not 0 <= quantity < _QUANTITY_LIMIT:
+        if not finite or not 0 <= quantity < QUANTITY_LIMIT:
             flagged.append(f"impossible_quantity:{meter}")
     return tuple(flagged)
 
@@ -205,7 +207,7 @@ def _priced(call: Call, plan: Plan, book: PriceBook) -> Pricing:
             _add_special(bill, meter, quantity, rate)
         bill.free = bill.free and not isinstance(rate, str) and rate.free
     if call.flags:
-        for flag, meter, part in _DOUBTS:
+        for flag, meter, part in DOUBTS:
             if flag in call.flags:
                 _bound_reading(bill, rates.get(meter) or plan.rate(meter, at_ns, total), part, meters)
     return _result(bill, book, free=bill.free and ANY_METER in plan.by_meter)

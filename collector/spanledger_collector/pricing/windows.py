@@ -7,6 +7,7 @@ excludes its end; one that ends before it starts runs over midnight and belongs 
 `except` names UTC dates on which the window does not hold at all.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -49,6 +50,15 @@ class Window:
         day, in_day = divmod(at_ns, _NS_PER_DAY)
         minute = in_day // _NS_PER_MINUTE
         return any(self._open(day, minute, start, end) for start, end in self.hours)
+
+    def changes(self, after_ns: int, before_ns: int) -> Iterator[int]:
+        """The moments between two others at which the window may begin or cease to hold, in no order."""
+        minutes = {minute for hours in self.hours for minute in hours}
+        for day in range(after_ns // _NS_PER_DAY, before_ns // _NS_PER_DAY + 1):
+            for minute in minutes:
+                moment = day * _NS_PER_DAY + minute * _NS_PER_MINUTE
+                if after_ns < moment < before_ns:
+                    yield moment
 
     def _open(self, day: int, minute: int, start: int, end: int) -> bool:
         if start < end:

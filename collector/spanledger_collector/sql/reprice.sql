@@ -2,14 +2,16 @@
 -- The comment /*conditions*/ stands where `ledger.queries` puts conditions from its own table of names.
 
 -- name: signatures
--- The names and conditions that the chosen calls have: calls of one signature are priced alike.
+-- The names and conditions that the chosen calls have, and when there were such calls: calls of one signature are priced alike.
 CREATE OR REPLACE TEMP TABLE reprice_signatures AS
-SELECT CAST(row_number() OVER () AS INTEGER) AS signature, * EXCLUDE (of_text), of_text
-FROM (SELECT DISTINCT provider AS of_provider, request_model AS of_request, response_model AS of_answer, service_tier AS of_tier,
-             CAST(conditions AS VARCHAR) AS of_text, conditions AS of_conditions
-      FROM calls WHERE /*conditions*/);
+SELECT CAST(row_number() OVER () AS INTEGER) AS signature, *
+FROM (SELECT provider AS of_provider, request_model AS of_request, response_model AS of_answer, service_tier AS of_tier,
+             any_value(conditions) AS of_conditions, epoch_ns(min(started_at)) AS first_ns,
+             epoch_ns(max(greatest(started_at, ended_at))) AS last_ns, CAST(conditions AS VARCHAR) AS of_text
+      FROM calls WHERE /*conditions*/ GROUP BY ALL);
 
 -- name: all_signatures
+SELECT signature, of_provider, of_request, of_answer, of_tier, of_conditions, first_ns, last_ns
 FROM reprice_signatures ORDER BY signature;
 
 -- name: pages
@@ -18,14 +20,21 @@ SELECT DISTINCT epoch_ns(started_at) FROM (
     SELECT started_at, row_number() OVER (ORDER BY started_at) AS number, count(*) OVER () AS calls FROM calls WHERE /*conditions*/
 ) WHERE number % $size = 0 OR number = calls OR number = 1 ORDER BY 1;
 
+-- name: times
+-- Which stretch calls are in that are at or after a moment and have more than so many input tokens. Their names mean what they mean
+-- then since `named_from_ns`.
+CREATE OR REPLACE TEMP TABLE reprice_times (stretch INTEGER, signature INTEGER, from_ns BIGINT, named_from_ns BIGINT, above BIGINT);
+
 -- name: stretches
-CREATE OR REPLACE TEMP TABLE reprice_stretches (
-    stretch INTEGER, signature INTEGER, from_ns BIGINT, above BIGINT, odd BOOLEAN, reasons VARCHAR[], flags VARCHAR[], free BOOLEAN);
+CREATE OR REPLACE TEMP TABLE reprice_stretches (stretch INTEGER, odd BOOLEAN, reasons VARCHAR[], flags VARCHAR[], free BOOLEAN);
 
 -- name: meters
+-- What a meter costs: its amount is quantity x price / per, which is an exact product with the unit price where it says so. `plain`
+-- ones have nothing in the columns after `free`.
 CREATE OR REPLACE TEMP TABLE reprice_meters (
-    stretch INTEGER, meter VARCHAR, odd BOOLEAN, reason VARCHAR, unit VARCHAR, unit_price_usd DECIMAL(18, 12),
-    more_usd DECIMAL(18, 12), flag VARCHAR, price_entry_id VARCHAR, free BOOLEAN);
+    stretch INTEGER, meter VARCHAR, implied BOOLEAN, superseded_by VARCHAR, odd BOOLEAN, reason VARCHAR, unit VARCHAR,
+    unit_price_usd DECIMAL(18, 12), price_usd DECIMAL(18, 12), per BIGINT, exact BOOLEAN, plain BOOLEAN, price_entry_id VARCHAR,
+    free BOOLEAN, least BIGINT, most BIGINT, rule_flag VARCHAR, less_usd DECIMAL(18, 12), more_usd DECIMAL(18, 12), flags VARCHAR[]);
 
 -- name: signature_meters
 -- What calls of each signature have counted.
@@ -41,10 +50,12 @@ WHERE quantity <> 0
 GROUP BY signature;
 
 -- name: chosen
--- A page of calls, each with its stretch. What only `price` can say of a call is `odd`.
+-- A page of calls, each with its stretch. What only `price` can say of a call is `odd`. `noted` are those of its meters that change
+-- what others cost.
 CREATE OR REPLACE TEMP TABLE reprice_chosen AS
 WITH page AS (
-    SELECT calls.*, signature, epoch_ns(started_at) AS at_ns,
+    SELECT calls.*, signature, epoch_ns(started_at) AS started_ns,
+           if(list_contains($by_end, lower(trim(provider))), epoch_ns(greatest(started_at, ended_at)), epoch_ns(started_at)) AS at_ns,
            list_filter(flags, lambda flag: NOT list_contains($price_flags, flag)) AS own_flags
     FROM calls JOIN reprice_signatures ON provider = of_provider AND request_model IS NOT DISTINCT FROM of_request
         AND response_model IS NOT DISTINCT FROM of_answer AND service_tier IS NOT DISTINCT FROM of_tier
@@ -53,33 +64,80 @@ WITH page AS (
 ), counted AS (
     SELECT call_id, revision, count(*) AS meters,
            coalesce(sum(quantity) FILTER (list_contains($input_meters, meter)), 0) AS input,
-           bool_or(quantity <> trunc(quantity) OR quantity < 0 OR quantity >= 1000000000000) AS odd
+           bool_or(quantity <> trunc(quantity)) AS fractional, bool_or(quantity < 0 OR quantity >= 1000000000000) AS odd,
+           list(meter) FILTER (list_contains($noted, meter)) AS noted
     FROM call_meters SEMI JOIN page USING (call_id, revision)
     WHERE started_at > make_timestamp_ns($after) AND started_at <= make_timestamp_ns($until)
     GROUP BY ALL
 ), placed AS (
     SELECT page.*, coalesce(n.meters, 0) AS meters, CAST(trunc(coalesce(n.input, 0)) AS BIGINT) AS input,
-           coalesce(n.odd, false) AS odd_counts, s.from_ns
+           coalesce(n.fractional, false) AS fractional, coalesce(n.odd, false) AS odd_counts, coalesce(n.noted, []) AS noted, t.from_ns
     FROM page LEFT JOIN counted n USING (call_id, revision)
-    ASOF JOIN (SELECT DISTINCT signature, from_ns FROM reprice_stretches) s ON page.signature = s.signature AND page.at_ns >= s.from_ns
+    ASOF JOIN (SELECT DISTINCT signature, from_ns FROM reprice_times) t ON page.signature = t.signature AND page.at_ns >= t.from_ns
 )
 SELECT p.call_id, p.revision, p.started_at, p.own_flags, p.price_status, p.price_reasons, p.flags, p.cost_usd, p.cost_low_usd,
-       p.cost_high_usd, p.reported_cost_usd, p.provider, p.org_id, coalesce(p.response_model, p.request_model) AS model, s.stretch,
-       p.usage_status = 'unmetered' OR p.meters = 0 AS unmetered,
-       p.odd_counts OR s.odd OR len(list_filter(p.own_flags, lambda flag: list_contains($odd_flags, flag)
-           OR starts_with(flag, $odd_prefix))) > 0 AS odd
-FROM placed p ASOF JOIN reprice_stretches s ON p.signature = s.signature AND p.from_ns = s.from_ns AND p.input > s.above;
+       p.cost_high_usd, p.reported_cost_usd, p.provider, p.org_id, coalesce(p.response_model, p.request_model) AS model, t.stretch,
+       p.fractional, p.noted, p.usage_status = 'unmetered' OR p.meters = 0 AS unmetered,
+       p.odd_counts OR s.odd OR p.started_ns < t.named_from_ns
+           OR len(list_filter(p.own_flags, lambda flag: flag = $odd_flag OR starts_with(flag, $odd_prefix))) > 0 AS odd
+FROM placed p
+ASOF JOIN reprice_times t ON p.signature = t.signature AND p.from_ns = t.from_ns AND p.input > t.above
+JOIN reprice_stretches s ON s.stretch = t.stretch;
 
 -- name: lines
--- The meters of the page with their prices; an amount that the ledger cannot hold is NULL.
+-- The meters of the page with their prices, by the rules about their counts; an amount that the ledger cannot hold is NULL.
 CREATE OR REPLACE TEMP TABLE reprice_lines AS
-SELECT c.call_id, m.meter, m.quantity, r.unit, r.unit_price_usd, r.price_entry_id,
-       TRY_CAST(m.quantity * r.unit_price_usd AS DECIMAL(18, 12)) AS amount_usd, r.reason, r.free, r.flag,
-       m.quantity * r.more_usd AS more_usd,
-       r.odd OR (r.reason IS NULL AND TRY_CAST(m.quantity * r.unit_price_usd AS DECIMAL(18, 12)) IS NULL) AS odd
-FROM reprice_chosen c JOIN call_meters m USING (call_id, revision) JOIN reprice_meters r USING (stretch, meter)
-WHERE m.quantity <> 0 AND NOT (c.odd OR c.unmetered)
-    AND m.started_at > make_timestamp_ns($after) AND m.started_at <= make_timestamp_ns($until);
+WITH counted AS (
+    SELECT c.call_id, c.fractional, m.quantity AS counted, m.meter, r.* EXCLUDE (meter)
+    FROM reprice_chosen c JOIN call_meters m USING (call_id, revision) JOIN reprice_meters r USING (stretch, meter)
+    WHERE m.quantity <> 0 AND NOT (c.odd OR c.unmetered) AND NOT coalesce(list_contains(c.noted, r.superseded_by), false)
+        AND m.started_at > make_timestamp_ns($after) AND m.started_at <= make_timestamp_ns($until)
+    UNION ALL
+    SELECT c.call_id, false, 1, r.meter, r.* EXCLUDE (meter)
+    FROM reprice_chosen c JOIN reprice_meters r USING (stretch)
+    WHERE r.implied AND r.meter = $implied AND NOT (c.odd OR c.unmetered) AND NOT list_contains(c.noted, $implied)
+), billed AS (
+    SELECT *, CAST(CASE WHEN counted < least THEN least WHEN counted > most THEN most ELSE counted END AS DECIMAL(18, 6)) AS quantity
+    FROM counted
+), multiplied AS (
+    -- Where the product is not exact: billionths of a thousandth of a dollar, and by what they are divided.
+    SELECT *, CASE WHEN NOT (exact AND NOT fractional)
+                   THEN CAST(CAST(quantity AS DECIMAL(24, 6)) * 1000000 AS HUGEINT)
+                        * CAST(CAST(price_usd AS DECIMAL(30, 12)) * 1000000000000 AS HUGEINT) END AS dividend,
+              CAST(per AS HUGEINT) * 1000000 AS divisor
+    FROM billed
+), divided AS (
+    SELECT *, dividend // divisor AS quotient, dividend % divisor AS remainder FROM multiplied
+), rounded AS (
+    SELECT *, coalesce(remainder <> 0, false) AS inexact,
+           CASE WHEN dividend IS NULL THEN TRY_CAST(quantity * unit_price_usd AS DECIMAL(18, 12))
+                ELSE CAST(TRY_CAST(quotient + CAST(2 * remainder > divisor OR (2 * remainder = divisor AND quotient % 2 = 1) AS INTEGER)
+                                   AS DECIMAL(18, 0)) * CAST(0.000000000001 AS DECIMAL(13, 12)) AS DECIMAL(18, 12)) END AS amount_usd
+    FROM divided
+)
+SELECT call_id, meter, quantity, unit, unit_price_usd, price_entry_id, amount_usd, reason, free,
+       CASE WHEN plain AND NOT inexact THEN NULL
+            ELSE list_concat(list_concat(if(quantity <> counted, [rule_flag], []), if(inexact, ['rounded'], [])), flags) END AS flags,
+       quantity * less_usd AS less_usd, quantity * more_usd AS more_usd,
+       odd OR (reason IS NULL AND amount_usd IS NULL) OR (inexact AND (less_usd <> 0 OR more_usd <> 0)) AS odd
+FROM rounded;
+
+-- name: doubts
+-- How much more calls may cost whose emitter does not say whether the count of a meter holds its parts.
+INSERT INTO reprice_lines
+WITH parts AS (
+    SELECT c.call_id, c.stretch, sum(m.quantity) AS quantity, bool_or(c.fractional) AS fractional
+    FROM reprice_chosen c JOIN call_meters m USING (call_id, revision)
+    WHERE list_contains(c.own_flags, $flag) AND starts_with(m.meter, $part) AND NOT (c.odd OR c.unmetered)
+        AND m.started_at > make_timestamp_ns($after) AND m.started_at <= make_timestamp_ns($until)
+        AND NOT coalesce(list_contains(c.noted, (SELECT any_value(superseded_by) FROM reprice_meters r
+                                                 WHERE r.stretch = c.stretch AND r.meter = m.meter)), false)
+    GROUP BY ALL
+)
+SELECT p.call_id, $meter, NULL, NULL, NULL, NULL, NULL, NULL, true, NULL, 0,
+       CAST(p.quantity * r.unit_price_usd AS DECIMAL(36, 18)), r.odd OR NOT r.exact OR p.fractional
+FROM parts p JOIN reprice_meters r ON r.stretch = p.stretch AND r.meter = $meter
+WHERE r.reason IS NULL;
 
 -- name: odd_calls
 -- Which calls of the page are for `price`.
@@ -116,7 +174,8 @@ CREATE OR REPLACE TEMP TABLE reprice_answers AS
 WITH summed AS (
     SELECT call_id, count(amount_usd) AS charges, coalesce(sum(amount_usd), 0) AS cost,
            list(reason ORDER BY meter) FILTER (reason IS NOT NULL) AS reasons, bool_and(coalesce(free, false)) AS free,
-           coalesce(list(flag ORDER BY meter) FILTER (flag IS NOT NULL), []) AS flags, coalesce(sum(more_usd), 0) AS more
+           coalesce(flatten(list(flags ORDER BY meter) FILTER (len(flags) > 0)), []) AS flags, coalesce(sum(less_usd), 0) AS less,
+           coalesce(sum(more_usd), 0) AS more
     FROM reprice_lines GROUP BY call_id
 ), stored AS (
     SELECT h.call_id, count(*) AS charges, count(l.call_id) AS same
@@ -130,8 +189,10 @@ WITH summed AS (
 ), said AS (
     SELECT c.*, coalesce(s.charges, 0) AS new_charges, coalesce(t.charges, 0) AS old_charges, coalesce(t.same, 0) AS same_charges,
            CASE WHEN c.unmetered THEN ['unmetered'] WHEN len(g.reasons) > 0 THEN g.reasons ELSE coalesce(s.reasons, []) END AS reasons,
-           if(c.unmetered, c.own_flags, list_concat(list_concat(c.own_flags, g.flags), coalesce(s.flags, []))) AS new_flags,
-           g.free AND coalesce(s.free, true) AS free, coalesce(s.cost, 0) AS cost, coalesce(s.more, 0) AS more, a.amount AS adjusted,
+           if(c.unmetered, c.own_flags, list_concat(list_concat(c.own_flags, g.flags), list_filter(coalesce(s.flags, []),
+               lambda flag, number: list_position(s.flags, flag) = number))) AS new_flags,
+           g.free AND coalesce(s.free, true) AS free, coalesce(s.cost, 0) AS cost, coalesce(s.less, 0) AS less,
+           coalesce(s.more, 0) AS more, a.amount AS adjusted,
            p.period
     FROM reprice_chosen c JOIN reprice_stretches g USING (stretch) LEFT JOIN summed s USING (call_id) LEFT JOIN stored t USING (call_id)
     LEFT JOIN adjusted a USING (call_id)
@@ -144,7 +205,7 @@ WITH summed AS (
            CASE WHEN o.call_id IS NOT NULL THEN o.status WHEN len(said.reasons) > 0 AND new_charges = 0 THEN 'unpriced'
                 WHEN len(said.reasons) > 0 THEN 'partial' WHEN free THEN 'free' ELSE 'priced' END AS new_status,
            CAST(CASE WHEN o.call_id IS NOT NULL THEN o.cost WHEN len(said.reasons) = 0 THEN said.cost END AS DECIMAL(18, 12)) AS new_cost,
-           CAST(CASE WHEN o.call_id IS NOT NULL THEN o.low WHEN len(said.reasons) = 0 OR new_charges > 0 THEN said.cost END AS DECIMAL(18, 12)) AS new_low,
+           CAST(CASE WHEN o.call_id IS NOT NULL THEN o.low WHEN len(said.reasons) = 0 OR new_charges > 0 THEN said.cost - said.less END AS DECIMAL(18, 12)) AS new_low,
            CAST(CASE WHEN o.call_id IS NOT NULL THEN o.high WHEN len(said.reasons) = 0 THEN said.cost + said.more END AS DECIMAL(18, 12)) AS new_high
     FROM said LEFT JOIN reprice_odd o USING (call_id)
 )
