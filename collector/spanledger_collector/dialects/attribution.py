@@ -37,28 +37,23 @@ def read_attribution(
     """
     shape = _of_process(None, tuple(resource))
     dimensions = _dimensions(facts, resource, shape)
-    said: Mapping[str, str | None] = facts.texts
+    of_call, steady = facts.of_call.get, facts.steady.texts.get
+    user, org, session = of_call("user"), steady("org"), of_call("session")
+    workflow, feature = steady("workflow"), steady("feature")
     if shape.fields or mapped is not NO_MAP:
-        said = _said(facts, resource, shape)
+        said: dict[str, str | None] = {}
+        said.update(zip(FIELDS, (user, org, session, workflow, feature), strict=True))
+        _complete(said, resource, shape)
         _overrule(said, dimensions, mapped, (attributes, resource))
-    key_org = text_of(resource.get(KEY_ORG))
-    return Attribution(
-        user=said.get("user"),
-        org=key_org or said.get("org"),
-        session=said.get("session"),
-        workflow=said.get("workflow"),
-        feature=said.get("feature"),
-        dimensions=dimensions,
-        key_org=key_org,
-    )
+        user, org, session, workflow, feature = said.values()
+    key_org = text_of(resource[KEY_ORG]) if KEY_ORG in resource else None
+    return Attribution(user, key_org or org, session, workflow, feature, dimensions, key_org)
 
 
-def _said(facts: Facts, resource: Attributes, shape: "_Shape") -> dict[str, str | None]:
-    """Who spent by the usual names, on the span or else for the whole process."""
-    said: dict[str, str | None] = {field: facts.texts.get(field) for field in FIELDS}
+def _complete(said: dict[str, str | None], resource: Attributes, shape: "_Shape") -> None:
+    """Fill in what is said for the whole process."""
     for field, name in shape.fields:
         said[field] = said[field] or text_of(resource[name])
-    return said
 
 
 def _overrule(
@@ -114,7 +109,7 @@ def _dimensions(facts: Facts, resource: Attributes, shape: _Shape) -> dict[str, 
         if value is not None:
             found.setdefault(dimension, value[:_LONGEST])
     for fact in _AS_DIMENSION:
-        value = facts.texts.get(fact)
+        value = facts.steady.texts.get(fact)
         if value is not None:
             found[fact] = value[:_LONGEST]
     if facts.dimensions:

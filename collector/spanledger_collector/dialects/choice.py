@@ -8,7 +8,7 @@ from typing import Final
 from spanledger_collector.dialects.dialect import Dialect, Marker
 from spanledger_collector.dialects.names import GENERIC, METER_FACTS, TOTAL
 from spanledger_collector.dialects.table import DIALECTS, GENERIC_DIALECT
-from spanledger_collector.model import Attributes, ReceivedSpan, Scope
+from spanledger_collector.model import Attributes, ReceivedSpan
 
 __all__ = ["EVENTS", "EVENT_NAME", "READ_NAMES", "SIGNS", "choose_dialect", "forget_scopes", "tells_usage"]
 
@@ -53,7 +53,8 @@ def choose_dialect(span: ReceivedSpan) -> Dialect | None:
         return _of_event(span.name, attributes)
     if SIGNS.isdisjoint(attributes):
         return None
-    for dialect in _of_scope(span.scope):
+    scope = span.scope
+    for dialect in _of_scope(scope.name, scope.version):
         if _suits(dialect, span):
             return dialect
     for dialect in _BY_MARKER:
@@ -73,8 +74,8 @@ def _of_event(event: str, attributes: Attributes) -> Dialect | None:
 
 
 @lru_cache(maxsize=1024)
-def _of_scope(scope: Scope) -> tuple[Dialect, ...]:
-    return tuple(dialect for dialect in DIALECTS if _names(dialect, scope.name) and _covers(dialect, scope.version))
+def _of_scope(name: str, version: str) -> tuple[Dialect, ...]:
+    return tuple(dialect for dialect in DIALECTS if _names(dialect, name) and _covers(dialect, version))
 
 
 def forget_scopes() -> None:

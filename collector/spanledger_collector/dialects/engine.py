@@ -16,7 +16,7 @@ from spanledger_collector.dialects.facts import Facts, Steady, hidden_response_i
 from spanledger_collector.dialects.names import INPUT_BESIDE, MADE_BY_FRAMEWORKS, TOTAL
 from spanledger_collector.dialects.operations import OPERATIONS, SPELLINGS, role_of_operation
 from spanledger_collector.dialects.usage import Convention, Usage, disjoint, use_billed
-from spanledger_collector.model import Attribution, Conditions, Observation, ReceivedSpan, Role, UsageStatus
+from spanledger_collector.model import Attributes, Attribution, Conditions, Observation, ReceivedSpan, Role, UsageStatus
 
 __all__ = ["recognise"]
 
@@ -59,7 +59,11 @@ class _Setting:
     conditions: Conditions
     convention: Convention
     host: str | None
+    error_type: str | None
     is_estimate: bool
+    usage_status: UsageStatus | None
+    usage_evidence: str | None
+    flags: tuple[str, ...]
 
 
 @lru_cache(2048)
@@ -70,6 +74,8 @@ def _setting(dialect: Dialect, steady: Steady, span_name: str, kind: int) -> _Se
     role = _role(dialect, span_name, kind, operation)
     host, request_model, response_model = said("server_address"), said("request_model"), said("response_model")
     provider = _provider(said("provider") or dialect.provider, host, request_model or response_model, operation)
+    is_estimate = any(part in (request_model or "") for part in dialect.estimates)
+    status = said("usage_status")
     return _Setting(
         operation=operation,
         role=role,
@@ -79,8 +85,12 @@ def _setting(dialect: Dialect, steady: Steady, span_name: str, kind: int) -> _Se
         response_model=response_model,
         conditions=_conditions(steady, host),
         convention=_convention(dialect, steady, provider, operation),
-        host=host,
-        is_estimate=any(part in (request_model or "") for part in dialect.estimates),
+        host=host.lower() if host else None,
+        error_type=said("error_type"),
+        is_estimate=is_estimate,
+        usage_status=cast("UsageStatus", status) if status in _USAGE_STATUSES else None,
+        usage_evidence=said("usage_evidence") or (_ESTIMATE if is_estimate else None),
+        flags=() if _is_completed(steady) else dialect.flags,
     )
 
 
@@ -123,35 +133,35 @@ def _conditions(steady: Steady, host: str | None) -> Conditions:
 def _observation(
     span: ReceivedSpan, dialect: Dialect, *, facts: Facts, attribution: Attribution, setting: _Setting
 ) -> Observation:
-    said = facts.texts.get
-    usage = _usage(dialect, facts, setting.convention)
-    return Observation(
-        trace_id=span.trace_id,
-        span_id=span.span_id,
-        parent_span_id=span.parent_span_id,
-        started_ns=_started_ns(span, said("lasted"), at_the_end=dialect.at_the_end),
-        ended_ns=span.ended_ns,
-        service=span.service,
-        dialect=dialect.id,
-        rule="+".join(usage.rules) or "plain",
-        role=setting.role,
-        source_rank=dialect.source_rank,
-        provider=setting.provider,
-        operation=setting.operation,
-        request_model=setting.request_model,
-        response_model=setting.response_model,
-        response_id=_of_provider(said("response_id")) or hidden_response_id(dialect, span.attributes),
-        error_type=said("error_type") or ("_OTHER" if span.status == _STATUS_ERROR else None),
-        usage_status=_usage_status(facts, is_estimate=setting.is_estimate),
-        usage_evidence=said("usage_evidence") or (_ESTIMATE if setting.is_estimate else None),
-        meters=usage.meters,
-        conditions=setting.conditions,
-        attribution=attribution,
-        reported_cost_usd=_reported_cost(dialect, facts, span),
-        emitter_cost_usd=_money(said("emitter_cost_usd")),
-        server_address=setting.host.lower() if setting.host else None,
-        service_instance=text_of(span.resource.get("service.instance.id")),
-        flags=tuple(dict.fromkeys(usage.flags)) if usage.flags else (),
+    said, counts, resource = facts.of_call.get, facts.counts, span.resource
+    usage = _usage(facts.counts, setting) if counts.told else _NO_USAGE
+    return Observation(  # in the order of its fields: names would cost three times as much
+        span.trace_id,
+        span.span_id,
+        span.parent_span_id,
+        _started_ns(span, said("lasted"), at_the_end=dialect.at_the_end),
+        span.ended_ns,
+        span.service,
+        dialect.id,
+        "+".join(usage.rules) or "plain",
+        setting.role,
+        dialect.source_rank,
+        setting.provider,
+        setting.operation,
+        setting.request_model,
+        setting.response_model,
+        _of_provider(said("response_id")) or hidden_response_id(dialect, span.attributes),
+        setting.error_type or ("_OTHER" if span.status == _STATUS_ERROR else None),
+        setting.usage_status or _usage_status(counts, is_estimate=setting.is_estimate),
+        setting.usage_evidence,
+        usage.meters,
+        setting.conditions,
+        attribution,
+        _reported_cost(dialect, said("reported_cost_usd"), span.attributes),
+        _money(said("emitter_cost_usd")),
+        setting.host,
+        text_of(resource["service.instance.id"]) if "service.instance.id" in resource else None,
+        tuple(dict.fromkeys(usage.flags)) if usage.flags else (),
     )
 
 
@@ -161,28 +171,25 @@ def _of_provider(response_id: str | None) -> str | None:
 
 def _started_ns(span: ReceivedSpan, lasted: str | None, *, at_the_end: bool) -> int:
     """When the call started: a record of one moment may say for how many seconds the answer was read before it."""
-    seconds = _decimal(lasted) if span.started_ns == span.ended_ns else None
+    seconds = _decimal(lasted) if lasted is not None and span.started_ns == span.ended_ns else None
     if seconds is None and not at_the_end:
         return span.started_ns
     seconds = seconds or Decimal(0)
     return max(0, span.started_ns - max(0, int(seconds * _NS_PER_SECOND)) - _UNTIL_THE_FIRST_CHUNK_NS)
 
 
-def _usage(dialect: Dialect, facts: Facts, convention: Convention) -> Usage:
-    counts = facts.counts
-    if not counts.told:
-        return _NO_USAGE
+def _usage(counts: Counts, setting: _Setting) -> Usage:
     total = counts.quantities.pop(TOTAL, None)
     if (beside := counts.quantities.pop(INPUT_BESIDE, None)) is not None:
         counts.quantities["input"] = counts.quantities.get("input", 0) + beside
     billed = use_billed(counts.quantities)
-    usage = disjoint(counts.quantities, total, convention)
+    usage = disjoint(counts.quantities, total, setting.convention)
     if billed:
         usage.rules.append("billed")
     if counts.invalid or usage.impossible or counts.as_text:
         _flag(usage, counts)
-    if dialect.flags and not _is_completed(facts.steady):
-        usage.flags.extend(dialect.flags)
+    if setting.flags:
+        usage.flags.extend(setting.flags)
     return usage
 
 
@@ -216,36 +223,35 @@ def _holds(providers: frozenset[str], provider: str) -> bool:
     return provider in providers or providers == ANY_PROVIDER
 
 
-def _usage_status(facts: Facts, *, is_estimate: bool) -> UsageStatus:
-    """As the emitter says, where it says; a count that cannot be read is still a sign that usage was reported."""
-    said = facts.texts.get("usage_status")
-    if said in _USAGE_STATUSES:
-        return cast("UsageStatus", said)
-    if all(counter.meter == TOTAL for counter in facts.counts.told):
+def _usage_status(counts: Counts, *, is_estimate: bool) -> UsageStatus:
+    """Where the emitter does not say; a count that cannot be read is still a sign that usage was reported."""
+    if len(counts.told) < 3 and all(counter.meter == TOTAL for counter in counts.told):
         return "unmetered"
     return "estimated" if is_estimate else "metered"
 
 
-def _reported_cost(dialect: Dialect, facts: Facts, span: ReceivedSpan) -> Decimal | None:
+def _reported_cost(dialect: Dialect, said: str | None, attributes: Attributes) -> Decimal | None:
     """What the provider itself says the call cost, in USD; prices that an emitter worked out are not that."""
-    amount = _money(facts.texts.get("reported_cost_usd"))
+    amount = _money(said)
     if amount is None and dialect.ticks is not None:
         attribute, ticks_per_usd = dialect.ticks
-        amount = _money(text_of(span.attributes.get(attribute)), ticks_per_usd)
+        amount = _money(text_of(attributes.get(attribute)), ticks_per_usd)
     return amount
 
 
 def _money(text: str | None, per_usd: int = 1) -> Decimal | None:
     """An amount in USD, of which so many units make one; `None` for what is no amount that a call may cost."""
+    if text is None:
+        return None
     amount = _decimal(text)
     if amount is None or not 0 <= amount < _LARGEST_COST * per_usd:
         return None
     return amount / per_usd if per_usd > 1 else amount
 
 
-def _decimal(text: str | None) -> Decimal | None:
+def _decimal(text: str) -> Decimal | None:
     try:
-        number = Decimal(text) if text is not None else None
+        number = Decimal(text)
     except InvalidOperation:
         return None
-    return number if number is not None and number.is_finite() else None
+    return number if number.is_finite() else None

@@ -2,9 +2,10 @@
 
 import ast
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from operator import itemgetter
 from typing import Final, cast
 
 from spanledger.meters import METERS, OTHER_METER_PREFIX
@@ -34,6 +35,7 @@ _LONGEST_STEADY: Final = 1024
 """Characters of all texts that are remembered together: with their number that makes 4 MB at most."""
 
 _COUNTED: Final = METER_FACTS | {TOTAL, INPUT_BESIDE}
+_NOTHING: Final[Mapping[str, AttributeValue]] = {}
 _FRACTIONAL: Final = frozenset(meter.name for meter in METERS if meter.unit == "second")
 
 
@@ -46,22 +48,23 @@ class Steady:
 
 @dataclass(slots=True)  # not frozen: that takes three times as long to make
 class Facts:
-    """`texts` holds the facts that are scalars and no counts, by fact, `steady` those of them that come again;
-    `dimensions` the values of attributes under a prefix of free dimensions, by attribute."""
+    """Texts by fact: `steady` those that come again, `of_call` those that do not; counts; and, by attribute,
+    `dimensions`: the values of attributes under a prefix of free dimensions."""
 
     steady: Steady
-    texts: Mapping[str, str]
+    of_call: Mapping[str, str]
     counts: Counts
     dimensions: Mapping[str, AttributeValue]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Shape:
-    """Which attribute of a set says what: `steady` facts and the attributes that tell them, pairs of facts `of_call`
-    and attributes. `others` are `dimensions`, and attributes with facts that another one is trusted more for."""
+    """Which attribute of a set says what: `steady` facts and what takes their values out of the set, pairs of facts
+    `of_call` and attributes. `others` are `dimensions`, and attributes with facts that another one is trusted more
+    for."""
 
     steady: tuple[str, ...]
-    steady_names: tuple[str, ...]
+    steady_values: Callable[[Attributes], tuple[AttributeValue, ...]]
     of_call: tuple[tuple[str, str], ...]
     counts: tuple[Counter, ...]
     dimensions: tuple[str, ...]
@@ -88,33 +91,44 @@ def _read(shape: _Shape, attributes: Attributes) -> Facts | None:
     steady = _steady_of(shape, attributes)
     if steady is None:
         return None
-    texts = {**steady.texts}
+    of_call: dict[str, str] = {}
     for fact, name in shape.of_call:
         value = attributes[name]
         if type(value) is str and 0 < len(value) <= LONGEST_FACT:
-            texts[fact] = value
+            of_call[fact] = value
         elif not _is_usable(value):
             return None
         elif (text := text_of(value)) is not None:
-            texts[fact] = text
-    counts = Counts.of(shape.counts)
+            of_call[fact] = text
+    counts = _counted(shape, attributes)
+    if counts is None:
+        return None
+    if not shape.others:
+        return Facts(steady, of_call, counts, _NOTHING)
+    if not all(map(_is_usable, [attributes[name] for name in shape.others])):
+        return None
+    return Facts(steady, of_call, counts, {name: attributes[name] for name in shape.dimensions})
+
+
+def _counted(shape: _Shape, attributes: Attributes) -> Counts | None:
+    """What is counted; None when one of the attributes is not usable."""
+    counts = Counts(shape.counts, {}, [], as_text=False)
+    quantities = counts.quantities
     for counter in shape.counts:
-        value = attributes[counter.attribute]
+        meter, attribute, _ = counter
+        value = attributes[attribute]
         if type(value) is int and 0 <= value < LARGEST_COUNT:
-            counts.quantities[counter.meter] = value
+            quantities[meter] = value
         elif not _is_usable(value):
             return None
         else:
             counts.add(counter, value)
-    others = {name: attributes[name] for name in shape.others}
-    if others and not all(map(_is_usable, others.values())):
-        return None
-    return Facts(steady, texts, counts, {name: others[name] for name in shape.dimensions} if others else others)
+    return counts
 
 
 def _steady_of(shape: _Shape, attributes: Attributes) -> Steady | None:
     """The steady facts; None when one of their attributes is not usable."""
-    values = tuple([attributes[name] for name in shape.steady_names])
+    values = shape.steady_values(attributes)
     try:
         length = len("".join(cast("tuple[str, ...]", values)))
     except TypeError:  # not all of them are texts, and 1, 1.0 and True would be one value to a cache
@@ -150,7 +164,7 @@ def _shape(dialect: Dialect, names: tuple[str, ...]) -> _Shape:
     dimensions = tuple(name for name in names if name not in plan and name.startswith(DIMENSION_PREFIXES))
     return _Shape(
         steady=tuple(steady),
-        steady_names=tuple(steady.values()),
+        steady_values=_getter(tuple(steady.values())),
         of_call=tuple((fact, name) for fact, name in chosen.items() if fact in _OF_ONE_CALL),
         counts=(
             *(Counter(fact, name, fact in _FRACTIONAL) for fact, name in chosen.items() if fact in _COUNTED),
@@ -161,15 +175,25 @@ def _shape(dialect: Dialect, names: tuple[str, ...]) -> _Shape:
     )
 
 
+def _getter(names: tuple[str, ...]) -> Callable[[Attributes], tuple[AttributeValue, ...]]:
+    """What takes the values of these names."""
+    if len(names) > 1:
+        return itemgetter(*names)  # gives a tuple for several names only
+    return lambda attributes: tuple([attributes[name] for name in names])
+
+
 def _unquoted(facts: Facts, attributes: Attributes) -> Facts:
     """The same for an emitter that writes every text as JSON, in quotation marks."""
-    texts = {fact: text for fact, quoted in facts.texts.items() if (text := _without_quotes(quoted))}
+    of_call, steady = _texts_unquoted(facts.of_call), _texts_unquoted(facts.steady.texts)
     counts = Counts.of(facts.counts.told)
     for counter in facts.counts.told:
         value = attributes[counter.attribute]
         counts.add(counter, _without_quotes(value) if isinstance(value, str) else value)
-    steady = Steady({fact: text for fact, text in texts.items() if fact not in _OF_ONE_CALL})
-    return Facts(steady, texts, counts, facts.dimensions)
+    return Facts(Steady(steady), of_call, counts, facts.dimensions)
+
+
+def _texts_unquoted(texts: Mapping[str, str]) -> dict[str, str]:
+    return {fact: text for fact, quoted in texts.items() if (text := _without_quotes(quoted))}
 
 
 def _without_quotes(text: str) -> str:

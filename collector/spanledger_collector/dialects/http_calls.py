@@ -49,7 +49,9 @@ _AN_ID: Final = re.compile(r"[a-z]{2,12}_[A-Za-z0-9]{12,}|[0-9a-fA-F-]{16,}|\d{6
 
 def http_call(span: ReceivedSpan, more_hosts: Iterable[str] = ()) -> Observation | None:
     """A request to a model, `None` for any other span. `more_hosts` are hosts of this installation (a gateway)."""
-    if span.kind != KIND_CLIENT or _first(span.attributes, _METHOD) != "POST":
+    if span.kind != KIND_CLIENT or "POST" not in [span.attributes.get(name) for name in _METHOD]:  # nearly always
+        return None
+    if _first(span.attributes, _METHOD) != "POST":
         return None
     host = peer_host(span)
     if host is None or not _answers_with_models(host, more_hosts):

@@ -5,7 +5,6 @@ looked up by the names in their order.
 """
 
 from collections.abc import Callable, Hashable
-from functools import lru_cache
 from typing import Final, TypeVar
 
 __all__ = ["Names", "by_names"]
@@ -20,10 +19,19 @@ _LONGEST: Final = 8192
 
 
 def by_names(work_out: Callable[[_K, Names], _T]) -> Callable[[_K, Names], _T]:
-    """The function with its latest answers remembered, but for sets of names that are too large to be an emitter's."""
-    remembered = lru_cache(_SHAPES)(work_out)
+    """The function with its answers remembered, but for sets of names that are too large to be an emitter's."""
+    remembered: dict[tuple[_K, Names], _T] = {}
 
     def look_up(key: _K, names: Names) -> _T:
-        return remembered(key, names) if len("".join(names)) <= _LONGEST else work_out(key, names)
+        found = remembered.get((key, names))
+        return found if found is not None else remember(key, names)
+
+    def remember(key: _K, names: Names) -> _T:
+        found = work_out(key, names)
+        if len("".join(names)) <= _LONGEST:
+            if len(remembered) >= _SHAPES:
+                remembered.clear()
+            remembered[key, names] = found
+        return found
 
     return look_up

@@ -58,14 +58,15 @@ class Usage:
 
 def disjoint(counts: Mapping[str, Quantity], total: Quantity | None, convention: Convention) -> Usage:
     """Disjoint meters of inclusive `counts` (by meter); `total` is what the span says of all tokens together."""
-    usage = Usage.of(counts)
+    usage = Usage(dict(counts), [], [], [])
     reported = total if convention.total_is_reported else None
     detailed = not _DETAILS.isdisjoint(counts)
     if detailed:
         _whole_cache_write(usage)
-    outside = _cache_is_outside(usage, counts.get("output"), reported, convention)
+    outside = _cache_is_outside(usage, reported, convention)
     _carve_input(usage, outside=outside, parts=_INPUT_PARTS if detailed else ())
-    _carve_output(usage, reported, convention)
+    if "reasoning" in usage.meters or convention.thoughts_hidden:
+        _carve_output(usage, reported, convention)
     if detailed:
         _split_details(usage)
     return usage
@@ -99,21 +100,19 @@ def _whole_cache_write(usage: Usage) -> None:
     meters["cache_write"] = split
 
 
-def _cached(usage: Usage) -> Quantity:
-    return usage.meters.get("cache_read", 0) + usage.meters.get("cache_write", 0)
-
-
-def _cache_is_outside(usage: Usage, output: Quantity | None, reported: Quantity | None, convention: Convention) -> bool:
+def _cache_is_outside(usage: Usage, reported: Quantity | None, convention: Convention) -> bool:
     """Whether the input count lacks the cached tokens: by arithmetic if it can tell, else as the dialect has it."""
-    cached, whole = _cached(usage), usage.meters.get("input")
+    count = usage.meters.get
+    cached, whole = count("cache_read", 0) + count("cache_write", 0), count("input")
     if not cached or whole is None:
         return False
-    by_total = _by_total(whole, output or 0, cached, usage.meters.get("reasoning", 0), reported)
+    proven: bool | None = None
+    rule = ""
     if cached > whole:
-        proven: bool | None = True
-        rule = "cache_outside:exceeds_input"
-    else:
-        proven, rule = by_total, "cache_outside:total" if by_total else "cache_inside:total"
+        proven, rule = True, "cache_outside:exceeds_input"
+    elif reported is not None:
+        proven = _by_total(whole, count("output", 0), cached, count("reasoning", 0), reported)
+        rule = "cache_outside:total" if proven else "cache_inside:total"
     if proven is not None:
         usage.rules.append(rule)
         if proven != convention.cache_outside and not convention.cache_unknown:
@@ -126,11 +125,9 @@ def _cache_is_outside(usage: Usage, output: Quantity | None, reported: Quantity 
 
 
 def _by_total(
-    whole: Quantity, output: Quantity, cached: Quantity, reasoning: Quantity, reported: Quantity | None
+    whole: Quantity, output: Quantity, cached: Quantity, reasoning: Quantity, reported: Quantity
 ) -> bool | None:
     """What a provider's own total proves of the cached tokens; `None` when it fits neither reading, or both."""
-    if reported is None:
-        return None
     inside = reported in {whole + output, whole + output + reasoning}
     outside = reported in {whole + output + cached, whole + output + reasoning + cached}
     return None if inside == outside else outside
@@ -142,7 +139,7 @@ def _carve_input(usage: Usage, *, outside: bool, parts: tuple[str, ...]) -> None
         for part, read in _READ_PARTS:
             _subtract(usage, part, read)
     if "input" in usage.meters:
-        for part in parts if outside else (*_CACHED, *parts):
+        for part in parts if outside else (*_CACHED, *parts) if parts else _CACHED:
             _subtract(usage, "input", part)
 
 
