@@ -4,10 +4,11 @@
 
 Measures reprices of one ledger: of calls that have no price yet, by the same prices again (nothing is written), and by
 books that change one call in ten and nine in ten. The calls are of ten models of eight providers; some have more
-tokens than a threshold, and one in ten is left to `price` (DeepSeek's prices go by the hour). Prints seconds of CPU (of
-which two cores take half as long), elapsed seconds, and how much a fixed piece of work varied meanwhile: the machine's
-noise. The baseline is `price` alone, one call after the other, without reading or writing anything. Run it with the
-repository's root in PYTHONPATH: it makes calls as the tests do.
+tokens than a threshold. A second ledger has only calls whose prices follow rules of their own: hours of the week
+(DeepSeek), billed units (Cohere), fees for each request (Perplexity), seconds that round (Groq). Prints seconds of CPU
+(of which two cores take half as long), elapsed seconds, and how much a fixed piece of work varied meanwhile: the
+machine's noise. The baseline is `price` alone, one call after the other, without reading or writing anything. Run it
+with the repository's root in PYTHONPATH: it makes calls as the tests do.
 """
 
 import sys
@@ -52,6 +53,13 @@ _MODELS = (
     ("mistral_ai", "mistral-large-2512"),
     ("nobody", "a-model-without-a-price"),
 )
+_BY_RULES = (
+    ("deepseek", "deepseek-v4-pro"),
+    ("cohere", "command-a-03-2025"),
+    ("perplexity", "sonar-pro"),
+    ("groq", "whisper-large-v3"),
+    ("deepseek", "deepseek-v4-flash"),
+) * 2
 _FILL = """
 INSERT INTO calls SELECT
     printf('%032x', i), printf('%032x', i), printf('%016x', i), make_timestamp_ns(1790000000000000000 + i * 1000000),
@@ -67,7 +75,10 @@ INSERT INTO call_meters SELECT call_id, 1, 'input', if(input_tokens = 1007, 3000
     UNION ALL SELECT call_id, 1, 'cache_read', 500, started_at FROM calls
               WHERE provider <> 'mistral_ai' AND input_tokens % 2 = 0
     UNION ALL SELECT call_id, 1, 'cache_write', 50, started_at FROM calls
-              WHERE provider = 'anthropic' AND input_tokens % 10 < 5;
+              WHERE provider = 'anthropic' AND input_tokens % 10 < 5
+    UNION ALL SELECT call_id, 1, 'billed_input', input_tokens - 9, started_at FROM calls WHERE provider = 'cohere'
+    UNION ALL SELECT call_id, 1, 'second', 7 + input_tokens / 7, started_at FROM calls WHERE provider = 'groq';
+DELETE FROM call_meters WHERE meter <> 'second' AND call_id IN (SELECT call_id FROM calls WHERE provider = 'groq');
 INSERT INTO store.call_sources SELECT call_id, 1, 0, i, i, 'usage', 'the only one', started_at
     FROM (SELECT call_id, started_at, row_number() OVER () AS i FROM calls);
 """
@@ -79,21 +90,21 @@ def main() -> None:
     shipped = shipped_book()
     tenth = with_user_prices(shipped, _contract(_MODELS[:1]), "toml")
     rest = with_user_prices(shipped, _contract(_MODELS[:9]), "toml")
-    with tempfile.TemporaryDirectory() as folder, Ledger.open(Path(folder) / "ledger.duckdb") as ledger:
-        cursor = ledger.cursor()
-        _fill(cursor, calls)
-        print(f"baseline: `price` alone, one call after the other: {_one_by_one(shipped):.1f} s of CPU a million")
-        noise = [_fixed_work()]
-        for what, book, apply in (
-            ("all newly priced, dry run", shipped, False),
-            ("all newly priced, written", shipped, True),
-            ("nothing changes", shipped, True),
-            ("one in ten changes, dry run", tenth, False),
-            ("one in ten changes, written", tenth, True),
-            ("nine in ten change, written", rest, True),
-        ):
-            print(f"{what}: {_measure(ledger, book, apply=apply, calls=calls)}", flush=True)
-            noise.append(_fixed_work())
+    print(f"baseline: `price` alone, one call after the other: {_one_by_one(shipped):.1f} s of CPU a million")
+    noise = [_fixed_work()]
+    newly = (("all newly priced, dry run", shipped, False), ("all newly priced, written", shipped, True))
+    changed = (
+        ("nothing changes", shipped, True),
+        ("one in ten changes, dry run", tenth, False),
+        ("one in ten changes, written", tenth, True),
+        ("nine in ten change, written", rest, True),
+    )
+    for kind, models, runs in (("", _MODELS, (*newly, *changed)), ("by rules, ", _BY_RULES, newly)):
+        with tempfile.TemporaryDirectory() as folder, Ledger.open(Path(folder) / "ledger.duckdb") as ledger:
+            _fill(ledger.cursor(), calls, models)
+            for what, book, apply in runs:
+                print(f"{kind}{what}: {_measure(ledger, book, apply=apply, calls=calls)}", flush=True)
+                noise.append(_fixed_work())
     print(f"noise: a fixed piece of work took from {min(noise):.2f} to {max(noise):.2f} s")
 
 
@@ -104,8 +115,8 @@ def _contract(models: Sequence[tuple[str, str]]) -> str:
     return "".join(_PRICE.format(*one) for one in listed)
 
 
-def _fill(cursor: duckdb.DuckDBPyConnection, calls: int) -> None:
-    given = {"calls": calls, "providers": [one for one, _ in _MODELS], "models": [one for _, one in _MODELS]}
+def _fill(cursor: duckdb.DuckDBPyConnection, calls: int, models: Sequence[tuple[str, str]]) -> None:
+    given = {"calls": calls, "providers": [one for one, _ in models], "models": [one for _, one in models]}
     for statement in _FILL.split(";\n"):
         if statement.strip():
             cursor.execute(statement, {name: value for name, value in given.items() if f"${name}" in statement})
