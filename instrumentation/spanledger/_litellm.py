@@ -71,14 +71,16 @@ _CACHED: Final = "cached_response"
 
 @dataclass(frozen=True, slots=True)
 class Function:
-    """One function of LiteLLM and its asynchronous twin; `model_at`: the model's position among the arguments.
-    `content`: how it says what was asked, which is the argument `asked_at`, and answered."""
+    """One function of LiteLLM and its asynchronous twin; `model_at`: the model's position among the arguments,
+    `twin_at`: that in the twin, where it is another. `content`: how it says what was asked, which is the argument
+    `asked_at`, and answered."""
 
     operation: str
     read_response: Reader
     read_chunk: Reader
     needs: tuple[str, ...] = ("input", "output")
     model_at: int = 0
+    twin_at: int | None = None
     content: Format | None = None
     asked_at: tuple[int, str] = (1, "messages")
 
@@ -105,6 +107,9 @@ def sync_function(function: Function) -> Callable[..., object]:
 
 
 def async_function(function: Function) -> Callable[..., Awaitable[object]]:
+    if function.twin_at is not None:
+        function = replace(function, model_at=function.twin_at)
+
     async def call_function(
         wrapped: Callable[..., Awaitable[object]], _instance: object, args: Args, kwargs: Kwargs
     ) -> object:

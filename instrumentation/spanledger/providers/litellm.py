@@ -12,9 +12,9 @@ from spanledger import semconv
 from spanledger._layers import note_call_below
 from spanledger._litellm import Function, async_function, note_async_end, note_end, note_server, sync_function
 from spanledger._patching import PatchPoint, Sdk
-from spanledger.content import OPENAI_CHAT, OPENAI_COMPLETION, OPENAI_RESPONSES
-from spanledger.providers import cohere, openai
-from spanledger.usage import get, put
+from spanledger.content import ANTHROPIC_MESSAGES, OPENAI_CHAT, OPENAI_COMPLETION, OPENAI_RESPONSES
+from spanledger.providers import anthropic, cohere, mistralai, openai, openai_media
+from spanledger.usage import count, get, put
 
 if TYPE_CHECKING:
     from spanledger._reading import Reading
@@ -50,6 +50,13 @@ def read_answer(answer: object, reading: Reading) -> None:
 def read_embeddings(answer: object, reading: Reading) -> None:
     """Embeddings: only input is counted."""
     openai.read_embeddings(answer, reading)
+
+
+def read_images(answer: object, reading: Reading) -> None:
+    """Images. Where the provider gave no usage, LiteLLM has one with zeros."""
+    usage = get(answer, "usage")
+    told = any(count(get(usage, name)) for name in ("input_tokens", "output_tokens"))
+    openai_media.read_images({"data": get(answer, "data"), "usage": usage if told else None}, reading)
 
 
 def read_chunk(chunk: object, reading: Reading) -> None:
@@ -91,7 +98,16 @@ _FUNCTIONS: Final = {
         asked_at=(0, "input"),
     ),
     "rerank": Function("rerank", cohere.read_answer, cohere.read_event, needs=("search_unit",)),
+    "image_generation": Function("image_generation", read_images, openai_media.read_image_event, model_at=1),
+    "image_edit": Function("image_generation", read_images, openai_media.read_image_event, model_at=2, twin_at=1),
+    "transcription": Function("transcription", openai_media.read_transcription, openai_media.read_transcription_event),
+    "speech": Function("speech", openai_media.read_no_speech, openai_media.read_speech_event),
+    "ocr": Function("ocr", mistralai.read_completion, mistralai.read_completion_chunk, needs=("page",)),
 }
+_MESSAGES: Final = Function(
+    "chat", anthropic.read_message, anthropic.read_event, model_at=2, content=ANTHROPIC_MESSAGES
+)
+"""Anthropic's own format, asynchronous only; LiteLLM sends it on as it is, or makes a completion of it."""
 
 _CORE: Final = "litellm.litellm_core_utils"
 
@@ -101,6 +117,8 @@ SDK: Final = Sdk(
     points=(
         *(PatchPoint("litellm", name, sync_function(function)) for name, function in _FUNCTIONS.items()),
         *(PatchPoint("litellm", f"a{name}", async_function(function)) for name, function in _FUNCTIONS.items()),
+        PatchPoint("litellm", "anthropic_messages", async_function(_MESSAGES)),
+        PatchPoint("litellm.anthropic_interface.messages", "_async_anthropic_messages", async_function(_MESSAGES)),
         PatchPoint(f"{_CORE}.litellm_logging", "Logging.pre_call", note_server),
         PatchPoint(f"{_CORE}.streaming_handler", "CustomStreamWrapper.__next__", note_end),
         PatchPoint(f"{_CORE}.streaming_handler", "CustomStreamWrapper.__anext__", note_async_end),
