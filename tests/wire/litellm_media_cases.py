@@ -72,8 +72,8 @@ def test_zeros_that_litellm_makes_up_are_no_usage() -> None:
 
 def test_a_transcription_by_litellm_itself(instrumented: Recording) -> None:
     """Deepgram tells no usage."""
-    heard: Any = {"alternatives": [{"transcript": "Where is my parcel?", "words": []}]}
-    whole: Any = {"metadata": {"duration": 3.5, "channels": 1}, "results": {"channels": [heard]}}
+    heard = {"transcript": "Where is my parcel?"}
+    whole = {"metadata": {"duration": 3.5, "channels": 1}, "results": {"channels": [{"alternatives": [heard]}]}}
     ask("transcription", answer(whole), model="deepgram/nova-2", file=SOUND)
     ask("atranscription", answer(whole), model="deepgram/nova-2", file=SOUND)
     first, second = instrumented.spans
