@@ -134,7 +134,7 @@ def _content(reply: Reply) -> Iterator[JsonObject]:
     if reply.tool is not None:
         yield {"type": "tool_use", "id": new_id("toolu_"), "name": reply.tool.name, "input": reply.tool.arguments}
     else:
-        yield {"type": "text", "text": reply.text, "citations": None}
+        yield {"type": "text", "text": reply.text}
 
 
 def _usage(usage: Usage) -> JsonObject:

@@ -31,8 +31,8 @@ INPUT_BESIDE: Final = "input_beside"
 """A part of the input that the count of the input lacks, with emitters that pass on Google's own counts."""
 HIDDEN_RESPONSE_ID: Final = "spanledger.read.response_id"
 """Where the journal keeps a response id that stood in a message which is not kept."""
-MADE_BY_FRAMEWORKS: Final = ("run-", "lc_")
-"""Starts of ids that frameworks (LangChain) make up where the provider's should be."""
+MADE_BY_FRAMEWORKS: Final = ("run-", "lc_", "aitxt-", "aiobj-")
+"""Starts of ids that frameworks (LangChain, Vercel's AI SDK) make up where the provider's should be."""
 
 _METER_ALIASES: Final[dict[str, tuple[str, ...]]] = {
     "input": (

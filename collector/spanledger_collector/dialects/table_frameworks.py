@@ -15,11 +15,13 @@ _MLFLOW: Final = "mlflow.chat.tokenUsage"
 _MLFLOW_COST: Final = "mlflow.llm.cost"
 _LOGFIRE: Final = "gen_ai.usage.raw"
 _LITELLM: Final = "metadata.usage_object"
+_VERCEL: Final = "ai.response.providerMetadata"
 _LOGFIRE_ANSWERS: Final = (
     ("gen_ai.response.id", None),
     ("gen_ai.usage.input_tokens", None),
     ("logfire.level_num", None),
 )
+_GOOGLE: Final = frozenset({"gcp.gemini", "gcp.vertex_ai"})
 _EXCLUSIVE_BEFORE_V6: Final = frozenset({"anthropic", "aws.bedrock"})
 _LITELLM_WHO: Final[Names] = {
     "user": (*GENERIC["user"], "metadata.user_api_key_end_user_id", "metadata.user_api_key_user_id"),
@@ -57,6 +59,40 @@ _PROVIDERS_REASONING: Final = (
 
 def _under(attribute: str, *members: str) -> tuple[str, ...]:
     return tuple(f"{attribute}.{member}" for member in members)
+
+
+_VERCEL_ANTHROPIC: Final = f"{_VERCEL}.anthropic.usage"
+_VERCEL_NAMES: Final[Names] = {
+    "operation": ("ai.operationId", "gen_ai.operation.name"),
+    "input": (*GENERIC["input"], "ai.usage.tokens"),
+    "cache_read": (
+        *GENERIC["cache_read"],
+        *_under(_VERCEL_ANTHROPIC, *_PROVIDERS_CACHE_READ),
+        *_under(
+            _VERCEL,
+            "anthropic.cacheReadInputTokens",
+            "openai.cachedPromptTokens",
+            "google.usageMetadata.cachedContentTokenCount",
+        ),
+    ),
+    "cache_write": (
+        *GENERIC["cache_write"],
+        *_under(_VERCEL, "anthropic.cacheCreationInputTokens", "openai.usage.cacheWriteTokens"),
+    ),
+    "cache_write_5m": (f"{_VERCEL_ANTHROPIC}.cache_creation.ephemeral_5m_input_tokens",),
+    "cache_write_1h": (f"{_VERCEL_ANTHROPIC}.cache_creation.ephemeral_1h_input_tokens",),
+    "reasoning": (
+        *GENERIC["reasoning"],
+        *_under(_VERCEL_ANTHROPIC, *_PROVIDERS_REASONING),
+        *_under(_VERCEL, "openai.reasoningTokens", "google.usageMetadata.thoughtsTokenCount"),
+    ),
+    "service_tier": (
+        *GENERIC["service_tier"],
+        *_under(_VERCEL, "openai.serviceTier", "anthropic.usage.service_tier"),
+    ),
+}
+"""Embeddings have a name of their own; what is counted within input and output stands, in v4 and v5, only in what the
+provider's package passes on."""
 
 
 _PRODUCTS: Final = (
@@ -184,24 +220,30 @@ _AGENT_FRAMEWORKS: Final = (
         scopes=("ai",),
         needs=_V6_DETAILS,
         source_rank=1,
-        names={"operation": ("ai.operationId", "gen_ai.operation.name")},
+        unpack=(_VERCEL,),
+        names=_VERCEL_NAMES,
         notes="From v6 on, input contains cached tokens with every provider.",
     ),
     Dialect(
         id="vercel-ai",
         scopes=("ai",),
         source_rank=1,
-        names={"operation": ("ai.operationId", "gen_ai.operation.name")},
+        unpack=(_VERCEL,),
+        names=_VERCEL_NAMES,
         cache_outside=_EXCLUSIVE_BEFORE_V6,
-        notes="v4 and v5: input is the provider's own count, without cached tokens for Anthropic. The outer "
+        reasoning_outside=_GOOGLE,
+        notes="v4 (4.3) and v5: input is the provider's own count, without cached tokens for Anthropic; output lacks "
+        "thoughts for Google, of which v4 tells nothing, so that they cost too little. v5 does not tell what "
+        "generateText read from OpenAI's cache. Streams without usage have counts of NaN. The outer "
         "ai.generateText carries the sum of its .doGenerate spans.",
     ),
     Dialect(
         id="vercel-ai-otel",
-        scopes=("@ai-sdk/otel*",),
+        scopes=("gen_ai", "@ai-sdk/otel*"),
         source_rank=1,
         operations={"invoke_agent": "aggregate"},
-        notes="v7: the root invoke_agent repeats the sum under the names of a call.",
+        notes="v7 (@ai-sdk/otel 1.0), whose scope has no name of its own: the root invoke_agent repeats the sum under "
+        "the names of a call. Reasoning is within the output.",
     ),
     Dialect(
         id="google-adk",
