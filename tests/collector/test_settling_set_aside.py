@@ -8,13 +8,14 @@ import pytest
 from settling_bench import SettlingBench, settling_bench
 from tests.observed import OWN, make_span
 
-from spanledger_collector.ledger import revisions
 from spanledger_collector.ledger.rebuild import rebuild
-from spanledger_collector.model import Call, Pricing, ReceivedSpan
-from spanledger_collector.pricing import PriceBook, price, shipped_book
+from spanledger_collector.model import Call, ReceivedSpan
+from spanledger_collector.pricing import shipped_book
+from spanledger_collector.pricing.bills import Bill, Bills
 
 _ASIDE = "SELECT span_id, reason FROM set_aside ORDER BY span_id"
 _BUG = "no such price"
+_bill_of = Bills.of
 
 
 @pytest.fixture
@@ -42,13 +43,13 @@ def _id(number: int) -> str:
     return f"{number:016x}"
 
 
-def _failing_for(*numbers: int) -> Callable[[Call, PriceBook], Pricing]:
-    def priced(call: Call, book: PriceBook) -> Pricing:
+def _failing_for(*numbers: int) -> Callable[[Bills, Call], Bill | None]:
+    def billed(bills: Bills, call: Call) -> Bill | None:
         if int.from_bytes(call.span_id) in numbers:
             raise KeyError(_BUG)
-        return price(call, book)
+        return _bill_of(bills, call)
 
-    return priced
+    return billed
 
 
 def _settled(bench: SettlingBench) -> list[str]:
@@ -59,7 +60,7 @@ def _settled(bench: SettlingBench) -> list[str]:
 def test_all_others_are_settled(
     bench: SettlingBench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, wrong: tuple[int, ...]
 ) -> None:
-    monkeypatch.setattr(revisions, "price", _failing_for(*wrong))
+    monkeypatch.setattr(Bills, "of", _failing_for(*wrong))
     assert bench.settle(*_spans(*range(1, 10))) == 9
     assert _settled(bench) == [_id(number) for number in range(1, 10) if number not in wrong]
     assert bench.ask(_ASIDE) == [(_id(number), f"KeyError: '{_BUG}'") for number in wrong]
@@ -75,7 +76,7 @@ def test_when_everything_fails_it_is_not_the_observations(
 ) -> None:
     bench.arrive(_spans(*range(1, 10)))
     with monkeypatch.context() as patch:
-        patch.setattr(revisions, "price", _failing_for(*range(1, 10)))
+        patch.setattr(Bills, "of", _failing_for(*range(1, 10)))
         with pytest.raises(KeyError):
             bench.settler.settle_pending()
         assert (bench.settler.pending(), bench.settler.set_aside()) == (9, 0)
@@ -84,12 +85,12 @@ def test_when_everything_fails_it_is_not_the_observations(
 
 
 def test_a_full_disk_sets_nothing_aside(bench: SettlingBench, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> Pricing:
+    def full(*_: object) -> Bill:
         raise duckdb.IOException("disk full")
 
     bench.arrive(_spans(1, 2))
     with monkeypatch.context() as patch:
-        patch.setattr(revisions, "price", full)
+        patch.setattr(Bills, "of", full)
         with pytest.raises(duckdb.IOException):
             bench.settler.settle_pending()
     assert (bench.settler.pending(), bench.settler.set_aside()) == (2, 0)
@@ -98,17 +99,17 @@ def test_a_full_disk_sets_nothing_aside(bench: SettlingBench, monkeypatch: pytes
 def test_an_interrupted_pass_marks_what_it_went_past(bench: SettlingBench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Progress and marks are one transaction: whenever the process ends, nothing is passed over in silence."""
 
-    def priced(call: Call, book: PriceBook) -> Pricing:
+    def billed(bills: Bills, call: Call) -> Bill | None:
         if int.from_bytes(call.span_id) == 8:
             raise KeyboardInterrupt
-        return _failing_for(2)(call, book)
+        return _failing_for(2)(bills, call)
 
     bench.arrive(_spans(*range(1, 9)))
     with monkeypatch.context() as patch:
-        patch.setattr(revisions, "price", priced)
+        patch.setattr(Bills, "of", billed)
         with pytest.raises(KeyboardInterrupt):
             bench.settler.settle_pending()
-        patch.setattr(revisions, "price", _failing_for(2))
+        patch.setattr(Bills, "of", _failing_for(2))
         bench.new_settler().settle_pending()
     assert bench.ask("SELECT span_id FROM set_aside") == [(_id(2),)]
     assert len(_settled(bench)) == 7
@@ -116,10 +117,10 @@ def test_an_interrupted_pass_marks_what_it_went_past(bench: SettlingBench, monke
 
 def test_a_rebuild_settles_what_was_set_aside(bench: SettlingBench, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(revisions, "price", _failing_for(2, 3))
+        patch.setattr(Bills, "of", _failing_for(2, 3))
         bench.settle(*_spans(1, 2, 3))
         assert rebuild(bench.ledger, shipped_book()).equal, "as long as the reason is there"
-        patch.setattr(revisions, "price", _failing_for(3))
+        patch.setattr(Bills, "of", _failing_for(3))
         assert rebuild(bench.ledger, shipped_book(), apply=True).kinds == {"missing": 1}
         assert bench.ask("SELECT span_id FROM set_aside") == [(_id(3),)]
     rebuild(bench.ledger, shipped_book(), apply=True)

@@ -7,17 +7,37 @@ A statement costs DuckDB milliseconds however few rows it brings, and a row some
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Protocol, Self, get_args, get_type_hints
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from typing import Annotated, Any, Final, Literal, Protocol, Self, get_args, get_type_hints
 
 import duckdb
 import nanoarrow  # pyright: ignore[reportMissingTypeStubs] - it has none; what we take of it stays in this module
 
-__all__ = ["Inserter", "Int64", "Kind", "Target", "Text", "Time", "UInt8", "UInt64", "integers"]
+__all__ = [
+    "MONEY_PLACES",
+    "QUANTITY_PLACES",
+    "Inserter",
+    "Int64",
+    "Kind",
+    "Target",
+    "Text",
+    "Time",
+    "UInt8",
+    "UInt64",
+    "integers",
+]
 
 Kind = Literal["uint64", "int64", "int32", "uint8", "text", "time", "money", "quantity", "text_list", "text_map"]
 """What a row holds for a column: integers of that width; `text` a str; `time` integer nanoseconds since the epoch;
 `money` and `quantity` `Decimal`, int or decimal text; `text_list` and `text_map` JSON text of a list or object of
-strings; or None."""
+strings; or None. Columns that were not rows hold `money` and `quantity` as integers of `MONEY_PLACES` and
+`QUANTITY_PLACES` decimal places."""
+
+MONEY_PLACES: Final = 12
+QUANTITY_PLACES: Final = 6
+_LIMIT: Final = 10**18
+"""What DECIMAL(18, ...) can hold, in units of its last place."""
+_EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 
 
 UInt64 = Annotated[int, "uint64"]
@@ -39,6 +59,16 @@ class Target:
         """The table whose rows are such named tuples, their fields typed with `UInt64`, `Text` and so on (or None)."""
         hints = get_type_hints(row, include_extras=True)
         return cls(table, {name: _kind_of(hint) for name, hint in hints.items()})
+
+    def columns_of(self, rows: Sequence[tuple[Any, ...]]) -> list[Sequence[Any]]:
+        """Rows as columns, in which money and quantities are integers of their last place."""
+        if not rows:
+            return [()] * len(self.columns)
+        places = [_KINDS[kind].places for kind in self.columns.values()]
+        return [
+            column if of is None else [_in_places(value, of) for value in column]
+            for column, of in zip(zip(*rows, strict=True), places, strict=True)
+        ]
 
     @property
     def view(self) -> str:
@@ -92,16 +122,37 @@ def _texts(kind: _ArrowType, values: Sequence[Any]) -> object:
 
 
 def _decimals(kind: _ArrowType, values: Sequence[Any]) -> object:
-    return _na.c_array([None if value is None else str(value) for value in values], kind)
+    """Columns of integers of the last decimal place, as Arrow's 128 bits. Raises OverflowError for what the ledger's
+    columns cannot hold."""
+    validity = None
+    if None in values:
+        validity, values = _validity(values), [value or 0 for value in values]
+    least, most = (min(values), max(values)) if values else (0, 0)
+    if least <= -_LIMIT or most >= _LIMIT:
+        raise OverflowError(f"the ledger has no room for an amount of {max(most, -least)} units of its last place")
+    words = array("q", bytes(16 * len(values)))
+    words[::2] = array("q", values)
+    if least < 0:
+        words[1::2] = array("q", [-1 if value < 0 else 0 for value in values])
+    return _na.c_array_from_buffers(kind, length=len(values), buffers=[validity, words], move=True)
+
+
+def _in_places(value: Decimal | int | str | None, places: int) -> int | None:
+    """A number as an integer of its last decimal place."""
+    if value is None or type(value) is int:
+        return value and value * 10**places
+    return int(_EXACT.scaleb(Decimal(value), places).to_integral_value(context=_EXACT))
 
 
 @dataclass(frozen=True, slots=True)
 class _Carrier:
-    """How a kind travels: its Arrow type, how a column of it is made, and the SQL for the type of the table."""
+    """How a kind travels: its Arrow type, how a column of it is made, the SQL for the type of the table, and how many
+    decimal places it has, if any."""
 
     arrow: Callable[[], _ArrowType]
     column: _Column
     cast: str = "{}"
+    places: int | None = None
 
 
 _KINDS: Mapping[Kind, _Carrier] = {
@@ -111,8 +162,8 @@ _KINDS: Mapping[Kind, _Carrier] = {
     "uint8": _Carrier(_na.uint8, _integers("B")),
     "text": _Carrier(_na.string, _texts),
     "time": _Carrier(_na.int64, _integers("q"), "make_timestamp_ns({})"),
-    "money": _Carrier(_na.string, _decimals, "CAST({} AS DECIMAL(18, 12))"),
-    "quantity": _Carrier(_na.string, _decimals, "CAST({} AS DECIMAL(18, 6))"),
+    "money": _Carrier(lambda: _na.decimal128(18, MONEY_PLACES), _decimals, places=MONEY_PLACES),
+    "quantity": _Carrier(lambda: _na.decimal128(18, QUANTITY_PLACES), _decimals, places=QUANTITY_PLACES),
     "text_list": _Carrier(_na.string, _texts, "CAST(CAST({} AS JSON) AS VARCHAR[])"),
     "text_map": _Carrier(_na.string, _texts, "CAST(CAST({} AS JSON) AS MAP(VARCHAR, VARCHAR))"),
 }
@@ -122,17 +173,20 @@ class _Batch:
     """What DuckDB scans under the name of the view: always the latest columns, so that one statement serves all."""
 
     def __init__(self, target: Target) -> None:
+        self._target = target
         self._makers = [_KINDS[kind].column for kind in target.columns.values()]
         self._types = [_KINDS[kind].arrow() for kind in target.columns.values()]
         self._schema = _na.struct(dict(zip(target.columns, self._types, strict=True)))
         self._array: Any = None
         self.load([])
 
-    def load(self, rows: Sequence[tuple[object, ...]]) -> None:
-        values = list(zip(*rows, strict=True)) if rows else [()] * len(self._types)
+    def load(self, rows: Sequence[tuple[Any, ...]]) -> None:
+        self.load_columns(self._target.columns_of(rows))
+
+    def load_columns(self, values: Sequence[Sequence[Any]]) -> None:
         columns = zip(self._makers, self._types, values, strict=True)
         children = [make(kind, column) for make, kind, column in columns]
-        self._array = _na.c_array_from_buffers(self._schema, length=len(rows), buffers=[None], children=children)
+        self._array = _na.c_array_from_buffers(self._schema, length=len(values[0]), buffers=[None], children=children)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         return _na.c_array_stream(self._array).__arrow_c_stream__(requested_schema)
@@ -164,6 +218,12 @@ class Inserter:
         """Insert the rows within the cursor's transaction; raises what DuckDB raises."""
         if rows:
             self._batch.load(rows)
+            self._cursor.execute(self._insert)
+
+    def insert_columns(self, columns: Sequence[Sequence[object]]) -> None:
+        """Insert rows that come as columns, in the order of the target's; raises what DuckDB raises."""
+        if columns[0]:
+            self._batch.load_columns(columns)
             self._cursor.execute(self._insert)
 
     def close(self) -> None:

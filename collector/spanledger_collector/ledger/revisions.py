@@ -11,20 +11,11 @@ from typing import Final
 
 import duckdb
 
-from spanledger_collector.ledger.arrow import Inserter, Target
+from spanledger_collector.ledger.arrow import Inserter
 from spanledger_collector.ledger.neighbours import IndexRow
+from spanledger_collector.ledger.new_calls import CallColumns, NewCalls
 from spanledger_collector.ledger.row_making import call_rows
-from spanledger_collector.ledger.rows import (
-    CALL_METERS,
-    CALL_SOURCES,
-    CALLS,
-    CHARGES,
-    HISTORY,
-    CallRow,
-    CallRows,
-    HistoryRow,
-    all_of,
-)
+from spanledger_collector.ledger.rows import CALL_TABLES, CALLS, HISTORY, CallRow, CallRows, HistoryRow, all_of
 from spanledger_collector.ledger.sql import query
 from spanledger_collector.ledger.stored_calls import started_within, stored_calls
 from spanledger_collector.model import Call
@@ -32,15 +23,16 @@ from spanledger_collector.pricing import PriceBook, price
 
 __all__ = ["Changes", "Revisions", "changes", "transaction"]
 
-_TARGETS: Final = (CALLS, CHARGES, CALL_METERS, CALL_SOURCES, HISTORY)
 _DELETES: Final = tuple(f"settling.delete_{name}" for name in ("calls", "charges", "call_meters", "call_sources"))
 
 
 @dataclass(slots=True)
 class Changes:
-    """What must be written: `rows` of new revisions, and the stored ones that they replace, each with the reason."""
+    """What must be written: `new` calls, `rows` of new revisions, and the stored ones that these replace, each with the
+    reason."""
 
     rows: list[CallRows] = field(default_factory=list[CallRows])
+    new: list[Call] = field(default_factory=list[Call])
     replaced: list[tuple[CallRows, str]] = field(default_factory=list[tuple[CallRows, str]])
 
 
@@ -50,12 +42,12 @@ def changes(calls: Sequence[Call], stored: dict[str, CallRows], book: PriceBook,
     remaining = dict(stored)
     for call in calls:
         before = remaining.pop(call.call_id, None)
-        revision = 1 if before is None else before.call.revision + 1
-        rows = call_rows(call, price(call, book), revision=revision, settled_ns=settled_ns)
-        if before is not None and rows.says_the_same_as(before):
+        if before is None:
+            found.new.append(call)
             continue
-        found.rows.append(rows)
-        if before is not None:
+        rows = call_rows(call, price(call, book), revision=before.call.revision + 1, settled_ns=settled_ns)
+        if not rows.says_the_same_as(before):
+            found.rows.append(rows)
             found.replaced.append((before, "other spans told more of the call"))
     if not remaining:
         return found
@@ -76,7 +68,8 @@ class Revisions:
         self._cursor = cursor
         self._index = index
         self._book = book
-        self._inserters = {target.table: Inserter(cursor, target) for target in _TARGETS}
+        self._new_calls = NewCalls(book)
+        self._inserters = {target.table: Inserter(cursor, target) for target in (*CALL_TABLES, HISTORY)}
 
     def close(self) -> None:
         """Let go of the last batches."""
@@ -91,14 +84,13 @@ class Revisions:
     def apply(self, found: Changes, settled_ns: int) -> None:
         """Write changes: what is replaced goes to history."""
         self._delete([rows.call for rows, _ in found.replaced])
-        self._insert(HISTORY, [_history_row(rows, reason, settled_ns) for rows, reason in found.replaced])
-        self._insert(CALLS, [rows.call for rows in found.rows])
-        self._insert(CHARGES, [row for rows in found.rows for row in rows.charges])
-        self._insert(CALL_METERS, [row for rows in found.rows for row in rows.meters])
-        self._insert(CALL_SOURCES, [row for rows in found.rows for row in rows.sources])
-
-    def _insert(self, target: Target, rows: Sequence[tuple[object, ...]]) -> None:
-        self._inserters[target.table].insert(rows)
+        history = [_history_row(rows, reason, settled_ns) for rows, reason in found.replaced]
+        self._inserters[HISTORY.table].insert(history)
+        columns = CallColumns()
+        self._new_calls.fill(columns, found.new, settled_ns)
+        columns.add_rows(found.rows)
+        for target in CALL_TABLES:
+            self._inserters[target.table].insert_columns(columns.of(target))
 
     def _delete(self, calls: Sequence[CallRow]) -> None:
         if calls:

@@ -11,7 +11,7 @@ from spanledger_collector.ledger.rows import CallRow, CallRows, ChargeRow, Meter
 from spanledger_collector.model import Call, Charge, Conditions, Pricing, Quantity, Source
 from spanledger_collector.settle.keys import totals_of
 
-__all__ = ["call_rows", "money_text"]
+__all__ = ["call_rows", "conditions_text", "flags_text", "map_text", "money_text"]
 
 _CONDITIONS: Final = tuple(field.name for field in fields(Conditions) if field.name != "service_tier")
 _conditions_of: Final = attrgetter(*_CONDITIONS)
@@ -71,14 +71,14 @@ def _call_row(call: Call, pricing: Pricing, revision: int, settled_ns: int) -> C
         attribution.session,
         attribution.workflow,
         attribution.feature,
-        json_text(attribution.dimensions) if attribution.dimensions else _EMPTY_MAP,
+        map_text(attribution.dimensions),
         call.dialect,
         len(call.sources),
-        _flags(call, pricing),
+        flags_text(call.flags, pricing.flags),
         revision,
         pricing.price_book,
         settled_ns,
-        _conditions(call.conditions),
+        conditions_text(call.conditions),
     )
 
 
@@ -101,13 +101,20 @@ def _source_row(call_id: str, revision: int, source: Source, started_ns: int) ->
     return SourceRow(call_id, revision, high, low, span, source.part, source.reason, started_ns)
 
 
-def _flags(call: Call, pricing: Pricing) -> str:
-    if not call.flags and not pricing.flags:
+def flags_text(of_call: tuple[str, ...], of_price: tuple[str, ...]) -> str:
+    """The flags of a call and of its price, each once, as JSON."""
+    if not of_call and not of_price:
         return _EMPTY_LIST
-    return json_text(list(dict.fromkeys((*call.flags, *pricing.flags))))
+    return json_text(list(dict.fromkeys((*of_call, *of_price))))
 
 
-def _conditions(conditions: Conditions) -> str:
+def map_text(texts: Mapping[str, str]) -> str:
+    """An object of strings, as JSON."""
+    return json_text(texts) if texts else _EMPTY_MAP
+
+
+def conditions_text(conditions: Conditions) -> str:
+    """The conditions that are known, but for the tier, as JSON."""
     values: tuple[str | None, ...] = _conditions_of(conditions)
     if values == _UNCONDITIONAL:
         return _EMPTY_MAP

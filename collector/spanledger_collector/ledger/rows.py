@@ -15,6 +15,7 @@ __all__ = [
     "CALLS",
     "CALL_METERS",
     "CALL_SOURCES",
+    "CALL_TABLES",
     "CHARGES",
     "HISTORY",
     "CallRow",
@@ -133,6 +134,7 @@ CALLS: Final = Target.of("calls", CallRow)
 CHARGES: Final = Target.of("charges", ChargeRow)
 CALL_METERS: Final = Target.of("call_meters", MeterRow)
 CALL_SOURCES: Final = Target.of("store.call_sources", SourceRow)
+CALL_TABLES: Final = (CALLS, CHARGES, CALL_METERS, CALL_SOURCES)
 HISTORY: Final = Target.of("call_history", HistoryRow)
 
 _PRICED: Final = frozenset(

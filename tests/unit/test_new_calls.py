@@ -1,0 +1,29 @@
+"""New calls as columns are the rows that are made of each call and its price, to the last digit."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.priced_calls import LIST, NOTHING_KNOWN, OWN_BOOK, calls_made
+
+from spanledger_collector.ledger.arrow import Target
+from spanledger_collector.ledger.new_calls import CallColumns, NewCalls
+from spanledger_collector.ledger.row_making import call_rows
+from spanledger_collector.ledger.rows import CALL_TABLES
+from spanledger_collector.model import Call
+from spanledger_collector.pricing import PriceBook, price
+
+
+@settings(deadline=None)
+@given(calls=calls_made(), book=st.sampled_from([LIST, OWN_BOOK, NOTHING_KNOWN]))
+def test_columns_say_what_the_rows_of_each_call_say(calls: list[Call], book: PriceBook) -> None:
+    made, expected = CallColumns(), CallColumns()
+    NewCalls(book).fill(made, calls, 7)
+    expected.add_rows([call_rows(call, price(call, book), revision=1, settled_ns=7) for call in calls])
+    for target in CALL_TABLES:
+        assert _rows(target, made) == _rows(target, expected)
+
+
+def _rows(target: Target, columns: CallColumns) -> Sequence[tuple[Any, ...]]:
+    return sorted(zip(*columns.of(target), strict=True), key=repr)
