@@ -6,7 +6,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 
 from spanledger_collector.errors import BadRequest
 from spanledger_collector.model import Scope
-from spanledger_collector.receive import decode, json_values
+from spanledger_collector.receive import json_values, known_attributes
 from spanledger_collector.receive.decoded import Decoded
 from spanledger_collector.receive.json_values import Message, Pair, ResourceMessage, ScopeMessage, Value
 from spanledger_collector.receive.log_records import LogRecord, take_record
@@ -25,7 +25,7 @@ def decode_logs(body: bytes) -> Decoded:
         raise BadRequest("The body is not an ExportLogsServiceRequest in protobuf.") from error
     decoded = Decoded()
     for resource_logs in request.resource_logs:
-        resource = decode.attributes_of(resource_logs.resource.attributes)
+        resource = known_attributes.attributes_of(resource_logs.resource.attributes)
         for scope_logs in resource_logs.scope_logs:
             scope = Scope(scope_logs.scope.name, scope_logs.scope.version)
             for sent in scope_logs.log_records:
@@ -36,7 +36,7 @@ def decode_logs(body: bytes) -> Decoded:
                     sent.observed_time_unix_nano,
                     sent.event_name,
                     sent.body.string_value,
-                    decode.attributes_of(sent.attributes),
+                    known_attributes.attributes_of(sent.attributes),
                 )
                 take_record(decoded, record, resource, scope)
     return decoded

@@ -37,10 +37,10 @@ class Decoded:
 
     def take(self, span: ReceivedSpan) -> None:
         """Take a span as it was sent, or count why not."""
-        reason = _rejection(span)
-        if reason is None:
+        if 0 < span.started_ns <= span.ended_ns <= _LATEST_NS and _ids_are_proper(span):
             self.spans.append(span)
         else:
+            reason = _rejection(span)
             self.rejected[reason] = self.rejected.get(reason, 0) + 1
 
     def explain_rejected(self) -> str:
@@ -64,15 +64,24 @@ def status_of(sent: int) -> int:
     return sent if 0 <= sent <= 2 else 0
 
 
-def _rejection(span: ReceivedSpan) -> str | None:
+def _ids_are_proper(span: ReceivedSpan) -> bool:
+    trace_id, span_id, parent = span.trace_id, span.span_id, span.parent_span_id
+    return (
+        len(trace_id) == 16
+        and len(span_id) == 8
+        and trace_id != _NO_TRACE
+        and span_id != _NO_SPAN
+        and (parent is None or len(parent) == 8)
+    )
+
+
+def _rejection(span: ReceivedSpan) -> str:
     if len(span.trace_id) != 16 or span.trace_id == _NO_TRACE:
         return "trace_id"
     if len(span.span_id) != 8 or span.span_id == _NO_SPAN:
         return "span_id"
     if span.parent_span_id is not None and len(span.parent_span_id) != 8:
         return "parent_span_id"
-    if 0 < span.started_ns <= span.ended_ns <= _LATEST_NS:
-        return None
     return _time_rejection(span.started_ns, span.ended_ns)
 
 

@@ -1,7 +1,7 @@
 """The trace messages of OTLP as far as we read them, under types of our own: the same bytes for a third of the work.
 
-What is not read is left out, and attributes stay the bytes that they are on the wire, so that who reads them may know
-them already. Names and numbers come from the released messages.
+What is not read is left out, and attributes and status stay the bytes that they are on the wire, so that who reads
+them may know them already. Names and numbers come from the released messages.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,17 +15,13 @@ from opentelemetry.proto.common.v1 import common_pb2
 from opentelemetry.proto.resource.v1 import resource_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-__all__ = ["SpanMessage", "TraceRequest", "trace_request"]
+from spanledger_collector.receive.decoded import status_of
 
-
-class StatusMessage(Protocol):
-    """`Status`."""
-
-    code: int
+__all__ = ["SpanMessage", "TraceRequest", "status_code", "trace_request"]
 
 
 class SpanMessage(Protocol):
-    """`Span`; an attribute is a `KeyValue` as bytes."""
+    """`Span`; an attribute is a `KeyValue` as bytes, and so is the `Status`."""
 
     trace_id: bytes
     span_id: bytes
@@ -35,7 +31,7 @@ class SpanMessage(Protocol):
     start_time_unix_nano: int
     end_time_unix_nano: int
     attributes: Sequence[bytes]
-    status: StatusMessage
+    status: bytes
 
 
 class ScopeMessage(Protocol):
@@ -72,7 +68,6 @@ class TraceRequest(Protocol):
 
 
 _READ: Final[Mapping[str, type]] = {
-    "Status": StatusMessage,
     "Span": SpanMessage,
     "InstrumentationScope": ScopeMessage,
     "ScopeSpans": ScopeSpansMessage,
@@ -82,7 +77,10 @@ _READ: Final[Mapping[str, type]] = {
 }
 """What we read of each message; the annotations name its fields."""
 
-_KEY_VALUE: Final = f".{common_pb2.KeyValue.DESCRIPTOR.full_name}"
+_AS_BYTES: Final = {f".{message.DESCRIPTOR.full_name}" for message in (common_pb2.KeyValue, trace_pb2.Status)}
+_KNOWN_STATUS: Final = {
+    trace_pb2.Status(code=code).SerializeToString(): code for code in trace_pb2.Status.StatusCode.values()
+}
 
 
 def _own_types() -> DescriptorPool:
@@ -98,10 +96,10 @@ def _own_types() -> DescriptorPool:
 
 
 def _reduce(message: DescriptorProto, names: set[str]) -> None:
-    """Leave only these fields, with attributes as bytes."""
+    """Leave only these fields, some of them as bytes."""
     fields = [field for field in message.field if field.name in names]
     for field in fields:
-        if field.type_name == _KEY_VALUE:
+        if field.type_name in _AS_BYTES:
             field.type = FieldDescriptorProto.TYPE_BYTES
             field.ClearField("type_name")
     del message.field[:]
@@ -116,3 +114,9 @@ _Request: Final[Any] = GetMessageClass(
 def trace_request(body: bytes) -> TraceRequest:
     """The message in the bytes. Raises `google.protobuf.message.DecodeError` for bytes that are none."""
     return _Request.FromString(body)
+
+
+def status_code(status: bytes) -> int:
+    """The code of a `Status`, unset (0) for a number that we do not know. Raises DecodeError for what is no message."""
+    code = _STATUS.get(status)
+    return status_of(trace_pb2.Status.FromString(status).code) if code is None else code
