@@ -1,7 +1,7 @@
 """Attributes as they are on the wire, and what they say: most come again and again, and looking them up saves reading.
 
 Of the others most are short texts and small numbers under short keys, whose bytes are read here; all else is left to
-the library. Wire format: Protocol Buffers documentation, "Encoding"; fields: opentelemetry/proto/common/v1/common.proto.
+the library. Sources: Protocol Buffers documentation, "Encoding"; opentelemetry/proto/common/v1/common.proto.
 """
 
 from collections.abc import Iterable

@@ -78,8 +78,8 @@ _READ: Final[Mapping[str, type]] = {
 """What we read of each message; the annotations name its fields."""
 
 _AS_BYTES: Final = {f".{message.DESCRIPTOR.full_name}" for message in (common_pb2.KeyValue, trace_pb2.Status)}
-_KNOWN_STATUS: Final = {
-    trace_pb2.Status(code=code).SerializeToString(): code for code in trace_pb2.Status.StatusCode.values()
+_STATUS: Final = {
+    trace_pb2.Status(code=code).SerializeToString(): int(code) for code in trace_pb2.Status.StatusCode.values()
 }
 
 
