@@ -11,7 +11,7 @@ from anthropic.lib.bedrock import AnthropicBedrock, AsyncAnthropicBedrock
 from anthropic.lib.vertex import AnthropicVertex, AsyncAnthropicVertex
 from wire_event_stream import encoded
 from wire_recording import Recording
-from wire_scripted import Script, answer, named_events
+from wire_scripted import Script, answer, named_events, serving
 from wire_sdk_contract import Attributes, Case, SdkContract, held
 
 from spanledger.hosts import provider_of_host
@@ -140,6 +140,17 @@ class TestBetaVertex(TestVertex):
 
     def ask_stream(self, client: Any) -> Any:  # noqa: ANN401
         return client.beta.messages.create(model=self.model, max_tokens=9, messages=[], stream=True)
+
+
+@pytest.mark.skipif(not hasattr(anthropic, "AnthropicFoundry"), reason="this version has no client for Foundry")
+def test_foundry_behind_a_gateway_is_known_by_its_client(instrumented: Recording) -> None:
+    whole = {"id": "msg_1", "type": "message", "usage": {"input_tokens": 3, "output_tokens": 4}}
+    with serving(answer(whole)) as server:
+        http = anthropic.DefaultHttpxClient(verify=False)
+        client = anthropic.AnthropicFoundry(base_url=server.url, api_key="k", http_client=http)
+        client.messages.create(model="claude-x", max_tokens=9, messages=[])
+    assert instrumented.attributes["gen_ai.provider.name"] == "azure.ai.inference"
+    assert "spanledger.region" not in instrumented.attributes
 
 
 @pytest.mark.parametrize(

@@ -34,6 +34,7 @@ TOGETHER: dict[str, tuple[tuple[Sdk, ...], tuple[str, ...]]] = {
             "tests/wire/test_anthropic_platforms_wire.py",
             "tests/wire/test_odd_shapes.py",
             "tests/wire/test_one_span_wire.py",
+            "tests/wire/test_who_bills_wire.py",
             "tests/wire/test_content_wire.py",
             "tests/wire/test_content_ways_wire.py",
             "tests/unit/test_instrumentation_start.py",

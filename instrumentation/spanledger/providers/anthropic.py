@@ -161,8 +161,9 @@ _PLATFORMS = (
     ("BaseBedrockClient", "aws.bedrock", "aws_region"),
     ("BaseMantleClient", "aws.bedrock", "aws_region"),
     ("BaseVertexClient", "gcp.vertex_ai", "region"),
+    ("BaseFoundryClient", "azure.ai.inference", ""),
 )
-"""Class of a client, who bills what it calls, and which of its attributes is the region."""
+"""Class of a client, who bills what it calls, and which of its attributes is the region, if it has one."""
 
 
 def _platform(client: Client) -> Platform | None:
@@ -171,8 +172,9 @@ def _platform(client: Client) -> Platform | None:
     if known is None:
         return None
     provider, attribute = known
-    region = getattr(client, attribute, None)
-    return Platform(provider, {semconv.REGION: region} if isinstance(region, str) else {})
+    region = getattr(client, attribute, None) if attribute else None
+    named = {semconv.PROVIDER_NAME: provider}  # the SDK's own span may name the maker of the model instead
+    return Platform(provider, {**named, semconv.REGION: region} if isinstance(region, str) else named)
 
 
 @lru_cache(maxsize=64)

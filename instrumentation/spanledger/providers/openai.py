@@ -6,12 +6,13 @@ is made now and fetched later (background responses, batches, runs of assistants
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from spanledger import semconv
 from spanledger._fetched import count_once
 from spanledger._patching import Sdk
-from spanledger._stainless import Endpoint, StainlessSdk, request_points
+from spanledger._stainless import Client, Endpoint, Platform, StainlessSdk, request_points
 from spanledger._stream_usage import is_usage_chunk
 from spanledger.content import OPENAI_CHAT, OPENAI_COMPLETION, OPENAI_RESPONSES
 from spanledger.providers.openai_fetched import FETCHINGS
@@ -117,8 +118,22 @@ def _characters(choice: object) -> int:
     return length
 
 
+_AZURE = Platform("azure.ai.openai", {})
+
+
+def _platform(client: Client) -> Platform | None:
+    """Azure, for whose clients that is, also where the base URL does not tell (a gateway, a private endpoint)."""
+    return _AZURE if _is_azure(type(client)) else None
+
+
+@lru_cache(maxsize=64)
+def _is_azure(kind: type) -> bool:
+    return any(base.__name__ == "BaseAzureClient" for base in kind.__mro__)
+
+
 _OPENAI = StainlessSdk(
     provider="openai",
+    platform=_platform,
     endpoints=(
         Endpoint(
             "/chat/completions",
