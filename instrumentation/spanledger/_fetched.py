@@ -19,12 +19,14 @@ from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from spanledger import semconv
 from spanledger._call import Call, flush, open_call
+from spanledger._capturing import keep_answer
 from spanledger._guard import guarded
 from spanledger._outbox import Outbox
 from spanledger._reading import Reading, end_attributes
 
 if TYPE_CHECKING:
     from spanledger._reading import Ending, Request
+    from spanledger.content import Format
 
 __all__ = ["Find", "Found", "count_once", "open_fetch"]
 
@@ -37,12 +39,15 @@ _AT_ONCE = 256
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A finished call: `reading` has its usage and its response id. `started_ns`: when the provider began with it."""
+    """A finished call: `reading` has its usage and its response id. `started_ns`: when the provider began with it.
+    `said`: its whole answer, which is in the format `content`."""
 
     operation: str
     reading: Reading
     started_ns: int | None = None
     needs: tuple[str, ...] = ("input", "output")
+    said: object = None
+    content: Format | None = None
 
 
 _outbox = Outbox(flush)
@@ -139,7 +144,9 @@ class Fetch(Call):
             attributes={**request.span_attributes(), **self.attribution()},
             start_time=min(found.started_ns or self._started_ns, self._started_ns),
         )
-        span.set_attributes(end_attributes(request, found.reading, "read", None))
+        attributes = end_attributes(request, found.reading, "read", None)
+        span.set_attributes(attributes)
+        keep_answer(span, {**request.span_attributes(), **attributes}, found.content, found.said)
         if self.retries:
             span.set_attribute(semconv.HTTP_RESEND_COUNT, self.retries)
         if found.reading.error_type:

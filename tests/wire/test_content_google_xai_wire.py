@@ -2,6 +2,7 @@
 
 import importlib
 from contextlib import AbstractContextManager
+from datetime import timedelta
 from typing import Any
 
 from wire_content import (
@@ -15,14 +16,17 @@ from wire_content import (
     Served,
     call,
     events,
+    on_spans,
+    said_on,
     text,
 )
+from wire_recording import Recording
 from wire_scripted import EVENTS, Script, answer
 from wire_xai import serving_xai
 
 from spanledger import semconv
 
-__all__ = ["events"]
+__all__ = ["events", "on_spans"]
 
 # Neither has types, or shares its name space with stubs that do not know it.
 genai: Any = importlib.import_module("google.genai")
@@ -125,3 +129,13 @@ class TestXai(ContentContract):
 
     def answered(self) -> list[Said]:
         return [{"role": "assistant", "parts": [text("In Ghent.")], "finish_reason": "stop"}]
+
+
+def test_a_deferred_answer_of_xai(on_spans: Recording) -> None:
+    """What was asked went with the request that started it, which is no call."""
+    with serving_xai("answer") as url:
+        client = xai_sdk.Client(api_key="k", api_host=url, use_insecure_channel=True)
+        client.chat.create(model="m", messages=[xai_chat.user("Where?")]).defer(interval=timedelta(milliseconds=1))
+    assert said_on(on_spans) == {
+        semconv.OUTPUT_MESSAGES: [{"role": "assistant", "parts": [text("In Ghent.")], "finish_reason": "stop"}]
+    }

@@ -37,6 +37,7 @@ TOGETHER: dict[str, tuple[tuple[Sdk, ...], tuple[str, ...]]] = {
             "tests/wire/test_who_bills_wire.py",
             "tests/wire/test_content_wire.py",
             "tests/wire/test_content_ways_wire.py",
+            "tests/wire/test_content_fetched_wire.py",
             "tests/unit/test_instrumentation_start.py",
         ),
     ),

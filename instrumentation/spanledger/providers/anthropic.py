@@ -154,7 +154,7 @@ def find_result(line: object) -> Found | None:
         return None
     reading = Reading(attributes={semconv.PROCESSING: "batch"})
     read_message(message, reading)
-    return Found("chat", reading)
+    return Found("chat", reading, said=message, content=ANTHROPIC_MESSAGES)
 
 
 _PLATFORMS = (

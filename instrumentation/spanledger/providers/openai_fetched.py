@@ -12,6 +12,7 @@ from spanledger import semconv
 from spanledger._fetched import Found
 from spanledger._reading import Reading
 from spanledger._stainless import Fetching
+from spanledger.content import OPENAI_RESPONSES
 from spanledger.providers.openai_responses import LAST_EVENTS, read_whole_response
 from spanledger.providers.openai_usage import read_identity, read_usage
 from spanledger.usage import get
@@ -41,7 +42,7 @@ def find_response(answer: object) -> Found | None:
         return None
     reading = Reading()
     read_whole_response(response, reading)
-    return Found("chat", reading, _created_ns(response))
+    return Found("chat", reading, _created_ns(response), said=response, content=OPENAI_RESPONSES)
 
 
 def find_batch(answer: object) -> Found | None:

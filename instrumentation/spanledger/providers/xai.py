@@ -65,7 +65,9 @@ class Rpc:
 _RPCS = {
     "/xai_api.Chat/GetCompletion": Rpc("chat", read_completion, native="chat.", content=XAI_CHAT),
     "/xai_api.Chat/GetCompletionChunk": Rpc("chat", read_completion, native="chat.", stream=True, content=XAI_CHAT),
-    "/xai_api.Chat/GetDeferredCompletion": Rpc("chat", read_completion, native="chat.", deferred=True),
+    "/xai_api.Chat/GetDeferredCompletion": Rpc(
+        "chat", read_completion, native="chat.", deferred=True, content=XAI_CHAT
+    ),
     "/xai_api.Chat/CompactContext": Rpc("chat", read_completion),
     "/xai_api.Image/GenerateImage": Rpc("image_generation", read_images, ("image",), native="image."),
     "/xai_api.Video/GetDeferredVideo": Rpc("video_generation", read_video, ("second",), native="video.", deferred=True),
