@@ -80,7 +80,7 @@ def test_a_copy_that_fails_or_was_broken_off_changes_nothing(
         def full(*_: object) -> None:
             raise OSError(28, "No space left on device")
 
-        patched.setattr(compaction, "_sync", full)
+        patched.setattr(compaction, "sync", full)
         with pytest.raises(LedgerUnreadable, match=r"No space left on device\. It is as it was"):
             compact(small_ledger)
     assert not left.exists()

@@ -117,7 +117,7 @@ def test_attributes_go_and_their_reading_stays_also_when_read_again(bench: Settl
 
 def test_what_went_before_a_failure_is_counted(bench: SettlingBench) -> None:
     arrive(bench, 500, call(1))
-    bench.ask("ALTER TABLE conflicts RENAME TO gone")
+    bench.ask("ALTER TABLE store.conflicts RENAME TO gone")
     dropped = Dropped()
     with pytest.raises(duckdb.Error, match="conflicts"):
         sweep(bench.ledger, Retention(None, 400, None), NOW, dropped=dropped)

@@ -1,5 +1,5 @@
-"""Which spans the journal may hold already: a filter in memory that overlooks none, so that a new span costs no look at
-the table, however long that is.
+"""Which spans the journal may hold already, overlooking none: told from memory and a glance at files, so that a new
+span costs no look at the table, however long that is.
 
 A unique index would tell the same. But ids are random, and all of it must be in memory: at 10 million spans that took
 600 MB and made inserting three times as dear (docs/decisions/0005-known-spans.md).
@@ -12,8 +12,9 @@ from contextlib import closing
 from typing import Final
 
 import duckdb
-from rbloom import Bloom
 
+from spanledger_collector.journal.key_filter import GrowingFilter, Key
+from spanledger_collector.journal.sealed import SPANS_PER_RUN, SealedKeys, folder_of
 from spanledger_collector.ledger.arrow import integers
 from spanledger_collector.ledger.sql import query
 from spanledger_collector.ledger.store import Ledger
@@ -21,82 +22,124 @@ from spanledger_collector.ledger.store import Ledger
 __all__ = ["Key", "KnownSpans", "key_of"]
 
 _logger = logging.getLogger(__name__)
-
-Key = int
-"""What the filter knows of an identity: 64 bits in which spans differ, in one trace or in several."""
-
-_FEWEST: Final = 4_000_000
-_MOST: Final = 24_000_000
-"""Spans for which there is room, at 5.4 bytes each: from 22 to 130 MB. With more the filter errs more often."""
-_ROOM: Final = 5
-_ERRORS_WHEN_CROWDED: Final = 2**-6
-"""A filter made to err so often asks for six bits of each key, which is quick; with room for five times as many keys
-it takes less than one new span in 100,000 for a known one."""
 _AT_ONCE: Final = 8192
+_EVER: Final = 2**63 - 2
+"""Later than every time of arrival, in ns."""
+_RETRY_SECONDS: Final = 60.0
 
 
 def key_of(trace_lo: int, span: int) -> Key:
-    """The key of an identity, as `journal.keys` makes it in SQL."""
+    """The key of an identity, as `known.keys` makes it in SQL."""
     return trace_lo ^ span
 
 
 class KnownSpans:
-    """The keys of all spans in the journal.
+    """The keys of all spans in the journal: of the newest ones in a filter, of the others in runs (`sealed`).
 
     Those that are stored at the start are read in a thread of their own, so that spans can be accepted at once; until
-    that is done every span may be known.
+    that is done every span may be known. The same thread seals the newest ones when they are many.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, *, spans_per_run: int = SPANS_PER_RUN) -> None:
+        self._ledger = ledger
+        self._spans_per_run = spans_per_run
         with closing(ledger.cursor()) as cursor:
-            ((stored,),) = cursor.execute(query("journal.count")).fetchall()
-        self._room = min(max(_FEWEST, 2 * int(stored)), _MOST)
-        self._left = self._room - int(stored)
-        self._filters = [_filter(self._room)]
+            self._sealed = SealedKeys(folder_of(ledger.path), cursor, spans_per_run)
+            bounds = {"after": self._sealed.until_ns, "until": _EVER}
+            ((newest,),) = cursor.execute(query("known.count"), bounds).fetchall()
+        self._newest = GrowingFilter(min(2 * int(newest), spans_per_run))
+        self._closed: GrowingFilter | None = None
+        """Filled; its keys are being sealed, which is done when it is None."""
+        self._closed_ns = 0
         self._all_read = threading.Event()
+        self._full = threading.Event()
+        self._idle = threading.Event()
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._read, args=(ledger,), name="known spans")
+        self._thread = threading.Thread(target=self._run, name="known spans")
         self._thread.start()
 
     def suspects(self, keys: Sequence[Key]) -> list[int]:
         """The places of the keys that may be known; every other key is certainly new."""
+        unsealed = self._unsealed(keys)  # first: what is sealed meanwhile is in a run before it goes from there
+        return unsealed if len(unsealed) == len(keys) else sorted({*unsealed, *self._sealed.suspects(keys)})
+
+    def arrivals(self, keys: Sequence[Key]) -> tuple[int, int]:
+        """Within which time all spans of these keys arrived that are stored: after the first, in ns, until the
+        second."""
+        newest = self._sealed.until_ns, _EVER
+        found = [newest] if self._unsealed(keys) else []
+        found += self._sealed.arrivals(keys)
+        return min((after for after, _ in found), default=0), max((until for _, until in found), default=_EVER)
+
+    def _unsealed(self, keys: Sequence[Key]) -> list[int]:
+        """The places of the keys that may be known and in no run."""
         if not self._all_read.is_set():
             return list(range(len(keys)))
-        places = [place for known in self._filters for place, key in enumerate(keys) if key in known]
-        return places if len(self._filters) == 1 else sorted(set(places))
+        closed = self._closed
+        places = self._newest.suspects(keys)
+        return places if closed is None else sorted({*places, *closed.suspects(keys)})
 
     def add(self, keys: Sequence[Key]) -> None:
-        """Remember the keys of spans before they are stored: one too many does no harm, one too few would."""
-        self._left -= len(keys)
-        if self._left < 0 and self._room < _MOST:
-            more = min(self._room, _MOST - self._room)
-            self._filters.append(_filter(more))
-            self._room += more
-            self._left += more
-        _put(self._filters[-1], keys)
+        """Remember the keys of spans before they are stored: one too many does no harm, one too few would. Spans of
+        earlier keys are stored by then, or never."""
+        if self._newest.count >= self._spans_per_run and self._closed is None and self._all_read.is_set():
+            self._close_newest()
+        self._newest.add(keys)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the thread has nothing to do: what is stored is read, and sealed where it is to be."""
+        return self._idle.is_set() and not self._full.is_set()
 
     def close(self) -> None:
         """End the thread. Blocks."""
         self._closing.set()
+        self._full.set()
         self._thread.join()
+        self._sealed.close()
 
-    def _read(self, ledger: Ledger) -> None:
+    def _close_newest(self) -> None:
+        with closing(self._ledger.cursor()) as cursor:
+            after = {"after": self._sealed.until_ns}
+            ((last_ns,),) = cursor.execute(query("known.last_arrival"), after).fetchall()
+        self._closed_ns = int(last_ns)
+        self._closed, self._newest = self._newest, GrowingFilter()
+        self._full.set()
+
+    def _run(self) -> None:
         try:
-            with closing(ledger.cursor()) as cursor:
-                for keys in integers(cursor.sql(query("journal.keys"))):
-                    for start in range(0, len(keys), _AT_ONCE):  # in parts, so that other threads get their turn
-                        if self._closing.is_set():
-                            return
-                        _put(self._filters[0], keys[start : start + _AT_ONCE])
+            with closing(self._ledger.cursor()) as cursor:
+                self._read(cursor)
+                self._keep_sealing(cursor)
         except duckdb.Error:
             _logger.exception("The spans in the journal could not be read; every span is looked for in it instead")
-        else:
-            self._all_read.set()
 
+    def _read(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        after = {"after": self._sealed.until_ns}
+        for keys in integers(cursor.sql(query("known.keys"), params=after)):
+            for start in range(0, len(keys), _AT_ONCE):  # in parts, so that other threads get their turn
+                if self._closing.is_set():
+                    return
+                self._newest.add(keys[start : start + _AT_ONCE])
+        self._all_read.set()
 
-def _filter(room: int) -> Bloom:
-    return Bloom(_ROOM * room, _ERRORS_WHEN_CROWDED)
+    def _keep_sealing(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        while not self._closing.is_set():
+            try:
+                self._seal(cursor)
+            except (duckdb.Error, OSError) as error:
+                _logger.warning("The keys of spans could not be sealed, and stay in memory for now: %s", error)
+                self._closing.wait(_RETRY_SECONDS)
+                continue
+            self._idle.set()
+            self._full.wait()
+            self._idle.clear()
+            self._full.clear()
 
-
-def _put(known: Bloom, keys: Sequence[Key]) -> None:
-    known.update(keys)  # pyright: ignore[reportUnknownMemberType] - its stub leaves open of what
+    def _seal(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        stopping = self._closing.is_set
+        if self._closed is not None and self._sealed.seal(cursor, self._closed_ns, stopping):
+            self._closed = None
+            self._sealed.merge(cursor, stopping)
+        self._sealed.fill(stopping)
+        self._sealed.tidy()

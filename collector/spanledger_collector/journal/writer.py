@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import compress, islice
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import duckdb
 
@@ -16,19 +16,24 @@ from spanledger_collector.journal.rows import (
     CONFLICTS,
     OBSERVATIONS,
     SPANS,
+    Columns,
     ConflictRow,
     Dialects,
-    ObservationRow,
+    ResourceTexts,
     SpanRow,
+    Told,
     conflict_row,
-    observation_row,
-    span_rows,
+    joined,
+    observation_columns,
+    row_at,
+    span_columns,
+    told,
 )
 from spanledger_collector.ledger.arrow import Inserter
 from spanledger_collector.ledger.handover import Handover
 from spanledger_collector.ledger.sql import query
 from spanledger_collector.ledger.store import Ledger
-from spanledger_collector.model import Observation, ReceivedSpan
+from spanledger_collector.model import ReceivedSpan
 from spanledger_collector.stats import Stats
 
 __all__ = ["Appended", "Submission", "Writer"]
@@ -40,8 +45,10 @@ _EVER = (0, 2**63 - 2)
 """Every time that a TIMESTAMP_NS can hold, in ns (the last value means infinity)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Submission:
+FirstHashes = Sequence[int | None]
+
+
+class Submission(NamedTuple):
     """The spans of one request and when they arrived (ns)."""
 
     spans: Sequence[ReceivedSpan]
@@ -78,17 +85,18 @@ class Writer:
 
         Raises duckdb.Error; then nothing of the batch is stored.
         """
-        spans: list[ReceivedSpan] = []
-        arrivals: list[int] = []
-        for submission in batch:
-            spans += submission.spans
-            arrivals += [self._stamp(submission.received_ns)] * len(submission.spans)
-        rows = span_rows(spans, self._each(self._dialects.peer_host, spans), arrivals)
-        first_hashes = self._first_hashes(rows)
-        observed = self._transaction(rows, spans, first_hashes)
-        hashes = iter([(row.payload_hash, first) for row, first in zip(rows, first_hashes, strict=True)])
-        outcomes = [_appended(list(islice(hashes, len(submission.spans)))) for submission in batch]
-        self._count(outcomes, observed)
+        parts: list[Columns] = []
+        observed: list[Told] = []
+        first = 0
+        for spans, received_ns in batch:  # request by request: all is read of a span while it is in the CPU's cache
+            parts.append(span_columns(spans, self._peer_hosts(spans), self._stamp(received_ns)))
+            observed += self._observed(spans, first)
+            first += len(spans)
+        columns = joined(parts)
+        first_hashes = self._first_hashes(columns)
+        new = self._transaction(batch, columns, observed, first_hashes)
+        outcomes = _outcomes(batch, columns["payload_hash"], first_hashes)
+        self._count(outcomes, new)
         return outcomes
 
     def close(self) -> None:
@@ -104,13 +112,52 @@ class Writer:
         self._received_ns = max(received_ns, self._received_ns + 1)
         return self._received_ns
 
-    def _first_hashes(self, rows: Sequence[SpanRow]) -> list[int | None]:
-        """For each row the payload hash under which its identity came first, None where it comes now."""
-        keys = [key_of(row.trace_lo, row.span) for row in rows]
+    def _peer_hosts(self, spans: Sequence[ReceivedSpan]) -> Sequence[str | None]:
+        peer_host = self._dialects.peer_host
+        try:
+            return [peer_host(span) for span in spans]
+        except Exception:  # noqa: BLE001 - told below, span by span
+            return [self._read_or_none(peer_host, span) for span in spans]
+
+    def _observed(self, spans: Sequence[ReceivedSpan], first: int) -> list[Told]:
+        """What spans say about model calls; `first` is the place of the first one."""
+        recognise, kept_json = self._dialects.recognise, self._dialects.kept_json
+        resources = ResourceTexts()
+        found: list[Told] = []
+        for place, span in enumerate(spans, first):
+            try:
+                observation = recognise(span)
+                if observation is not None:
+                    found.append(told(place, span, observation, kept_json(span), resources.of(span)))
+            except Exception as error:  # noqa: BLE001 - a span is never lost because we misread it
+                self._unreadable(error)
+        return found
+
+    def _read_or_none(self, read: Callable[[ReceivedSpan], _T], span: ReceivedSpan) -> _T | None:
+        """What a dialect reads, or None where it fails: a span is never lost because we misread it."""
+        try:
+            return read(span)
+        except Exception as error:  # noqa: BLE001 - the reason above
+            self._unreadable(error)
+            return None
+
+    def _unreadable(self, error: Exception) -> None:
+        self._stats.unreadable.inc()
+        if type(error) not in self._logged:
+            self._logged.add(type(error))
+            _logger.error(
+                "A dialect failed to read a span; its skeleton is kept. Said once for this kind of error",
+                exc_info=error,
+            )
+
+    def _first_hashes(self, spans: Columns) -> FirstHashes | None:
+        """For each span the payload hash under which its identity came first, None where it comes now; None alone where
+        all of them come now, as nearly always."""
+        keys = [*map(key_of, spans["trace_lo"], spans["span"])]
         suspects = self._known.suspects(keys)
-        known = self._stored([rows[place] for place in suspects])
+        known = self._stored([row_at(spans, place) for place in suspects])
         self._known.add(keys)
-        return _first_hashes(rows, known) if known or len(set(keys)) < len(keys) else [None] * len(rows)
+        return _first_hashes(spans, known) if known or len(set(keys)) < len(keys) else None
 
     def _stored(self, rows: Sequence[SpanRow]) -> dict[Identity, int]:
         """The payload hashes of those rows whose identities are stored, by identity.
@@ -130,18 +177,24 @@ class Writer:
         return found
 
     def _transaction(
-        self, rows: Sequence[SpanRow], spans: Sequence[ReceivedSpan], first_hashes: Sequence[int | None]
-    ) -> Sequence[ObservationRow]:
+        self,
+        batch: Sequence[Submission],
+        spans: Columns,
+        observed: Sequence[Told],
+        first_hashes: FirstHashes | None,
+    ) -> Sequence[Told]:
         """Store what is new; the observations among it."""
-        fresh = [first_hash is None for first_hash in first_hashes]
-        new_rows, new_spans = list(compress(rows, fresh)), list(compress(spans, fresh))
-        conflicts = self._new_conflicts(rows, spans, first_hashes)
+        new_spans, new, conflicts = spans, observed, list[ConflictRow]()
+        if first_hashes is not None:
+            fresh = [first_hash is None for first_hash in first_hashes]
+            new_spans = {name: [*compress(column, fresh)] for name, column in spans.items()}
+            new = [each for each in observed if fresh[each.place]]
+            conflicts = self._new_conflicts(batch, spans, first_hashes)
         self._cursor.begin()
         try:
-            self._spans.insert(new_rows)
-            told = self._observe(new_rows, new_spans)
-            observed = [row for row, _ in told]
-            self._observations.insert(observed)
+            self._spans.insert_columns([*new_spans.values()])
+            if new:
+                self._observations.insert_columns(observation_columns(self._next_seq, spans, new))
             self._conflicts.insert(conflicts)
             self._cursor.commit()
         except BaseException:
@@ -149,70 +202,35 @@ class Writer:
                 self._cursor.rollback()
             raise
         if self._handover is not None:
-            self._handover.put(self._next_seq, [observation for _, observation in told])
-        self._next_seq += len(observed)
-        return observed
-
-    def _observe(
-        self, rows: Sequence[SpanRow], spans: Sequence[ReceivedSpan]
-    ) -> list[tuple[ObservationRow, Observation]]:
-        """What new spans say about model calls, numbered."""
-        told: list[tuple[ObservationRow, Observation]] = []
-
-        def read(row: SpanRow, span: ReceivedSpan) -> None:
-            observation = self._dialects.recognise(span)
-            if observation is not None:
-                kept = self._dialects.kept_attributes(span)
-                number = self._next_seq + len(told)
-                told.append((observation_row(number, row, span, observation, kept), observation))
-
-        self._each(read, rows, spans)
-        return told
-
-    def _each(self, read: Callable[..., _T | None], *columns: Iterable[object]) -> list[_T | None]:
-        """What a dialect reads, row by row, or None where it fails: a span is never lost because we misread it."""
-        found: list[_T | None] = []
-        for arguments in zip(*columns, strict=True):
-            try:
-                found.append(read(*arguments))
-            except Exception as error:
-                found.append(None)
-                self._stats.unreadable.inc()
-                if type(error) not in self._logged:
-                    self._logged.add(type(error))
-                    _logger.exception(
-                        "A dialect failed to read a span; its skeleton is kept. Said once for this kind of error"
-                    )
-        return found
+            self._handover.put(self._next_seq, [each.observation for each in new])
+        self._next_seq += len(new)
+        return new
 
     def _new_conflicts(
-        self, rows: Sequence[SpanRow], spans: Sequence[ReceivedSpan], first_hashes: Sequence[int | None]
+        self, batch: Sequence[Submission], spans: Columns, first_hashes: FirstHashes
     ) -> list[ConflictRow]:
         """Conflicts that are not on record yet, each once."""
-        differing = [
-            (row, first_hash, span)
-            for row, first_hash, span in zip(rows, first_hashes, spans, strict=True)
-            if first_hash is not None and first_hash != row.payload_hash
-        ]
-        kept = self._each(self._dialects.kept_attributes, [span for _, _, span in differing])
-        found = {
-            (*row.identity, row.payload_hash): conflict_row(row, first_hash, attributes or {})
-            for (row, first_hash, _), attributes in zip(differing, kept, strict=True)
-        }
+        received = [span for submission in batch for span in submission.spans]
+        found: dict[tuple[int, ...], ConflictRow] = {}
+        for place, (payload_hash, first_hash) in enumerate(zip(spans["payload_hash"], first_hashes, strict=True)):
+            if first_hash is not None and first_hash != payload_hash:
+                row = row_at(spans, place)
+                kept = self._read_or_none(self._dialects.kept_json, received[place]) or "{}"
+                found[*row.identity, payload_hash] = conflict_row(row, first_hash, kept)
         if found:
             self._conflicts.load(list(found.values()))
             for known in self._cursor.execute(query("journal.known_conflicts")).fetchall():
                 del found[known]
         return list(found.values())
 
-    def _count(self, outcomes: Iterable[Appended], observed: Sequence[ObservationRow]) -> None:
+    def _count(self, outcomes: Iterable[Appended], observed: Sequence[Told]) -> None:
         stored = sum(outcome.stored for outcome in outcomes)
         self._stats.commits.inc()
         self._stats.journaled.inc(stored)
         self._stats.duplicates.inc(sum(outcome.duplicates for outcome in outcomes))
         self._stats.conflicts.inc(sum(outcome.conflicts for outcome in outcomes))
         self._stats.skipped.inc(stored - len(observed))
-        for dialect, number in Counter(row.dialect for row in observed).items():
+        for dialect, number in Counter(each.observation.dialect for each in observed).items():
             self._stats.recognised.labels(dialect).inc(number)
 
 
@@ -222,13 +240,24 @@ def _end_of_journal(cursor: duckdb.DuckDBPyConnection) -> tuple[int, int]:
     return int(number), int(received_ns)
 
 
-def _first_hashes(rows: Sequence[SpanRow], known: dict[Identity, int]) -> list[int | None]:
-    """For each row the payload hash of its identity, in `known` or in a row before; None where there is none."""
+def _first_hashes(spans: Columns, known: dict[Identity, int]) -> list[int | None]:
+    """For each span the payload hash of its identity, in `known` or in a span before; None where there is none."""
     first_hashes: list[int | None] = []
-    for row in rows:
-        first_hashes.append(known.get(row.identity))
-        known.setdefault(row.identity, row.payload_hash)
+    identities = zip(spans["trace_hi"], spans["trace_lo"], spans["span"], strict=True)
+    for identity, payload_hash in zip(identities, spans["payload_hash"], strict=True):
+        first_hashes.append(known.get(identity))
+        known.setdefault(identity, payload_hash)
     return first_hashes
+
+
+def _outcomes(
+    batch: Sequence[Submission], payload_hashes: Sequence[int], first_hashes: FirstHashes | None
+) -> list[Appended]:
+    """What became of the spans of each request."""
+    if first_hashes is None:
+        return [Appended(len(submission.spans)) for submission in batch]
+    hashes = zip(payload_hashes, first_hashes, strict=True)
+    return [_appended([*islice(hashes, len(submission.spans))]) for submission in batch]
 
 
 def _appended(hashes: Sequence[tuple[int, int | None]]) -> Appended:

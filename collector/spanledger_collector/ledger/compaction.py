@@ -15,6 +15,7 @@ import duckdb
 from spanledger_collector.errors import LedgerUnreadable
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.ledger.torn_log import log_of
+from spanledger_collector.synced import sync
 
 __all__ = ["compact"]
 
@@ -48,9 +49,9 @@ def _copy(path: Path, fresh: Path) -> None:
             connection.execute("COPY FROM DATABASE old TO fresh")
             _check_same(connection)
         _own_as(path, fresh)
-        _sync(fresh)
+        sync(fresh)
         fresh.replace(path)
-        _sync(path.parent)
+        sync(path.parent)
 
 
 @contextmanager
@@ -81,15 +82,6 @@ def _own_as(path: Path, fresh: Path) -> None:
     found = path.stat()
     if (found.st_uid, found.st_gid) != (os.geteuid(), os.getegid()):
         os.chown(fresh, found.st_uid, found.st_gid)
-
-
-def _sync(path: Path) -> None:
-    """What was written there, or to that directory, outlives the machine's end."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _forget(fresh: Path) -> None:

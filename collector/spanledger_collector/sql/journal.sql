@@ -11,16 +11,10 @@ FROM meta;
 -- started when its first copy did, unless it is a conflict.
 SELECT s.trace_hi, s.trace_lo, s.span, s.payload_hash
 FROM store.spans s SEMI JOIN batch_store_spans b USING (trace_hi, trace_lo, span)
-WHERE s.started_at BETWEEN make_timestamp_ns(?) AND make_timestamp_ns(?);
+WHERE s.started_at BETWEEN make_timestamp_ns(?) AND make_timestamp_ns(?)
+  AND s.received_at > make_timestamp_ns(?) AND s.received_at <= make_timestamp_ns(?);
 
 -- name: known_conflicts
 -- Conflicts of the batch that are already on record.
 SELECT c.trace_hi, c.trace_lo, c.span, c.payload_hash
 FROM store.conflicts c SEMI JOIN batch_store_conflicts b USING (trace_hi, trace_lo, span, payload_hash);
-
--- name: count
-SELECT count(*) FROM store.spans;
-
--- name: keys
--- What `journal.known` knows of every span.
-SELECT xor(trace_lo, span) AS key FROM store.spans;

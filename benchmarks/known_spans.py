@@ -1,0 +1,151 @@
+"""What it costs to know whether a span is stored already, by how many spans are.
+
+    python benchmarks/known_spans.py [--stored 1000000 10000000 100000000] [--commits 100] [--folder DIR]
+
+Fills a ledger with so many skeletons of random ids (26 bytes each on the disk), opens the journal's writer on it in a
+process of its own as a server would, waits until what is known is read and sealed, and commits 512 new spans at a time;
+then opens it again, as after a restart. The ratio is that of the CPU time of a commit to the one with the fewest spans.
+"""
+
+import argparse
+import gc
+import multiprocessing
+import random
+import resource
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from multiprocessing.connection import Connection
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from spanledger_collector import dialects
+from spanledger_collector.journal.sealed import folder_of
+from spanledger_collector.journal.writer import Submission, Writer
+from spanledger_collector.ledger.store import Ledger
+from spanledger_collector.model import ReceivedSpan, Scope
+from spanledger_collector.stats import Stats
+
+_SPANS = 512
+_PART = 1_000_000
+_FILL = """
+    INSERT INTO store.spans
+    SELECT hash(i // 8), hash(i // 8 + 1), hash(i, 'span'), NULL, 'GET /items', 3, 'shop', 'spanledger',
+           make_timestamp_ns($start + i * 50_000), make_timestamp_ns($start + i * 50_000 + 1_000_000), 0,
+           'items.internal', hash(i, 'payload'), make_timestamp_ns($start + (i // 512 + 1) * 25_600_000)
+    FROM range($first, $last) t(i)
+"""
+_START = 1_700_000_000_000_000_000
+
+
+def fill(db: Path, stored: int) -> None:
+    """Make a ledger that holds so many skeletons, 20,000 for each second."""
+    with Ledger.open(db) as ledger:
+        with ledger.cursor() as cursor:
+            for first in range(0, stored, _PART):
+                cursor.execute(_FILL, {"start": _START, "first": first, "last": min(first + _PART, stored)})
+        ledger.checkpoint()
+
+
+def spans_of(chance: random.Random, at_ns: int) -> list[ReceivedSpan]:
+    """New spans that nothing is read from."""
+    return [
+        ReceivedSpan(
+            trace_id=chance.randbytes(16),
+            span_id=chance.randbytes(8),
+            parent_span_id=None,
+            name="GET /items",
+            kind=3,
+            started_ns=at_ns + number,
+            ended_ns=at_ns + number + 1000,
+            status=0,
+            attributes={},
+            resource={"service.name": "shop"},
+            scope=Scope("spanledger", "1"),
+        )
+        for number in range(_SPANS)
+    ]
+
+
+def memory_mib(word: str) -> float:
+    """The resident set now (`VmRSS`), or what of it is not a file's (`RssAnon`)."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition(f"{word}:")[2].split()[0]) / 1024
+
+
+def until(done: Callable[[], bool]) -> None:
+    """Wait for it."""
+    while not done():
+        time.sleep(0.05)
+
+
+def measure(db: Path, commits: int, tell: Connection) -> None:
+    """Open the ledger, wait until all is known, commit, and tell the numbers."""
+    gc.set_threshold(50_000, 20, 100)  # as `spanledger serve` does
+    chance = random.Random(time.time_ns())
+    with Ledger.open(db) as ledger:
+        writer = Writer(ledger, Stats(), dialects)
+        spans = writer.known
+        until(lambda: spans.settled)
+        spans.add([])  # what is many enough is sealed when more comes
+        until(lambda: spans.settled)
+        read = time.process_time()
+        before = memory_mib("VmRSS")
+        took: list[float] = []
+        asked: list[float] = []
+        for _ in range(commits):
+            submission = Submission(spans_of(chance, time.time_ns()), time.time_ns())
+            keys = [chance.getrandbits(64) for _ in range(_SPANS)]
+            used = time.thread_time()
+            spans.suspects(keys)
+            asked.append(time.thread_time() - used)
+            used = time.process_time()
+            writer.commit([submission])
+            took.append(time.process_time() - used)
+        tell.send((read, before, memory_mib("VmRSS"), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+        tell.send((1000 * statistics.median(asked), 1000 * statistics.median(took), 1000 * max(took)))
+        writer.close()
+
+
+def run(db: Path, commits: int) -> tuple[Sequence[float], Sequence[float]]:
+    """Measure in a process of its own."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=measure, args=(db, commits, theirs))
+    process.start()
+    numbers = ours.recv(), ours.recv()
+    process.join()
+    return numbers
+
+
+HEAD = """
+      stored  opened   ready after   RSS, MiB               512 new keys   a commit of 512 spans, CPU ms   runs, MB
+                       CPU s         ready  after  peak     asked, ms      median   ratio   slowest"""
+
+
+def main() -> None:
+    """The report."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--stored", nargs="+", type=int, default=[1_000_000, 10_000_000, 100_000_000])
+    parser.add_argument("--commits", type=int, default=100)
+    parser.add_argument("--folder", type=Path, help="where the ledgers are made, and removed at the end")
+    options = parser.parse_args()
+    print(HEAD)
+    baseline = 0.0
+    for stored in options.stored:
+        with TemporaryDirectory(dir=options.folder) as folder:
+            db = Path(folder, "ledger.duckdb")
+            fill(db, stored)
+            for opened in ("first", "again"):
+                (read, ready, after, peak), (asked, took, slowest) = run(db, options.commits)
+                baseline = baseline or took
+                size = sum(file.stat().st_size for file in folder_of(db).glob("*")) / 1e6
+                print(
+                    f"{stored:>12,}  {opened:<6}{read:>12.1f}{ready:>14.0f}{after:>7.0f}{peak:>6.0f}{asked:>15.2f}"
+                    f"{took:>12.2f}{took / baseline:>8.2f}{slowest:>10.1f}{size:>11.0f}",
+                    flush=True,
+                )
+
+
+if __name__ == "__main__":
+    main()
