@@ -22,7 +22,7 @@ from spanledger_collector.journal import Appended
 from spanledger_collector.journal.identity import Fingerprints
 from spanledger_collector.journal.reading import decode_reading
 from spanledger_collector.ledger.store import Ledger
-from spanledger_collector.model import Attributes, Observation, ReceivedSpan
+from spanledger_collector.model import Observation, ReceivedSpan
 
 ROWS = "SELECT * EXCLUDE (received_at) FROM store.spans ORDER BY ALL"
 READINGS = "SELECT * EXCLUDE (seq, received_at) FROM store.observations ORDER BY ALL"
@@ -156,8 +156,8 @@ class Clumsy:
     def peer_host(self, span: ReceivedSpan, /) -> str | None:
         raise ValueError(span.name)
 
-    def kept_attributes(self, span: ReceivedSpan, /) -> Attributes:
-        return dialects.kept_attributes(span)
+    def kept_json(self, span: ReceivedSpan, /) -> str:
+        return dialects.kept_json(span)
 
 
 async def test_a_span_that_a_dialect_cannot_read_is_kept_counted_and_said_once(

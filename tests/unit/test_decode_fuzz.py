@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from google.protobuf.json_format import ParseDict
 from hypothesis import example, given, settings
@@ -76,7 +77,7 @@ def check(signal: Signal, encoding: Encoding, body: bytes) -> None:
         assert 0 < span.started_ns <= span.ended_ns < 2**63 - 1
         assert 0 <= fingerprint(span) < 2**64
         dialects.recognise(span)
-        dialects.kept_attributes(span)
+        assert dialects.kept_json(span) == msgspec.json.encode(dialects.kept_attributes(span)).decode()
         span.name.encode()
 
 

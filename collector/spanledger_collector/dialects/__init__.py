@@ -4,10 +4,20 @@ The rules are rows of a table (`table`, `table_sdks`, `table_frameworks`); `choi
 """
 
 from spanledger_collector.dialects.choice import EVENT_NAME, EVENTS, tells_usage
-from spanledger_collector.dialects.content import kept_attributes
+from spanledger_collector.dialects.content import kept_attributes, kept_json
 from spanledger_collector.dialects.engine import recognise
 from spanledger_collector.dialects.http_calls import HTTP_DIALECT
 from spanledger_collector.dialects.peer import peer_host
 from spanledger_collector.dialects.reader import Reader
 
-__all__ = ["EVENTS", "EVENT_NAME", "HTTP_DIALECT", "Reader", "kept_attributes", "peer_host", "recognise", "tells_usage"]
+__all__ = [
+    "EVENTS",
+    "EVENT_NAME",
+    "HTTP_DIALECT",
+    "Reader",
+    "kept_attributes",
+    "kept_json",
+    "peer_host",
+    "recognise",
+    "tells_usage",
+]

@@ -1,7 +1,9 @@
 """What the journal keeps of a span's attributes: everything but what people and models said."""
 
 import math
-from typing import Final
+from typing import Final, NamedTuple
+
+import msgspec
 
 from spanledger.meters import OTHER_METER_PREFIX
 from spanledger_collector.dialects.choice import READ_NAMES, choose_dialect
@@ -11,7 +13,9 @@ from spanledger_collector.dialects.shapes import by_names
 from spanledger_collector.dialects.table import DIALECTS
 from spanledger_collector.model import AttributeValue, ReceivedSpan
 
-__all__ = ["is_content", "kept_attributes"]
+__all__ = ["is_content", "kept_attributes", "kept_json"]
+
+_encode = msgspec.json.Encoder().encode
 
 _CONTENT: Final = frozenset(
     {
@@ -120,7 +124,7 @@ def kept_attributes(span: ReceivedSpan) -> dict[str, AttributeValue]:
     """
     attributes = span.attributes
     kept: dict[str, AttributeValue] = {}
-    names, urls = _names_kept(None, tuple(attributes))
+    names, urls, _ = _names_kept(None, tuple(attributes))
     for name in urls:
         url = attributes[name]
         if isinstance(url, str) and len(url) <= LONGEST_FACT:
@@ -141,11 +145,32 @@ def kept_attributes(span: ReceivedSpan) -> dict[str, AttributeValue]:
     return kept
 
 
+def kept_json(span: ReceivedSpan) -> str:
+    """`kept_attributes` as JSON text; bytes are base64."""
+    attributes = span.attributes
+    shape = _names_kept(None, tuple(attributes))
+    if shape.as_they_are:
+        whole = len(shape.names) == len(attributes)
+        text = _encode(attributes if whole else {name: attributes[name] for name in shape.names})
+        # Then no value is overlong, nor may a list or map be in other words, and none is what JSON has no word for.
+        if len(text) <= LONGEST_FACT and not (b"null" in text or b"[" in text or text.rfind(b"{")):
+            return text.decode()
+    return _encode(kept_attributes(span)).decode()
+
+
+class _Kept(NamedTuple):
+    """Attributes that are kept, URLs besides, and whether nothing is cut off or added (if no value is odd)."""
+
+    names: tuple[str, ...]
+    urls: tuple[str, ...]
+    as_they_are: bool
+
+
 @by_names
-def _names_kept(_: None, names: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Attributes that are kept as they are, and URLs."""
+def _names_kept(_: None, names: tuple[str, ...]) -> _Kept:
     kept = [name for name in names if not is_content(name)]
-    return tuple(name for name in kept if name not in _URLS), tuple(name for name in kept if name in _URLS)
+    urls = tuple(name for name in kept if name in _URLS)
+    return _Kept(tuple(name for name in kept if name not in _URLS), urls, not urls and _WITH_IDS.isdisjoint(names))
 
 
 def is_content(name: str) -> bool:

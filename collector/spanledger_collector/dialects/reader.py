@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from spanledger_collector.dialects.attribution_map import NO_MAP, AttributionMap
-from spanledger_collector.dialects.content import kept_attributes
+from spanledger_collector.dialects.content import kept_attributes, kept_json
 from spanledger_collector.dialects.engine import recognise
 from spanledger_collector.dialects.http_calls import http_call
 from spanledger_collector.dialects.peer import peer_host
@@ -31,3 +31,7 @@ class Reader:
     def kept_attributes(self, span: ReceivedSpan) -> dict[str, AttributeValue]:
         """The attributes that are stored: all but message content."""
         return kept_attributes(span)
+
+    def kept_json(self, span: ReceivedSpan) -> str:
+        """The same as JSON text."""
+        return kept_json(span)

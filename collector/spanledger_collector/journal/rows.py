@@ -1,11 +1,12 @@
 """The rows of the journal's three tables, made from spans and what dialects read in them."""
 
-from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
-from spanledger_collector.journal.identity import Fingerprints, Identity, identity
+from spanledger_collector.journal.identity import Fingerprints, Identity, identities, unsigned
 from spanledger_collector.journal.reading import encode_reading
 from spanledger_collector.ledger.arrow import Int64, Target, Text, Time, UInt8, UInt64
 from spanledger_collector.model import Attributes, Observation, ReceivedSpan
@@ -14,16 +15,24 @@ __all__ = [
     "CONFLICTS",
     "OBSERVATIONS",
     "SPANS",
+    "Columns",
     "ConflictRow",
     "Dialects",
     "ObservationRow",
+    "ResourceTexts",
     "SpanRow",
+    "Told",
     "conflict_row",
-    "observation_row",
-    "span_rows",
+    "joined",
+    "observation_columns",
+    "row_at",
+    "span_columns",
+    "told",
 ]
 
 _encode = msgspec.json.Encoder().encode
+Columns = Mapping[str, Sequence[Any]]
+"""Columns of `SPANS`, in its order: thousands of spans as few objects. Rows are made where one is looked at."""
 
 
 class Dialects(Protocol):
@@ -37,8 +46,8 @@ class Dialects(Protocol):
         """The host that the span's call went to."""
         ...
 
-    def kept_attributes(self, span: ReceivedSpan, /) -> Attributes:
-        """The attributes that are stored: all but message content."""
+    def kept_json(self, span: ReceivedSpan, /) -> str:
+        """The attributes that are stored, all but message content, as JSON."""
         ...
 
 
@@ -109,37 +118,53 @@ OBSERVATIONS = Target.of("store.observations", ObservationRow)
 CONFLICTS = Target.of("store.conflicts", ConflictRow)
 
 
-def span_rows(
-    spans: Sequence[ReceivedSpan], peer_hosts: Sequence[str | None], arrivals: Sequence[int]
-) -> list[SpanRow]:
-    """Rows of spans with the hosts that their calls went to and the times of their arrival (ns)."""
-    fingerprint = Fingerprints().of
-    return [
-        SpanRow(
-            *identity(span),
-            None if span.parent_span_id is None else int.from_bytes(span.parent_span_id),
-            span.name,
-            span.kind,
-            span.service,
-            span.scope.name,
-            span.started_ns,
-            span.ended_ns,
-            span.status,
-            peer_host,
-            fingerprint(span),
-            received_ns,
-        )
-        for span, peer_host, received_ns in zip(spans, peer_hosts, arrivals, strict=True)
-    ]
+def span_columns(spans: Sequence[ReceivedSpan], peer_hosts: Sequence[str | None], received_ns: int) -> Columns:
+    """The columns of spans that arrived together, with the hosts that their calls went to."""
+    trace_hi, trace_lo, own = identities(spans)
+    digest = Fingerprints().digest
+    parents = [span.parent_span_id for span in spans]
+    return {
+        "trace_hi": trace_hi,
+        "trace_lo": trace_lo,
+        "span": own,
+        "parent": [None if parent is None else int.from_bytes(parent) for parent in parents],
+        "name": [span.name for span in spans],
+        "kind": [span.kind for span in spans],
+        "service": [span.service for span in spans],
+        "scope": [span.scope.name for span in spans],
+        "started_at": [span.started_ns for span in spans],
+        "ended_at": [span.ended_ns for span in spans],
+        "status": [span.status for span in spans],
+        "peer_host": peer_hosts,
+        "payload_hash": unsigned(b"".join([digest(span) for span in spans])),
+        "received_at": [received_ns] * len(spans),
+    }
 
 
-def observation_row(
-    seq: int, row: SpanRow, span: ReceivedSpan, observation: Observation, attributes: Attributes
-) -> ObservationRow:
-    """The row of what was read in the span of `row`."""
-    return ObservationRow(
-        seq,
-        *row.identity,
+def joined(parts: Sequence[Columns]) -> Columns:
+    """The columns of several requests, one after the other."""
+    if len(parts) == 1:
+        return parts[0]
+    return {name: [*chain.from_iterable(part[name] for part in parts)] for name in SPANS.columns}
+
+
+def row_at(columns: Columns, place: int) -> SpanRow:
+    """One row of columns."""
+    return SpanRow(*[column[place] for column in columns.values()])
+
+
+class Told(NamedTuple):
+    """What was read in the span at a place of its request, and the fields of its `ObservationRow` from `dialect` to
+    `resource`."""
+
+    place: int
+    observation: Observation
+    fields: tuple[str | None, ...]
+
+
+def told(place: int, span: ReceivedSpan, observation: Observation, attributes: str, resource: str) -> Told:
+    """What was read in a span, with its attributes and those of its resource as JSON text."""
+    fields = (
         observation.dialect,
         observation.rule,
         observation.role,
@@ -152,18 +177,37 @@ def observation_row(
         encode_reading(observation),
         span.scope.name,
         span.scope.version,
-        _json_text(attributes),
-        _json_text(span.resource),
-        row.payload_hash,
-        row.received_at,
+        attributes,
+        resource,
     )
+    return Told(place, observation, fields)
 
 
-def conflict_row(row: SpanRow, first_hash: int, attributes: Attributes) -> ConflictRow:
+class ResourceTexts:
+    """Resources as JSON text, each worked out once for all spans of a request that share it."""
+
+    def __init__(self) -> None:
+        self._resource: Attributes | None = None
+        self._text = ""
+
+    def of(self, span: ReceivedSpan) -> str:
+        """The text of a span's resource."""
+        if span.resource is not self._resource:
+            self._resource, self._text = span.resource, _encode(span.resource).decode()
+        return self._text
+
+
+def observation_columns(first: int, spans: Columns, observed: Sequence[Told]) -> Sequence[Sequence[object]]:
+    """The columns of observations numbered from `first` on, whose places are those of their spans in `spans`."""
+    places = [each.place for each in observed]
+    ids, ends = (
+        [[spans[name][place] for place in places] for name in names]
+        for names in (("trace_hi", "trace_lo", "span"), ("payload_hash", "received_at"))
+    )
+    fields = zip(*[each.fields for each in observed], strict=True)
+    return [range(first, first + len(observed)), *ids, *fields, *ends]
+
+
+def conflict_row(row: SpanRow, first_hash: int, attributes: str) -> ConflictRow:
     """The row of a span whose identity is already taken by another content."""
-    return ConflictRow(*row.identity, row.payload_hash, first_hash, row.name, _json_text(attributes), row.received_at)
-
-
-def _json_text(attributes: Attributes) -> str:
-    """Attributes as JSON text; bytes become base64, and what JSON has no number for (NaN) null."""
-    return _encode(attributes).decode()
+    return ConflictRow(*row.identity, row.payload_hash, first_hash, row.name, attributes, row.received_at)
