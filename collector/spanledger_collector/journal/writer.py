@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 import duckdb
 
 from spanledger_collector.journal.identity import Identity
-from spanledger_collector.journal.known import KnownSpans, key_of
+from spanledger_collector.journal.known import Key, KnownSpans, key_of
 from spanledger_collector.journal.rows import (
     CONFLICTS,
     OBSERVATIONS,
@@ -76,7 +76,7 @@ class Writer:
         self._spans = Inserter(self._cursor, SPANS)
         self._observations = Inserter(self._cursor, OBSERVATIONS)
         self._conflicts = Inserter(self._cursor, CONFLICTS)
-        self._known = KnownSpans(ledger)
+        self.known = KnownSpans(ledger)
         self._next_seq, self._received_ns = _end_of_journal(self._cursor)
         self._logged: set[type[Exception]] = set()
 
@@ -104,7 +104,7 @@ class Writer:
         for inserter in (self._spans, self._observations, self._conflicts):
             inserter.close()
         self._cursor.close()
-        self._known.close()
+        self.known.close()
 
     def _stamp(self, received_ns: int) -> int:
         """A time of arrival later than every one before, also when the clock was set back: settling asks by this time
@@ -154,23 +154,24 @@ class Writer:
         """For each span the payload hash under which its identity came first, None where it comes now; None alone where
         all of them come now, as nearly always."""
         keys = [*map(key_of, spans["trace_lo"], spans["span"])]
-        suspects = self._known.suspects(keys)
+        suspects = self.known.suspects(keys)
         known = self._stored([row_at(spans, place) for place in suspects])
-        self._known.add(keys)
+        self.known.add(keys)
         return _first_hashes(spans, known) if known or len(set(keys)) < len(keys) else None
 
     def _stored(self, rows: Sequence[SpanRow]) -> dict[Identity, int]:
         """The payload hashes of those rows whose identities are stored, by identity.
 
         A span that is sent again started when it did the first time, and few others did: DuckDB passes over the rest of
-        the table. Only what is not found there may be a conflict, and is looked for everywhere.
+        the table. Only what is not found there may be a conflict, and is looked for wherever it may be.
         """
         found: dict[Identity, int] = {}
         for everywhere in (False, True):
             missing = [row for row in rows if row.identity not in found]
             if missing:
                 started = [row.started_at for row in missing]
-                bounds = _EVER if everywhere else (min(started), max(started))
+                arrivals = self.known.arrivals(_keys_of(missing)) if everywhere else _EVER
+                bounds = *(_EVER if everywhere else (min(started), max(started))), *arrivals
                 self._spans.load(missing)
                 answer = self._cursor.execute(query("journal.known_spans"), bounds).fetchall()
                 found.update({(high, low, span): payload_hash for high, low, span, payload_hash in answer})
@@ -238,6 +239,10 @@ def _end_of_journal(cursor: duckdb.DuckDBPyConnection) -> tuple[int, int]:
     """The number of the next observation, and when the last span arrived (ns)."""
     ((number, received_ns),) = cursor.execute(query("journal.end")).fetchall()
     return int(number), int(received_ns)
+
+
+def _keys_of(rows: Sequence[SpanRow]) -> list[Key]:
+    return [key_of(row.trace_lo, row.span) for row in rows]
 
 
 def _first_hashes(spans: Columns, known: dict[Identity, int]) -> list[int | None]:
