@@ -10,7 +10,19 @@ from hypothesis import strategies as st
 
 from spanledger import content
 from spanledger._settings import Capture
-from spanledger.content import anthropic, chat, cohere, conversations, converse, gemini, invoke, ollama, responses, xai
+from spanledger.content import (
+    anthropic,
+    chat,
+    cohere,
+    conversations,
+    converse,
+    gemini,
+    interactions,
+    invoke,
+    ollama,
+    responses,
+    xai,
+)
 from spanledger.content.parts import Form
 from spanledger.content.rendering import rendered
 
@@ -25,6 +37,7 @@ FORMS = {
     "conversations": conversations.CONVERSATIONS,
     "converse": converse.CONVERSE,
     "gemini": gemini.GENERATE,
+    "interactions": interactions.INTERACTIONS,
     "ollama": ollama.CHAT,
     "ollama_generate": ollama.GENERATE,
     "responses": responses.RESPONSES,
@@ -34,6 +47,7 @@ NAMES = (
     "contentBlockIndex contentBlockStart contents delta event_type file file_data file_id finish_reason function "
     "function_call functionCall functionDeclarations functionResponse generations id image image_url index "
     "inlineData input input_audio instructions item message messages messageStop name output output_index outputs "
+    "result status step steps summary uri "
     "parameters parts prompt reasoning reasoning_content reasoningContent response role source start system "
     "system_instruction text thinking thought tool_call_id tool_calls tool_plan tool_results toolConfig toolResult "
     "tools toolUse toolUseId type"
@@ -43,7 +57,9 @@ KINDS = (
     "function.call function.call.delta function_call function_call_output image image_url input_audio input_image "
     "input_text message message.output message.output.delta message_delta output_text reasoning response.completed "
     "response.output_item.added response.output_text.delta stream-end text text-generation thinking tool "
-    "tool-call-delta tool-call-start tool_result tool_use user"
+    "tool-call-delta tool-call-start tool_result tool_use user "
+    "step.start step.delta interaction.completed model_output thought function_result google_search_call "
+    "google_search_result completed"
 )
 KNOWN = st.sampled_from(KINDS.split(" "))
 NAMED = st.sampled_from(NAMES.split(" "))

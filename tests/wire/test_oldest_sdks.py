@@ -50,6 +50,7 @@ TOGETHER: dict[str, tuple[tuple[Sdk, ...], tuple[str, ...]]] = {
             "tests/wire/test_cohere_wire.py",
             "tests/wire/test_xai_wire.py",
             "tests/wire/test_content_google_xai_wire.py",
+            "tests/wire/test_content_interactions_wire.py",
             "tests/wire/test_content_mistral_wire.py",
             "tests/wire/test_content_cohere_wire.py",
         ),

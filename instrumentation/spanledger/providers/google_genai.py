@@ -25,7 +25,7 @@ from spanledger._stainless import Endpoint, StainlessSdk
 from spanledger._stainless import request_points as stainless_points
 from spanledger._streams import AsyncItems, Items
 from spanledger._wrapping import Args, argument, observing, observing_async
-from spanledger.content import GEMINI_GENERATE
+from spanledger.content import GEMINI_GENERATE, GEMINI_INTERACTIONS
 from spanledger.providers.google_answers import (
     read_cache,
     read_content,
@@ -200,11 +200,28 @@ _INTERACTION_EVENT = skimming(read_interaction_event, b'"interaction')
 _GENERATED_LATER = SpeakeasySdk(
     "google.genai._gaos",
     "gcp.gemini",
-    (Route(re.compile(r"/interactions$"), "generate_content", read_interaction, _INTERACTION_EVENT),),
+    (
+        Route(
+            re.compile(r"/interactions$"),
+            "generate_content",
+            read_interaction,
+            _INTERACTION_EVENT,
+            content=GEMINI_INTERACTIONS,
+        ),
+    ),
     async_apart=True,
 )
 _GENERATED_FIRST = StainlessSdk(
-    "gcp.gemini", (Endpoint("interactions", "generate_content", read_interaction, read_interaction_event),)
+    "gcp.gemini",
+    (
+        Endpoint(
+            "interactions",
+            "generate_content",
+            read_interaction,
+            read_interaction_event,
+            content=GEMINI_INTERACTIONS,
+        ),
+    ),
 )
 _CLIENT = "google.genai._api_client"
 
