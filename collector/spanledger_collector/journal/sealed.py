@@ -18,8 +18,8 @@ import duckdb
 from spanledger_collector.journal.key_filter import CrowdedFilter, Key
 from spanledger_collector.journal.key_runs import Run, RunRecord, write_run
 from spanledger_collector.ledger.arrow import integers
-from spanledger_collector.ledger.revisions import transaction
 from spanledger_collector.ledger.sql import query
+from spanledger_collector.ledger.transactions import transaction
 
 __all__ = ["SPANS_PER_RUN", "SealedKeys", "folder_of"]
 

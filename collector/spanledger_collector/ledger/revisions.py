@@ -4,8 +4,7 @@ What is replaced goes to `call_history` whole; `calls` and the tables beside it 
 """
 
 import time
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,6 +17,7 @@ from spanledger_collector.ledger.row_making import call_rows
 from spanledger_collector.ledger.rows import CALL_TABLES, CALLS, HISTORY, CallRow, CallRows, HistoryRow, all_of
 from spanledger_collector.ledger.sql import query
 from spanledger_collector.ledger.stored_calls import started_within, stored_calls
+from spanledger_collector.ledger.transactions import transaction
 from spanledger_collector.model import Call
 from spanledger_collector.pricing import PriceBook, price
 
@@ -108,16 +108,3 @@ class Revisions:
 
 def _history_row(rows: CallRows, reason: str, superseded_ns: int) -> HistoryRow:
     return HistoryRow(rows.call.call_id, rows.call.revision, superseded_ns, reason, rows.body())
-
-
-@contextmanager
-def transaction(cursor: duckdb.DuckDBPyConnection) -> Generator[None]:
-    """A transaction that is committed at the end of the block, and rolled back when the block raises."""
-    cursor.begin()
-    try:
-        yield
-        cursor.commit()
-    except BaseException:
-        with suppress(duckdb.Error):  # a failed statement or COMMIT may have rolled back already
-            cursor.rollback()
-        raise
