@@ -1,5 +1,7 @@
 """OTLP protobuf to spans."""
 
+from collections.abc import Sequence
+from itertools import repeat
 from typing import Final
 
 from google.protobuf.message import DecodeError
@@ -32,22 +34,25 @@ def _decoded(request: TraceRequest) -> Decoded:
         resource = dict(map(_known.__getitem__, resource_spans.resource.attributes))
         for scope_spans in resource_spans.scope_spans:
             scope = Scope(scope_spans.scope.name, scope_spans.scope.version)
-            for span in scope_spans.spans:
-                decoded.take(_received(span, resource, scope))
+            decoded.take_all(_received(list(scope_spans.spans), resource, scope))
     return decoded
 
 
-def _received(span: SpanMessage, resource: Attributes, scope: Scope) -> ReceivedSpan:
-    return ReceivedSpan(
-        span.trace_id,
-        span.span_id,
-        parent_of(span.parent_span_id),
-        span.name,
-        kind_of(span.kind),
-        span.start_time_unix_nano,
-        span.end_time_unix_nano,
-        status_code(span.status),
-        dict(map(_known.__getitem__, span.attributes)),
-        resource,
-        scope,
+def _received(spans: Sequence[SpanMessage], resource: Attributes, scope: Scope) -> list[ReceivedSpan]:
+    """The spans of one scope; field by field, which is quicker than span by span."""
+    known = _known.__getitem__
+    records = map(
+        ReceivedSpan,
+        [span.trace_id for span in spans],
+        [span.span_id for span in spans],
+        map(parent_of, [span.parent_span_id for span in spans]),
+        [span.name for span in spans],
+        map(kind_of, [span.kind for span in spans]),
+        [span.start_time_unix_nano for span in spans],
+        [span.end_time_unix_nano for span in spans],
+        map(status_code, [span.status for span in spans]),
+        [dict(map(known, span.attributes)) for span in spans],
+        repeat(resource),
+        repeat(scope),
     )
+    return list(records)

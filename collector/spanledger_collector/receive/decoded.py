@@ -1,6 +1,6 @@
 """What a request of spans decodes to, and which spans cannot be taken."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from spanledger_collector.model import ReceivedSpan
@@ -37,11 +37,17 @@ class Decoded:
 
     def take(self, span: ReceivedSpan) -> None:
         """Take a span as it was sent, or count why not."""
-        if 0 < span.started_ns <= span.ended_ns <= _LATEST_NS and _ids_are_proper(span):
-            self.spans.append(span)
+        self.take_all([span])
+
+    def take_all(self, spans: Sequence[ReceivedSpan]) -> None:
+        """Take the spans as they were sent, and count why not those that cannot be taken."""
+        reasons = [_rejection(span) for span in spans]
+        if any(reasons):
+            self.spans += [span for span, reason in zip(spans, reasons, strict=True) if reason is None]
+            for reason in filter(None, reasons):
+                self.rejected[reason] = self.rejected.get(reason, 0) + 1
         else:
-            reason = _rejection(span)
-            self.rejected[reason] = self.rejected.get(reason, 0) + 1
+            self.spans += spans
 
     def explain_rejected(self) -> str:
         """One sentence for the partial success; empty when nothing was rejected."""
@@ -64,24 +70,16 @@ def status_of(sent: int) -> int:
     return sent if 0 <= sent <= 2 else 0
 
 
-def _ids_are_proper(span: ReceivedSpan) -> bool:
+def _rejection(span: ReceivedSpan) -> str | None:
     trace_id, span_id, parent = span.trace_id, span.span_id, span.parent_span_id
-    return (
-        len(trace_id) == 16
-        and len(span_id) == 8
-        and trace_id != _NO_TRACE
-        and span_id != _NO_SPAN
-        and (parent is None or len(parent) == 8)
-    )
-
-
-def _rejection(span: ReceivedSpan) -> str:
-    if len(span.trace_id) != 16 or span.trace_id == _NO_TRACE:
+    if len(trace_id) != 16 or trace_id == _NO_TRACE:
         return "trace_id"
-    if len(span.span_id) != 8 or span.span_id == _NO_SPAN:
+    if len(span_id) != 8 or span_id == _NO_SPAN:
         return "span_id"
-    if span.parent_span_id is not None and len(span.parent_span_id) != 8:
+    if parent is not None and len(parent) != 8:
         return "parent_span_id"
+    if 0 < span.started_ns <= span.ended_ns <= _LATEST_NS:
+        return None
     return _time_rejection(span.started_ns, span.ended_ns)
 
 
