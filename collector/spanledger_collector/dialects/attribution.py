@@ -14,7 +14,6 @@ from spanledger_collector.model import KEY_ORG, Attributes, AttributeValue, Attr
 __all__ = ["read_attribution"]
 
 _LONGEST: Final = 256
-_AS_DIMENSION: Final = ("agent", "environment")
 
 _OF_PROCESS: Final[tuple[tuple[str, str], ...]] = (
     ("user", semconv.USER_ID),
@@ -36,7 +35,8 @@ def read_attribution(
     The organisation of the key with which a span came overrides what it claims.
     """
     shape = _of_process(None, tuple(resource))
-    dimensions = _dimensions(facts, resource, shape)
+    any_dimensions = shape.dimensions or facts.dimensions or facts.steady.dimensions
+    dimensions = _dimensions(facts, resource, shape) if any_dimensions else {}
     of_call, steady = facts.of_call.get, facts.steady.texts.get
     user, org, session = of_call("user"), steady("org"), of_call("session")
     workflow, feature = steady("workflow"), steady("feature")
@@ -108,10 +108,8 @@ def _dimensions(facts: Facts, resource: Attributes, shape: _Shape) -> dict[str, 
         value = text_of(resource[name])
         if value is not None:
             found.setdefault(dimension, value[:_LONGEST])
-    for fact in _AS_DIMENSION:
-        value = facts.steady.texts.get(fact)
-        if value is not None:
-            found[fact] = value[:_LONGEST]
+    for fact, value in facts.steady.dimensions:
+        found[fact] = value[:_LONGEST]
     if facts.dimensions:
         # Our own prefix comes first in the table and is written last: it wins over what other libraries call the same.
         for prefix in reversed(DIMENSION_PREFIXES):

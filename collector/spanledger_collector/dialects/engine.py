@@ -150,7 +150,7 @@ def _observation(
         setting.operation,
         setting.request_model,
         setting.response_model,
-        _of_provider(said("response_id")) or hidden_response_id(dialect, span.attributes),
+        _response_id(dialect, said("response_id"), span.attributes),
         setting.error_type or ("_OTHER" if span.status == _STATUS_ERROR else None),
         setting.usage_status or _usage_status(counts, is_estimate=setting.is_estimate),
         setting.usage_evidence,
@@ -165,8 +165,10 @@ def _observation(
     )
 
 
-def _of_provider(response_id: str | None) -> str | None:
-    return None if response_id is None or response_id.startswith(MADE_BY_FRAMEWORKS) else response_id
+def _response_id(dialect: Dialect, said: str | None, attributes: Attributes) -> str | None:
+    if said is not None and not said.startswith(MADE_BY_FRAMEWORKS):
+        return said
+    return hidden_response_id(dialect, attributes) if dialect.hidden_ids else None
 
 
 def _started_ns(span: ReceivedSpan, lasted: str | None, *, at_the_end: bool) -> int:

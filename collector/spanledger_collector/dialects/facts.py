@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from operator import itemgetter
-from typing import Final, cast
+from typing import Final, Self, cast
 
 from spanledger.meters import METERS, OTHER_METER_PREFIX
 from spanledger_collector.dialects.counts import LARGEST_COUNT, Counter, Counts
@@ -31,6 +31,7 @@ LONGEST_FACT: Final = 4096
 
 _OF_ONE_CALL: Final = frozenset({"response_id", "user", "session", "lasted", "reported_cost_usd", "emitter_cost_usd"})
 """Facts that are others in nearly every call; the rest an emitter says alike in call after call."""
+_AS_DIMENSION: Final = ("agent", "environment")
 _LONGEST_STEADY: Final = 1024
 """Characters of all texts that are remembered together: with their number that makes 4 MB at most."""
 
@@ -44,6 +45,13 @@ class Steady:
     """Texts by fact that come again in call after call: the same object then, so that what follows is remembered."""
 
     texts: Mapping[str, str]
+    dimensions: tuple[tuple[str, str], ...]
+    """Those of them that are free dimensions of the call."""
+
+    @classmethod
+    def of(cls, texts: Mapping[str, str]) -> Self:
+        """What these texts say."""
+        return cls(texts, tuple((fact, texts[fact]) for fact in _AS_DIMENSION if fact in texts))
 
 
 @dataclass(slots=True)  # not frozen: that takes three times as long to make
@@ -140,7 +148,7 @@ def _steady(shape: _Shape, values: tuple[AttributeValue, ...]) -> Steady | None:
     if not all(map(_is_usable, values)):
         return None
     texts = zip(shape.steady, map(text_of, values), strict=True)
-    return Steady({fact: text for fact, text in texts if text is not None})
+    return Steady.of({fact: text for fact, text in texts if text is not None})
 
 
 _known_steady = lru_cache(4096)(_steady)
@@ -189,7 +197,7 @@ def _unquoted(facts: Facts, attributes: Attributes) -> Facts:
     for counter in facts.counts.told:
         value = attributes[counter.attribute]
         counts.add(counter, _without_quotes(value) if isinstance(value, str) else value)
-    return Facts(Steady(steady), of_call, counts, facts.dimensions)
+    return Facts(Steady.of(steady), of_call, counts, facts.dimensions)
 
 
 def _texts_unquoted(texts: Mapping[str, str]) -> dict[str, str]:

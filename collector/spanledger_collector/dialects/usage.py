@@ -18,6 +18,7 @@ from spanledger_collector.model import Quantity
 __all__ = ["Convention", "Usage", "disjoint", "use_billed"]
 
 _CACHED = ("cache_read", "cache_write")
+_BILLED = (("input", "billed_input"), ("output", "billed_output"))
 _TTL = ("cache_write_5m", "cache_write_1h")
 _WITHIN_CACHED = tuple((meter.name, meter.within) for meter in METERS if meter.within in _CACHED)
 _MODALITIES = ("audio", "image")
@@ -76,8 +77,8 @@ def use_billed(counts: dict[str, Quantity]) -> bool:
     """Where a provider says what it bills besides what the model worked with (Cohere's `billed_units`), that counts;
     the cached part of what it leaves out is not billed either. Tells whether there was such a count."""
     used = False
-    for part in ("input", "output"):
-        billed = counts.pop(f"billed_{part}", None)
+    for part, name in _BILLED:
+        billed = counts.pop(name, None)
         if billed is not None:
             used = True
             if part == "input" and billed < counts.get("input", 0):
