@@ -1,18 +1,24 @@
-"""OTLP over gRPC."""
+"""OTLP over gRPC.
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+gRPC would take in whole messages before it hands them over, as many as clients send: 32 on each of a thousand
+connections. So a method reads its one message itself, when it has a turn; until then the sender is held back.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, TypeAlias, cast
+from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 import grpc
 import grpc.aio
 
 from spanledger_collector.connections import ConnectionLimits
-from spanledger_collector.errors import CannotListen, ReceiveError
+from spanledger_collector.errors import BadRequest, CannotListen, ReceiveError, TooSlow
 from spanledger_collector.listening import listen
 from spanledger_collector.receive.answers import ANSWERS, Encoding, error_status
 from spanledger_collector.receive.receiver import Receiver, Signal
 from spanledger_collector.receive.senders import admit
+from spanledger_collector.receive.turns import Turns
 from spanledger_collector.settings import Address
 
 __all__ = ["grpc_server"]
@@ -21,7 +27,9 @@ _Context: TypeAlias = "grpc.aio.ServicerContext[bytes, bytes]"
 _Handler: TypeAlias = "grpc.GenericRpcHandler[bytes, bytes]"
 _LIMITS = ConnectionLimits()
 _REQUESTS_PER_CONNECTION = 32
-"""At once; a client keeps back what is more. gRPC holds their bodies before we know of them."""
+"""At once; a client keeps back what is more."""
+_BODY_SECONDS: Final = 30.0
+"""How long a client may take to send its message when it has its turn."""
 _grpc: Any = grpc  # its stubs leave the makers of servers and handlers half untyped
 
 
@@ -37,7 +45,8 @@ async def grpc_server(
 
     The limit on messages holds before and after decompression; gRPC itself refuses what is over (RESOURCE_EXHAUSTED).
     """
-    handlers = [_handler(receiver, signal) for signal in Signal]
+    turns = Turns(2 * receiver.budget.limit // receiver.max_request_bytes)
+    handlers = [_handler(receiver, signal, turns) for signal in Signal]
     server: grpc.aio.Server = _grpc.aio.server(
         handlers=handlers,
         options=[("grpc.max_receive_message_length", receiver.max_request_bytes), *_options(limits)],
@@ -66,6 +75,8 @@ def _options(limits: ConnectionLimits) -> Sequence[tuple[str, int]]:
         ("grpc.max_connection_age_ms", 1_800_000),
         ("grpc.max_connection_age_grace_ms", 30_000),
         ("grpc.max_concurrent_streams", _REQUESTS_PER_CONNECTION),
+        # What nobody reads yet is held back at 64 KiB for each connection, not at megabytes that it once was fast at.
+        ("grpc.http2.bdp_probe", 0),
         # Dead peers are found; and clients may look often whether we live, which gRPC else takes for an attack.
         ("grpc.keepalive_time_ms", 60_000),
         ("grpc.keepalive_timeout_ms", 20_000),
@@ -74,25 +85,57 @@ def _options(limits: ConnectionLimits) -> Sequence[tuple[str, int]]:
     )
 
 
-def _handler(receiver: Receiver, signal: Signal) -> _Handler:
-    export = _grpc.unary_unary_rpc_method_handler(_export(receiver, signal))
+def _handler(receiver: Receiver, signal: Signal, turns: Turns) -> _Handler:
+    export = _grpc.stream_unary_rpc_method_handler(_export(receiver, signal, turns))  # the same on the wire
     handler: _Handler = _grpc.method_handlers_generic_handler(signal.service, {"Export": export})
     return handler
 
 
-def _export(receiver: Receiver, signal: Signal) -> Callable[[bytes, _Context], Awaitable[bytes]]:
-    async def export(body: bytes, context: _Context) -> bytes:
-        try:
-            with receiver.counted("grpc", signal.value):
-                sender = admit(receiver.keys, _authorization(context), _host(context.peer()))
-                with receiver.budget.hold(sender.name) as hold:
-                    hold.grow(len(body))
-                    return await receiver.export(sender, signal, Encoding.PROTOBUF, body)
-        except ReceiveError as error:
-            details = error_status(error).SerializeToString()
-            await context.abort(ANSWERS[type(error)].grpc, str(error), (("grpc-status-details-bin", details),))
+class _Refusal(NamedTuple):
+    """What a client is told with `abort`, which keeps what it is called from alive until Python looks for cycles: so
+    no error goes there, as it leads to the message."""
+
+    code: grpc.StatusCode
+    words: str
+    details: tuple[tuple[str, bytes]]
+
+
+def _export(
+    receiver: Receiver, signal: Signal, turns: Turns
+) -> Callable[[AsyncIterator[bytes], _Context], Awaitable[bytes]]:
+    async def export(_messages: AsyncIterator[bytes], context: _Context) -> bytes:
+        answer = await _answer(receiver, signal, turns, context)
+        if isinstance(answer, _Refusal):
+            await context.abort(*answer)
+        return answer
 
     return export
+
+
+async def _answer(receiver: Receiver, signal: Signal, turns: Turns, context: _Context) -> bytes | _Refusal:
+    try:
+        with receiver.counted("grpc", signal.value):
+            sender = admit(receiver.keys, _authorization(context), _host(context.peer()))
+            with receiver.budget.hold(sender.name) as hold:
+                async with turns.turn(sender.name):
+                    body = await _message(context)
+                    hold.grow(len(body))
+                return await receiver.export(sender, signal, Encoding.PROTOBUF, body)
+    except ReceiveError as error:
+        details = error_status(error).SerializeToString()
+        return _Refusal(ANSWERS[type(error)].grpc, str(error), (("grpc-status-details-bin", details),))
+
+
+async def _message(context: _Context) -> bytes:
+    """The message of a request. Raises TooSlow, and BadRequest where there is none."""
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            body = cast("object", await context.read())  # or what says that there is none
+    except TimeoutError as error:
+        raise TooSlow(f"The message did not arrive within {_BODY_SECONDS:.0f} s.") from error
+    if not isinstance(body, bytes):
+        raise BadRequest("The request has no message.")
+    return body
 
 
 def _authorization(context: _Context) -> str:
