@@ -42,6 +42,8 @@ def imported(path: Path, form: Catalogue, book: PriceBook, *, everything: bool) 
     Of a public catalogue only models are taken that the book has no price for, unless `everything` is wanted. Raises
     BadPrices.
     """
+    if form == "user" and path.suffix.lower() == ".json":
+        raise BadPrices(path, "JSON is a catalogue's form: say which with --format litellm or --format model-prices")
     if form == "user" and (written := form_of(path)) != "csv":
         text = _text(path)
         with _named(path):

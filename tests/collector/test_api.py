@@ -9,11 +9,13 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from click.testing import CliRunner
 from prometheus_client.parser import text_string_to_metric_families
 from small_ledger import ANSWERED, COST_ANSWERED, TRACE_A
 from web_port import WebPort, web_port
 
 from spanledger._version import __version__
+from spanledger_collector.cli import spanledger
 from spanledger_collector.errors import Stopping
 from spanledger_collector.ledger.queries import QUESTIONS
 from spanledger_collector.ledger.store import Ledger
@@ -221,3 +223,17 @@ async def test_the_end_reaches_those_who_wait_for_their_turn(small_ledger: Path)
                 await reader
         with pytest.raises(Stopping):
             await readers.run(lambda cursor: cursor.execute("SELECT 1").fetchall())
+
+
+def test_a_fault_of_the_server_is_told_as_one(web: WebPort, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a command does not take the server for somebody else's."""
+
+    def broken(*_: object, **__: object) -> None:
+        raise RuntimeError
+
+    monkeypatch.setattr("spanledger_collector.serve.app.answer", broken)
+    answer = web.get("/v1/calls")
+    assert (answer.status, answer.json["status"]) == (500, 500)
+    assert "RuntimeError" in answer.json["detail"]
+    said = CliRunner().invoke(spanledger, ["calls", "--url", web.url])
+    assert (said.exit_code, "see its log" in said.stderr) == (1, True)

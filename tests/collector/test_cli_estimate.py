@@ -53,8 +53,8 @@ def test_a_text_is_bounded_by_its_characters() -> None:
 def test_messages_and_what_in_them_is_no_text(tmp_path: Path) -> None:
     file = tmp_path / "messages.json"
     file.write_text(json.dumps([{"role": "user", "content": "Hello, world"}]))
-    # 4 tokens of the chat format more than the text alone, where it is not the least
-    assert usd(document(*GPT_4O, "--messages", str(file), "--max-output", "0")) == ("0.000005", "0.0000175", "0.00004")
+    # 7 tokens of the chat format more than the text alone, where it is not the least
+    assert usd(document(*GPT_4O, "--messages", str(file), "--max-output", "0")) == ("0.000005", "0.000025", "0.0000475")
     file.write_text(json.dumps([{"content": [{"type": "text", "text": "Hello, world"}, {"type": "image_url"}]}]))
     found = document(*GPT_4O, "--messages", str(file), "--max-output", "0")
     assert usd(found) == ("0.000005", None, None)

@@ -179,3 +179,65 @@ def test_yaml_is_taken_as_toml_and_read_as_it_is(tmp_path: Path, file: Path) -> 
     assert refused.exit_code == 2
     assert "write TOML only" in refused.stderr
     assert yaml.read_text() == YAML
+
+
+def test_what_a_new_price_ends_is_said() -> None:
+    done("set", "openai", "ours", "input", "0.5", "--from", "2026-12-01")
+    said = done("set", "openai", "ours", "input", "0.4", "--from", "2026-11-01")
+    assert "0.5 USD per 1,000,000 from 2026-12-01, is no longer in the file" in said
+    said = done("set", "openai", "ours", "input", "0.3", "--from", "2026-11-10")
+    assert "0.4 USD per 1,000,000 from 2026-11-01, ends on 2026-11-10 now" in said
+    assert price_of("openai", "ours", "--at", "2026-12-02") == ["0.3"]
+
+
+def test_words_that_nobody_knows_are_pointed_out() -> None:
+    result = run("set", "opnai", "ours", "imput", "0.5")
+    assert "'opnai'" in result.stderr
+    assert "'imput'" in result.stderr
+    assert run("set", "openai", "ours", "input", "0.5").stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("meter", "per", "unit"),
+    [("input", 1_000_000, "token"), ("input_video", 1_000_000, "token"), ("billed_input", 1_000_000, "token"),
+     ("web_search", 1, "search"), ("page", 1, "page"), ("evaluation_run", 1, "unit")],
+)  # fmt: skip
+def test_a_price_is_for_the_usual_number_of_the_meters_unit(meter: str, per: int, unit: str) -> None:
+    done("set", "openai", "ours", meter, "0.5")
+    assert [(row["per"], row["unit"]) for row in shown("openai", "ours")] == [(per, unit)]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("ours", "input", "0.0000000000001"), "more than 12 decimal places"),
+        (("ours", "input", "5000000000", "--per", "1"), "more than the ledger has room for"),
+        (("ours", "", "5"), "needs a provider, a model and a meter"),
+    ],
+)
+def test_prices_that_cannot_be_kept_are_refused(file: Path, words: tuple[str, ...], said: str) -> None:
+    result = run("set", "openai", *words)
+    assert (result.exit_code, file.exists()) == (2, False)
+    assert said in result.stderr
+
+
+def test_own_names_are_for_models_by_any_of_their_names() -> None:
+    done("name", "azure.ai.openai", "gpt-4o-2024-08-06", "chat-prod")
+    assert {row["model"] for row in shown("azure.ai.openai", "chat-prod")} == {"gpt-4o"}
+    result = run("name", "azure.ai.openai", "nothing-1", "chat-2")
+    assert (result.exit_code, "prices show azure.ai.openai" in result.stderr) == (2, True)
+
+
+def test_a_mistake_in_a_file_is_named_with_its_place(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.toml"
+    table = '[[price]]\nprovider = "openai"\nmodels = ["m"]\nsource = "x"\nmtok = { input = "%s" }\n'
+    wrong.write_text(table % "2" + table % "two", encoding="utf-8")
+    assert "[[price]] number 2: 'two' is not a price" in run("import", str(wrong)).stderr
+    catalogue = tmp_path / "catalogue.json"
+    catalogue.write_text("{}", encoding="utf-8")
+    assert "--format litellm" in run("import", str(catalogue)).stderr
+
+
+def test_an_empty_answer_says_so() -> None:
+    assert "No price is in force for openai nothing-1" in done("show", "openai", "nothing-1")
+    assert done("diff", "shipped", "shipped").startswith("No differences.")

@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pytest
 from click.testing import CliRunner, Result
 from small_ledger import ANSWERED, COST_ANSWERED, TRACE_A, TRACE_B
@@ -56,17 +57,26 @@ def run(small_ledger_file: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 @pytest.mark.parametrize("how", ["table", "json", "csv"])
 def test_a_server_and_its_file_give_the_same_bytes(small_ledger: Path, how: str) -> None:
-    def results(*where: str) -> list[tuple[int, str, str]]:
-        runs = [CliRunner().invoke(spanledger, [*words, "--format", how, *where]) for words in COMMANDS]
+    def results(**where: str) -> list[tuple[int, str, str]]:
+        runs = [CliRunner().invoke(spanledger, [*words, "--format", how], env=where) for words in COMMANDS]
         return [(result.exit_code, result.stdout, result.stderr) for result in runs]
 
-    from_file = results("--db", str(small_ledger))
+    from_file = results(SPANLEDGER_DB=str(small_ledger))
     with web_port(small_ledger) as web:
-        from_server = results("--url", web.url)
+        from_server = results(SPANLEDGER_URL=web.url)
     for words, file, server in zip(COMMANDS, from_file, from_server, strict=True):
         if words != ["status"]:  # a server says more of itself
             assert server == file, words
     assert [code for code, _, _ in from_file] == [0, 0, 0, 0, 0, 2, 0, 0, 2, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 2]
+
+
+def test_the_unpriced_lines_are_for_the_ledger_that_is_named(small_ledger_file: Path) -> None:
+    """They are run as they stand, so they must write the prices beside that ledger."""
+    said = CliRunner().invoke(spanledger, ["unpriced", "--db", str(small_ledger_file)]).stdout
+    lines = [line for line in said.splitlines() if line.startswith("spanledger prices ")]
+    assert lines
+    assert all(line.endswith(f" --db {small_ledger_file}") for line in lines)
+    assert f"`spanledger reprice --db {small_ledger_file}`" in said
 
 
 def test_usage_for_people(run: Run) -> None:
@@ -156,6 +166,14 @@ def test_explain_shows_the_arithmetic(run: Run) -> None:
     assert "who         user ada, feature ask, team blue" in text
     assert "merged  span 00000000000000a3 ChatModel, emitted by spanledger 1" in text
     assert "Revision 1 was superseded 2026-11-02 12:30:00 UTC: a late span" in text
+
+
+def test_explain_says_for_what_a_price_is(run: Run, small_ledger: Path) -> None:
+    with duckdb.connect(small_ledger) as ledger:
+        for_long = '{"input_tokens_above": 200000, "region": "*", "processing": "batch"}'
+        ledger.execute("UPDATE price_entries SET conditions = ? WHERE price_entry_id = 'e-in'", [for_long])
+    said = run("explain", ANSWERED, "--db", str(small_ledger)).stdout
+    assert " processing=batch; input>200000  " in said
 
 
 def test_explain_of_a_call_without_a_cost_says_why(run: Run) -> None:

@@ -71,7 +71,11 @@ def test_the_unpriced_lines_close_what_they_list(settled: Path) -> None:
         assert line in shown
         assert run(*shlex.split(line.replace("PRICE", "2"))[1:]).exit_code == 0
     dry = document("reprice", "--dry-run")
-    assert dry["changed"]["newly_priced"] == 2
+    assert (dry["changed"]["newly_priced"], dry["changed"]["old_usd"]) == (2, None)
+    assert (
+        run("reprice", "--dry-run").stdout.count(" unpriced ")
+        == len([row for by in dry["by"].values() for row in by]) + 1
+    )
     assert document("unpriced")["rows"] != []
     assert document("reprice")["changed"] == dry["changed"]
     assert document("unpriced")["rows"] == []
@@ -160,7 +164,9 @@ def test_another_price_is_a_new_revision_with_the_old_one_in_history(settled: Pa
     explained = document("explain", call_id)
     assert "annex B" in {charge["source"] for charge in explained["charges"]}
     assert Decimal(explained["list_cost_usd"]) == cost
-    assert f"By list prices it would cost {explained['list_cost_usd']} USD." in run("explain", call_id).stdout
+    shown = run("explain", call_id).stdout
+    assert f"By list prices it would cost {explained['list_cost_usd']} USD." in shown
+    assert "layer=contract" in shown
     (before_it,) = explained["history"]
     assert before_it["body"]["cost_usd"] == f"{cost:f}"
     assert sum(Decimal(charge["amount_usd"]) for charge in before_it["body"]["charges"]) == cost
@@ -174,6 +180,7 @@ def test_what_loses_its_price_is_said(settled: Path) -> None:
         connection.execute("UPDATE calls SET cost_usd = 9, price_status = 'priced' WHERE request_model = 'Mystery-1'")
     changed = document("reprice")["changed"]
     assert (changed["newly_unpriced"], changed["calls"], float(changed["difference_usd"])) == (2, 2, -18.0)
+    assert (changed["old_usd"], changed["new_usd"]) == ("18", None)
 
 
 def test_it_refuses_while_another_process_holds_the_file(settled: Path) -> None:

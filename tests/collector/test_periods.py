@@ -100,7 +100,8 @@ def test_a_later_price_adjusts_what_was_adjusted(ledger_file: Path) -> None:
     run(*SET_TWICE)
     run("reprice", "--adjust", *WHO)
     run("prices", "set", "openai", "gpt-4o-mini", "input", "0.15", "--when", "region=*")
-    run("reprice", "--adjust", *WHO)
+    said = run("reprice", "--adjust", *WHO).stdout
+    assert f"3 calls of closed periods would cost {3 * INPUT:f} USD less: booked as 3 adjustments" in said
     assert rows(ledger_file, "SELECT count(*), sum(amount_usd) FROM adjustments") == [(6, 0)]
 
 

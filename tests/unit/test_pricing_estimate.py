@@ -70,4 +70,4 @@ def test_token_bounds_are_ordered_and_never_above_the_bytes(text: str) -> None:
 
 
 def test_messages_have_an_overhead() -> None:
-    assert tokens_of_messages(["abcd", "abcd"]) == TokenRange(2, 2 * (1 + 4), 2 * (4 + 4))
+    assert tokens_of_messages(["abcd", "abcd"]) == TokenRange(2, 2 * (1 + 4) + 3, 2 * (4 + 4) + 3)

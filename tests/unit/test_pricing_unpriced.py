@@ -43,7 +43,7 @@ SOME = {"input": 1000, "output": 100}
         ("aws.bedrock", "arn:aws:bedrock:us-east-1:1:provisioned-model/ab12", None, None),
         ("openrouter", "openai/gpt-4o-mini-2031-01-01", None, None),
         ("ollama", "llama3", None, "unknown_provider:ollama"),
-        ("", "gpt-4o", None, "unknown_provider:"),
+        ("", "gpt-4o", None, "no_provider_name"),
     ],
 )
 def test_unknown_names(provider: str, model: str | None, answer: str | None, reason: str | None) -> None:

@@ -19,12 +19,15 @@ _CHARGES = (
     Column("per", "count"),
     Column("unit_price_usd", "exact", only="csv"),
     Column("amount_usd", "exact", "= amount USD"),
+    Column("conditions"),
     Column("price_entry_id", title="price entry"),
     Column("effective_from_at", "time", "in force from (UTC)"),
     Column("effective_to_at", "time", only="csv"),
     Column("source"),
 )
 _NOTHING_SAID = "nothing"
+_APART = ("input_tokens_above", "window")
+"""Conditions that read better without their names."""
 _TEXT = """One call, walked back to unit prices and to the spans it was read from.
 
 CALL_OR_SPAN_ID is the id of a call or of one of its spans, or the first six or more digits of it. Every charge is
@@ -57,6 +60,7 @@ def _blocks(document: Document) -> list[str]:
 
 def _facts(call: Document) -> list[tuple[str, str]]:
     asked = f" (asked for {call['request_model']})" if call["request_model"] not in (None, call["model"]) else ""
+    by = f"provider {call['provider']}" if call["provider"] else "provider unknown"
     who = [f"{name} {call[name]}" for name in ("user", "org", "session", "workflow", "feature") if call[name]]
     who += [f"{name} {value}" for name, value in sorted(call["dimensions"].items())]
     bounds = (call["cost_low_usd"], call["cost_high_usd"])
@@ -65,7 +69,7 @@ def _facts(call: Document) -> list[tuple[str, str]]:
         ("started", f"{call['started_at'].replace('T', ' ').removesuffix('Z')} UTC, took {seconds(call)}"),
         ("trace", f"{call['trace_id']}, span {call['span_id']}"),
         ("service", call["service"]),
-        ("model", f"{call['model'] or 'unknown'}{asked}, provider {call['provider']}, operation {call['operation']}"),
+        ("model", f"{call['model'] or 'unknown'}{asked}, {by}, operation {call['operation']}"),
         ("response", call["response_id"] or ""),
         ("tier", call["service_tier"] or ""),
         ("error", call["error_type"] or ""),
@@ -94,12 +98,21 @@ def _charges(document: Document) -> str:
     if not charges:
         return "No charges."
     book = f"{charges[0]['price_book_name'] or 'price book'} {document['call']['price_book'][:12]}"
+    columns = tuple(column for column in _CHARGES if column.name != "conditions" or any(map(_conditions, charges)))
     table = Table(
-        _CHARGES,
-        [_row(charge, _CHARGES) for charge in charges],
-        sums=[_row({"meter": "sum", "amount_usd": document["charged_usd"]}, _CHARGES)],
+        columns,
+        [_row(charge, columns) for charge in charges],
+        sums=[_row({"meter": "sum", "amount_usd": document["charged_usd"]}, columns)],
     )
     return f"Charges, by {book} (quantity x price / per = amount):\n{as_table(table)}"
+
+
+def _conditions(charge: Document) -> str:
+    """What the price is for, where it is not for every call; `*` is no condition."""
+    conditions: Document = charge.get("conditions") or {}
+    above, window = conditions.get("input_tokens_above"), conditions.get("window")
+    named = [f"{name}={value}" for name, value in conditions.items() if name not in _APART and value != "*"]
+    return "; ".join([*named, *([f"input>{above}"] if above is not None else []), *([window] if window else [])])
 
 
 def _by_list(document: Document) -> str:
@@ -172,8 +185,10 @@ def _row(values: Document, columns: tuple[Column, ...]) -> list[Cell]:
     """Cells by the names of the columns. A charge whose price entry is not kept shows its unit price."""
     if values.get("price_usd") is None and values.get("unit_price_usd") is not None:
         values = {**values, "price_usd": values["unit_price_usd"], "per": 1}
-    if "price_entry_id" in values and values["effective_from_at"] is None:
-        values = {**values, "effective_from_at": Unknown("no date")}
+    if "price_entry_id" in values:
+        values = {**values, "conditions": _conditions(values)}
+        if values["effective_from_at"] is None:
+            values["effective_from_at"] = Unknown("no date")
     return [values.get(column.name, NOTHING) for column in columns]
 
 

@@ -2,21 +2,26 @@
 
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from spanledger.meters import METER_BY_NAME
 from spanledger_collector.cli.command import format_option
 from spanledger_collector.cli.notes import plural
 from spanledger_collector.cli.output import Cell, Column, Format, Table, Unknown, emit
+from spanledger_collector.cli.price_notes import unknown_words, what_ended
 from spanledger_collector.cli.price_options import book_of, price_file_options
+from spanledger_collector.errors import BadQuery
 from spanledger_collector.ledger.queries import Document
 from spanledger_collector.ledger.queries.estimate import CONDITIONS
 from spanledger_collector.ledger.queries.prices import LIMIT, prices_document
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from spanledger_collector.catalogues import Catalogue
+    from spanledger_collector.pricing import PriceBook
+    from spanledger_collector.pricing.drift import Difference
 
 __all__ = ["prices"]
 
@@ -83,7 +88,14 @@ def show(
     document = prices_document(book_of(db, prices), arguments, limit=limit)
     rows = [[_open(row[column.name]) for column in _SHOWN] for row in document["rows"]]
     heading = f"Price book {document['name']} {document['price_book'][:12]}, at {document['at'][:19]}Z."
-    emit(Table(_SHOWN, rows, document, heading, cut=_cut(document)), how)
+    notes = [] if rows else [_nothing(provider, model)]
+    emit(Table(_SHOWN, rows, document, heading, footnotes=notes, cut=_cut(document)), how)
+
+
+def _nothing(provider: str | None, model: str | None) -> str:
+    """What to do when no price is in force."""
+    asked = " ".join(filter(None, (provider, model)))
+    return f"No price is in force for {asked}: try another --at TIME, or `spanledger prices show` for all that are."
 
 
 def _open(value: str | int | None) -> Cell:
@@ -151,7 +163,17 @@ def diff(
         "limit": limit,
         "cut": len(found) > limit,
     }
-    emit(Table(_DIFFERENCES, rows, document, f"{plural(len(found), 'difference')}.", cut=_cut(document)), how)
+    emit(Table(_DIFFERENCES, rows, document, _sum_of(found), cut=_cut(document)), how)
+
+
+def _sum_of(found: "Sequence[Difference]") -> str:
+    """How many differences there are, and of which kind."""
+    if not found:
+        return "No differences."
+    first, second = (sum(one.second is None for one in found), sum(one.first is None for one in found))
+    other = len(found) - first - second
+    said = f"{other:,} with another price, {first:,} only in the first book, {second:,} only in the second"
+    return f"{plural(len(found), 'difference')}: {said}."
 
 
 def _number(value: Decimal | None) -> str | None:
@@ -205,14 +227,16 @@ def set_price(
     """
     if free in (price is not None, meter is not None):
         raise click.UsageError("Give METER and PRICE, or --free.")
-    item = {**_named(provider, model, "models"), **_dated(start, end, layer, source)}
+    item = {**_named(provider, model), **_dated(start, end, layer, source)}
     if conditions:
         item["scope"] = dict(map(_condition, conditions))
     if above is not None:
         item["above"] = above
     if meter is not None and price is not None:
         item[_PER[per or _usual(meter)]] = {meter: _amount(price)}
-    _write(db, prices, "free" if free else "price", item)
+    before = _write(db, prices, "free" if free else "price", item)
+    for line in unknown_words(before, str(item["provider"]), meter):
+        click.echo(line, err=True)
 
 
 @prices.command(params=price_file_options())
@@ -237,8 +261,9 @@ def name(
 ) -> None:
     """Say which model your own names mean: Azure deployments, Bedrock application profiles, Vertex endpoints."""
     dated = _dated(start, end, layer, source)
+    listed = _listed(provider, model, book_of(db, prices))
     for one in names:
-        _write(db, prices, "names", {**_named(provider, model, "model"), "names": [one], **dated})
+        _write(db, prices, "names", {**listed, "names": [one], **dated})
 
 
 @prices.command("import", params=price_file_options())
@@ -271,13 +296,26 @@ def import_(*, file: Path, form: "Catalogue", everything: bool, dry_run: bool, d
     click.echo(f"{path}: price book {write_prices(path, before + text).sha256[:12]}.")
 
 
-def _named(provider: str, model: str, key: str) -> dict[str, object]:
+def _named(provider: str, model: str) -> dict[str, object]:
     """The provider by the name that the price book has for it, and the model."""
     from spanledger_collector.pricing.providers import PROVIDER_BY_NAME  # noqa: PLC0415
 
     known = PROVIDER_BY_NAME.get(provider.lower())
-    listed = model.lower()
-    return {"provider": known.name if known else provider.lower(), key: [listed] if key == "models" else listed}
+    return {"provider": known.name if known else provider.lower(), "models": [model.lower()]}
+
+
+def _listed(provider: str, model: str, book: "PriceBook") -> dict[str, object]:
+    """The model that is called so, as the price book has it. Raises BadQuery for one without a price."""
+    from spanledger_collector.ledger.queries.question import utc_now  # noqa: PLC0415
+    from spanledger_collector.pricing.names import listed_name  # noqa: PLC0415
+
+    who, listed = listed_name(provider, model, book, int(utc_now().timestamp()) * 10**9)
+    if not book.entries_of(who, listed):
+        raise BadQuery(
+            f"No price is known for {who} {model}. `spanledger prices show {who}` lists the models that have one, and "
+            "`spanledger prices set` gives one to another."
+        )
+    return {"provider": who, "model": listed}
 
 
 def _dated(start: str | None, end: str | None, layer: str, source: str) -> dict[str, object]:
@@ -298,10 +336,9 @@ def _condition(text: str) -> tuple[str, str]:
 
 
 def _usual(meter: str) -> str:
-    from spanledger_collector.pricing.importers.sources import UNITS  # noqa: PLC0415
+    from spanledger_collector.pricing.importers.sources import unit_of  # noqa: PLC0415
 
-    known = METER_BY_NAME.get(meter)
-    return "1000000" if known is not None and known.unit == "token" and meter not in UNITS else "1"
+    return "1000000" if unit_of(meter) == "token" else "1"
 
 
 def _amount(text: str) -> str:
@@ -314,10 +351,15 @@ def _amount(text: str) -> str:
     return format(amount, "f")
 
 
-def _write(db: Path, prices: Path | None, table: str, item: dict[str, object]) -> None:
+def _write(db: Path, prices: Path | None, table: str, item: dict[str, Any]) -> "PriceBook":
+    """Write a table into the price file, and say what that ends. Returns the book as it was before."""
     from spanledger_collector.catalogues import write_prices, written_with  # noqa: PLC0415
-    from spanledger_collector.price_file import price_file_of  # noqa: PLC0415
+    from spanledger_collector.price_file import own_book, price_file_of  # noqa: PLC0415
 
     path = price_file_of(db, prices)
+    before = own_book(db, path if path.exists() else None)
     book = write_prices(path, written_with(path, table, item))
+    for line in what_ended(before, book, item["provider"], next(iter(item.get("models", ())), "")):
+        click.echo(line)
     click.echo(f"{path}: price book {book.sha256[:12]}. `spanledger reprice` prices anew what is in the ledger.")
+    return before

@@ -1,5 +1,6 @@
 """`spanledger reprice`."""
 
+from decimal import Decimal
 from pathlib import Path
 
 import click
@@ -7,9 +8,10 @@ import click
 from spanledger_collector.cli.acting import act
 from spanledger_collector.cli.command import format_option, where_of, where_options
 from spanledger_collector.cli.notes import plural
-from spanledger_collector.cli.output import Cell, Column, Format, Table, emit
+from spanledger_collector.cli.output import Cell, Column, Format, Table, Unknown, emit
 from spanledger_collector.cli.price_options import prices_option
 from spanledger_collector.ledger.queries import Document
+from spanledger_collector.ledger.queries.question import plain_decimal
 
 __all__ = ["reprice"]
 
@@ -23,6 +25,7 @@ _COLUMNS = (
     Column("newly_priced", "count"),
     Column("newly_unpriced", "count"),
 )
+_UNPRICED = Unknown("unpriced")
 
 
 @click.command(params=[prices_option(), *where_options(), format_option()])
@@ -92,7 +95,11 @@ def _closed(found: Document) -> list[str]:
     closed = found["closed"]
     if not closed["calls"]:
         return []
-    said = f"{plural(closed['calls'], 'call')} of closed periods would cost {closed['difference_usd']} USD more"
+    apart = Decimal(closed["difference_usd"])
+    said = (
+        f"{plural(closed['calls'], 'call')} of closed periods would cost {plain_decimal(abs(apart))} USD "
+        f"{'less' if apart < 0 else 'more'}"
+    )
     if found["adjusted_calls"]:
         return [f"{said}: booked as {plural(found['adjusted_calls'], 'adjustment')} of today."]
     offer = "`spanledger reprice --adjust --by NAME --reason TEXT` books the difference."
@@ -100,4 +107,4 @@ def _closed(found: Document) -> list[str]:
 
 
 def _cells(by: str, group: str | None, row: Document) -> list[Cell]:
-    return [by, group, *(row[column.name] for column in _COLUMNS[2:])]
+    return [by, group, *(_UNPRICED if row[column.name] is None else row[column.name] for column in _COLUMNS[2:])]

@@ -1,5 +1,10 @@
 """`spanledger unpriced`."""
 
+import shlex
+
+import click
+from click.core import ParameterSource
+
 from spanledger_collector.cli.command import question_command
 from spanledger_collector.cli.notes import cut_note, notes, period_note, reason
 from spanledger_collector.cli.output import Cell, Column, Table, Unknown
@@ -44,8 +49,16 @@ def _table(document: Document) -> Table:
 
 
 def _fixes(document: Document) -> list[str]:
-    lines = list(dict.fromkeys(line for row in document["rows"] for line in row["fixes"]))
-    return ["What would price them, with `spanledger reprice` after it:", *lines] if lines else []
+    context = click.get_current_context()
+    ledger = f" --db {shlex.quote(str(context.params['db']))}" if _is_typed(context, "db") else ""
+    lines = dict.fromkeys(f"{line}{ledger}" for row in document["rows"] for line in row["fixes"])
+    where = " where the server reads its prices" if _is_typed(context, "url") else ""
+    return [f"What would price them{where}, with `spanledger reprice{ledger}` after it:", *lines] if lines else []
+
+
+def _is_typed(context: click.Context, name: str) -> bool:
+    """Whether an option is on the command line: a variable of the environment holds for the next command too."""
+    return context.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def _cell(row: Document, name: str) -> Cell:

@@ -63,8 +63,8 @@ def _report(found: Repriced, book: PriceBook, *, dry_run: bool) -> Document:
 def _numbers(delta: Delta) -> Document:
     return {
         "calls": delta.calls,
-        "old_usd": plain_decimal(delta.old_usd),
-        "new_usd": plain_decimal(delta.new_usd),
+        "old_usd": plain_decimal(delta.old_usd) if delta.old_priced or not delta.calls else None,
+        "new_usd": plain_decimal(delta.new_usd) if delta.new_priced or not delta.calls else None,
         "difference_usd": plain_decimal(delta.new_usd - delta.old_usd),
         "newly_priced": delta.newly_priced,
         "newly_unpriced": delta.newly_unpriced,

@@ -15,9 +15,9 @@ from typing import Any, Final
 import duckdb
 
 from spanledger_collector.errors import BadQuery
-from spanledger_collector.ledger.revisions import transaction
 from spanledger_collector.ledger.sql import query
 from spanledger_collector.ledger.store import Ledger
+from spanledger_collector.ledger.transactions import transaction
 
 __all__ = ["Period", "close_period", "closed_periods", "period_named", "reopen_period"]
 
@@ -62,7 +62,8 @@ def close_period(ledger: Ledger, period: Period, *, by: str, reason: str, now_ns
     with closing(ledger.cursor()) as cursor, transaction(cursor):
         for other in closed_periods(cursor):
             if other.start < period.end and period.start < other.end:
-                raise BadQuery(f"{period.name} is closed already, as part of {other.name}.")
+                part = "" if other.name == period.name else f", as part of {other.name}"
+                raise BadQuery(f"{period.name} is closed already{part}.")
         said = {"name": period.name, "start": period.start, "end": period.end, "by": by, "reason": reason}
         cursor.execute(query("periods.close"), {**said, "now": now_ns})
 

@@ -13,8 +13,8 @@ from typing import Final
 from spanledger_collector.ledger.book_rows import BookRecorder
 from spanledger_collector.ledger.bulk_pricing import Pages
 from spanledger_collector.ledger.queries.dimensions import Selection
-from spanledger_collector.ledger.revisions import transaction
 from spanledger_collector.ledger.store import Ledger
+from spanledger_collector.ledger.transactions import transaction
 from spanledger_collector.pricing import PriceBook
 
 __all__ = ["Adjusting", "Delta", "Repriced", "reprice"]
@@ -26,22 +26,26 @@ _KEYS: Final = {3: "model", 5: "day", 6: "org"}
 
 @dataclass(slots=True)
 class Delta:
-    """What a reprice changes in a group of calls. Sums are over the calls that change and have a price, before and
-    after."""
+    """What a reprice changes in a group of calls. Sums are over the calls that change and have a price: so many have
+    one before and after."""
 
     calls: int = 0
     old_usd: Decimal = Decimal(0)
     new_usd: Decimal = Decimal(0)
+    old_priced: int = 0
+    new_priced: int = 0
     newly_priced: int = 0
     newly_unpriced: int = 0
 
-    def add(self, calls: int, old: Decimal, new: Decimal, newly_priced: int, newly_unpriced: int) -> None:
+    def add(self, more: "Delta") -> None:
         """Count more calls that change."""
-        self.calls += calls
-        self.old_usd += old
-        self.new_usd += new
-        self.newly_priced += newly_priced
-        self.newly_unpriced += newly_unpriced
+        self.calls += more.calls
+        self.old_usd += more.old_usd
+        self.new_usd += more.new_usd
+        self.old_priced += more.old_priced
+        self.new_priced += more.new_priced
+        self.newly_priced += more.newly_priced
+        self.newly_unpriced += more.newly_unpriced
 
 
 @dataclass(slots=True)
@@ -57,12 +61,12 @@ class Repriced:
 
     def add(self, closed: bool, keys: int, model: str | None, day: str | None, org: str | None, *sums: object) -> None:
         """Count a row of `reprice.deltas`."""
-        name = _KEYS.get(keys)
+        name, more = _KEYS.get(keys), Delta(*sums)  # pyright: ignore[reportArgumentType] - as the query has them
         if name is None:
-            (self.closed if closed else self.total).add(*sums)  # pyright: ignore[reportArgumentType] - as the query has them
+            (self.closed if closed else self.total).add(more)
         elif not closed:
             key = {"model": model, "day": day, "org": org}[name]
-            self.by[name].setdefault(key, Delta()).add(*sums)  # pyright: ignore[reportArgumentType] - as above
+            self.by[name].setdefault(key, Delta()).add(more)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,9 @@ in English"). Other characters are taken as a token each: most tokenizers need b
 one."""
 _ASCII_PER_TOKEN_AT_MOST: Final = 6
 _MESSAGE_OVERHEAD: Final = 4
-"""Tokens that the chat format adds to each message (OpenAI cookbook, "How to count tokens": 3, and 1 for a name)."""
+"""Tokens that the chat format adds to each message (OpenAI cookbook, "How to count tokens": 3, and its role)."""
+_REPLY_OVERHEAD: Final = 3
+"""Tokens with which the chat format begins the reply (the same: "every reply is primed")."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,8 @@ def tokens_of_text(text: str) -> TokenRange:
 def tokens_of_messages(texts: Sequence[str]) -> TokenRange:
     """Bounds for the tokens of chat messages, given the text of each."""
     overhead = TokenRange(0, _MESSAGE_OVERHEAD, _MESSAGE_OVERHEAD)
-    return sum((tokens_of_text(text) + overhead for text in texts), TokenRange(0, 0, 0))
+    reply = TokenRange(0, _REPLY_OVERHEAD, _REPLY_OVERHEAD)
+    return sum((tokens_of_text(text) + overhead for text in texts), reply)
 
 
 def estimate(

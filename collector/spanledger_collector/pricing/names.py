@@ -34,7 +34,8 @@ class Resolved:
 
 @dataclass(frozen=True, slots=True)
 class Unresolved:
-    """Why a name has no price: `unknown_provider:<name>`, `unknown_model:<name>`, `unmapped_deployment:<name>` ...
+    """Why a name has no price: `unknown_provider:<name>`, `unknown_model:<name>`, `unmapped_deployment:<name>`,
+    `no_provider_name`, `no_model_name`.
 
     `instants` are the moments at which that may change.
     """
@@ -107,6 +108,8 @@ def resolve(
 ) -> Resolved | Unresolved:
     """The model that is billed, or the reason why none is known."""
     spelled = provider_name.strip().lower()
+    if not spelled:
+        return Unresolved("no_provider_name")
     provider = PROVIDER_BY_NAME.get(spelled) or Provider(spelled, "")
     if not book.has_provider(provider.name):
         return Unresolved(f"unknown_provider:{provider_name}")

@@ -21,6 +21,9 @@ __all__ = ["ANY_METER", "EXACT", "MONEY_PLACES", "Plan", "Rate", "Slice", "make_
 
 ANY_METER: Final = "*"
 """The meter of an entry that says: this model is free, whatever it counts. Its price is 0."""
+_SIZE: Final = "search_context_size"
+_SIZE_ASSUMED: Final = f"{_SIZE}_assumed_default"
+"""The flag of a price that depends on a size that the call does not report: other sizes bound it."""
 MONEY_PLACES: Final = Decimal("1e-12")
 EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 """Arithmetic with room for every product of a count and a price; independent of the caller's decimal context."""
@@ -134,7 +137,7 @@ class Plan:
         if isinstance(dearer, PriceEntry):
             return _rate_of(meter, entry, (flag,), dearer=(dearer,))
         others = [e for e in self.variants.get(entry.meter, ()) if e.active(at_ns) and e.layer == entry.layer]
-        return _rate_of(meter, entry, cheaper=others, dearer=others)
+        return _rate_of(meter, entry, (_SIZE_ASSUMED,) if others else (), cheaper=others, dearer=others)
 
 
 def _rate_of(
@@ -204,15 +207,14 @@ def make_plan(
     chosen = [ranked.entry for rows in by_meter.values() for ranked in rows]
     tiers = tuple(entry for entry in entries if entry.above is not None)
     dimensions = {name for entry in entries for name, value in entry.scope if value != "*"}
-    sized = "search_context_size"
     unsaid = [dimension for dimension in at.absent if dimension.assumed and dimension.name in dimensions]
     return Plan(
         provider=provider,
         model=model,
         by_meter={meter: tuple(rows) for meter, rows in by_meter.items()},
-        variants=_sizes(entries, at) if any(dimension.name == sized for dimension in unsaid) else {},
+        variants=_sizes(entries, at) if any(dimension.name == _SIZE for dimension in unsaid) else {},
         reasons=() if chosen else mismatch(entries, at),
-        flags=(*flags, *(dimension.assumed for dimension in unsaid if dimension.name != sized)),
+        flags=(*flags, *(dimension.assumed for dimension in unsaid if dimension.name != _SIZE)),
         superseding=tuple((meter, names) for (who, meter), names in SUPERSEDED.items() if who == provider.name),
         tiers=tiers,
         instants=_instants((*chosen, *tiers)),
@@ -233,7 +235,7 @@ def _sizes(entries: tuple[PriceEntry, ...], at: Situation) -> dict[str, tuple[Pr
     """By meter, the prices that differ only in the search context size that the call does not report."""
     found: dict[str, list[PriceEntry]] = {}
     for entry in entries:
-        size = dict(entry.scope).get("search_context_size")
-        if size is not None and specificity(entry, at, {"search_context_size": size}) is not None:
+        size = dict(entry.scope).get(_SIZE)
+        if size is not None and specificity(entry, at, {_SIZE: size}) is not None:
             found.setdefault(entry.meter, []).append(entry)
     return {meter: tuple(rows) for meter, rows in found.items()}

@@ -65,7 +65,8 @@ def build_app(state: Served, readers: Readers, acts: Acts | None = None) -> Star
     """The web port of a running server. Its owner closes the `readers` when the server ends. Without `acts` it only
     reads."""
     web = _Web(state, readers, () if acts is None else ACTIONS)
-    return Starlette(
+    tag = ledger_tag(state.ledger.path)
+    app = Starlette(
         routes=[
             *(Route(page.path, web.endpoint(page)) for page in _PAGES),
             *(Route(question.path, web.asked(question), methods=_methods(question)) for question in QUESTIONS),
@@ -76,11 +77,13 @@ def build_app(state: Served, readers: Readers, acts: Acts | None = None) -> Star
                 Guard,
                 on_loopback=is_loopback(state.settings.web.host),
                 keys=state.keys,
-                tag=ledger_tag(state.ledger.path),
+                tag=tag,
             )
         ],
         exception_handlers={SpanLedgerError: refused, HTTPException: not_http, Exception: failed},
     )
+    app.state.ledger_tag = tag
+    return app
 
 
 def _route(acts: Acts, action: Action) -> Route:

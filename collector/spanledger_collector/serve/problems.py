@@ -14,6 +14,7 @@ from spanledger_collector.errors import (
     SpanLedgerError,
     Stopping,
 )
+from spanledger_collector.sidecar import LEDGER_HEADER
 
 __all__ = ["failed", "not_http", "problem", "refused"]
 
@@ -48,8 +49,11 @@ def not_http(_request: Request, error: Exception) -> Response:
     return answer
 
 
-def failed(_request: Request, error: Exception) -> Response:
-    """Our own fault; the server logs the error after this answer."""
-    return problem(
+def failed(request: Request, error: Exception) -> Response:
+    """Our own fault; the server logs the error after this answer, which passes the guard by: it says here whose it
+    is."""
+    answer = problem(
         HTTPStatus.INTERNAL_SERVER_ERROR, f"The server failed to answer ({type(error).__name__}); see its log."
     )
+    answer.headers[LEDGER_HEADER] = request.app.state.ledger_tag
+    return answer

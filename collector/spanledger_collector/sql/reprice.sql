@@ -222,6 +222,7 @@ FROM new;
 -- What changes, by model, day, organisation and in all, apart for closed periods.
 SELECT period IS NOT NULL AS closed, grouping(model, CAST(started_at AS DATE), org_id) AS keys, model,
        CAST(CAST(started_at AS DATE) AS VARCHAR) AS day, org_id, count(*), coalesce(sum(old_cost), 0), coalesce(sum(new_cost), 0),
+       count(old_cost), count(new_cost),
        count(*) FILTER (old_cost IS NULL AND new_cost IS NOT NULL), count(*) FILTER (old_cost IS NOT NULL AND new_cost IS NULL)
 FROM reprice_answers WHERE NOT same
 GROUP BY GROUPING SETS ((closed, model), (closed, CAST(started_at AS DATE)), (closed, org_id), (closed));

@@ -68,7 +68,8 @@ def estimate_document(book: PriceBook, arguments: Arguments, now: datetime | Non
         expected_output_tokens=output,
         conditions=conditions,
     )
-    unbounded = f"{not_counted} parts of messages are no text and not counted: only the lower bound holds"
+    parts = "1 part of a message is" if not_counted == 1 else f"{not_counted} parts of messages are"
+    unbounded = f"{parts} no text and not counted: only the lower bound holds"
     return {
         "provider": given["provider"],
         "model": given["model"],

@@ -1,20 +1,25 @@
 """The commands that would give prices to calls that have none."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from spanledger_collector.ledger.queries.question import Document
 from spanledger_collector.model import Conditions
-from spanledger_collector.pricing import PriceBook
+from spanledger_collector.pricing import PriceBook, PriceEntry
+from spanledger_collector.pricing.entries import instant_ns, instant_text
 from spanledger_collector.pricing.names import conditions_named, listed_name
 from spanledger_collector.pricing.providers import DIMENSIONS
+from spanledger_collector.pricing.rules import FALLBACKS
 
 __all__ = ["fixes"]
 
 _UNKNOWN: Final = ("unknown_model", "unknown_provider")
 _UNMAPPED: Final = ("unmapped_deployment", "unmapped_profile", "unmapped_endpoint")
-_METER: Final = ("no_price_for_meter", "no_price_at_time")
+_AT_TIME: Final = "no_price_at_time"
+_EVER: Final = (-(2**63), 2**63)
+"""Before and after every moment, in ns since the epoch."""
+_METER: Final = ("no_price_for_meter", _AT_TIME)
 _ABOVE: Final = "no_price_above_"
 _CONDITIONS: Final = frozenset(f"unknown_{dimension.word}" for dimension in DIMENSIONS)
 
@@ -37,7 +42,33 @@ def fixes(row: Document, situations: Sequence[Conditions], book: PriceBook, now_
     above = next((f" --above {word.removeprefix(_ABOVE)}" for word in reasons if word.startswith(_ABOVE)), "")
     said = [conditions_named(row["provider"], model, conditions, book, now_ns) for conditions in situations]
     whens = dict.fromkeys("".join(map(_when, sorted(named.items()))) for named in said)
-    return [f"{words} {shlex.quote(meter)} PRICE{above}{when}" for when in whens or [""] for meter in meters]
+    asked = [(meter, time) for meter in meters for time in _times(row, book.entries_of(provider, name), meter)]
+    return [f"{words} {shlex.quote(meter)} PRICE{above}{when}{time}" for when in whens or [""] for meter, time in asked]
+
+
+def _times(row: Document, entries: Sequence[PriceEntry], meter: str) -> list[str]:
+    """The options that keep a price to the times at which there is none so far, where there is one at other times."""
+    if f"{_AT_TIME}:{meter}" not in row["reasons"]:
+        return [""]
+    first, last = instant_ns(row["first_at"]), instant_ns(row["last_at"])
+    return [
+        "".join(f" --{word} {instant_text(at)}" for word, at in (("from", start), ("to", end)) if at not in _EVER)
+        for start, end in _gaps(entries, meter)
+        if start <= last and first < end
+    ]
+
+
+def _gaps(entries: Sequence[PriceEntry], meter: str) -> Iterator[tuple[int, int]]:
+    """The stretches of time in which no price of a meter is in force."""
+    names = {meter, *(rule.priced_as for rule in FALLBACKS if rule.meter == meter)}
+    ended, never = _EVER
+    held = [(e.effective_from or _EVER[0], e.effective_to or never) for e in entries if e.meter in names]
+    for start, end in sorted(held):
+        if start > ended:
+            yield ended, start
+        ended = max(ended, end)
+    if ended < never:
+        yield ended, never
 
 
 def _priceable(word: str) -> bool:

@@ -15,26 +15,29 @@ from decimal import Decimal, InvalidOperation
 from importlib.resources.abc import Traversable
 from typing import Any, Final
 
+from spanledger.meters import METER_BY_NAME
 from spanledger_collector.pricing.book import NameRow
 from spanledger_collector.pricing.entries import Row, decimal_text, instant_ns, instant_text, scope_text
 from spanledger_collector.pricing.importers.draft import Draft
 from spanledger_collector.pricing.importers.report import Report
 from spanledger_collector.pricing.plans import ANY_METER
+from spanledger_collector.pricing.rules import INPUT_METERS
 
-__all__ = ["KINDS", "STEPS", "UNITS", "free_rows", "lay_over", "name_rows", "price_rows"]
+__all__ = ["KINDS", "STEPS", "free_rows", "is_known", "lay_over", "name_rows", "price_rows", "unit_of"]
 
 _Item = dict[str, Any]
 """A table of the TOML file; its keys are checked by the step that reads it."""
 
 KINDS: Final[dict[str, int]] = {"mtok": 1_000_000, "thousand": 1000, "hour": 3600, "each": 1}
 """How prices are written: for how many units."""
-UNITS: Final[dict[str, str]] = {
-    "web_search": "search", "web_search_preview": "search", "x_search": "search", "file_search": "search",
-    "collections_search": "search", "attachment_search": "search", "rerank_search": "search", "web_fetch": "fetch",
-    "code_execution": "execution", "image": "image", "request": "request", "second": "second", "page": "page",
-    "annotated_page": "page",
+_UNITS: Final[dict[str, str]] = {
+    "web_search_preview": "search", "x_search": "search", "file_search": "search",
+    "collections_search": "search", "attachment_search": "search", "rerank_search": "search",
+    "code_execution": "execution", "image": "image", "page": "page", "annotated_page": "page",
 }  # fmt: skip
-"""Units of meters that do not count tokens."""
+"""Units of the meters without an attribute of their own that do not count tokens."""
+_TOKENS: Final = INPUT_METERS | {"billed_input", "billed_output"}
+"""Meters without an attribute of their own that count tokens."""
 
 STEPS: Final = (
     "drop",
@@ -110,10 +113,21 @@ def price_rows(item: _Item, model: str) -> Iterator[Row]:
         for meter, price in item.get(kind, {}).items():
             yield _blank(item, model)._replace(
                 meter=meter,
-                unit=item.get("unit") or UNITS.get(meter, "token"),
+                unit=item.get("unit") or unit_of(meter),
                 per=str(per),
                 price=decimal_text(_amount(price)),
             )
+
+
+def is_known(meter: str) -> bool:
+    """Whether the meter is one of those that providers bill by, and no word of the user's own."""
+    return meter in METER_BY_NAME or meter in _UNITS or meter in _TOKENS
+
+
+def unit_of(meter: str) -> str:
+    """What one of a meter is: a token, a search; `unit` for a word of the user's own."""
+    known = METER_BY_NAME.get(meter)
+    return known.unit if known else _UNITS.get(meter, "token" if meter in _TOKENS else "unit")
 
 
 def _amount(text: object) -> Decimal:

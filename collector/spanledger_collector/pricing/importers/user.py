@@ -34,8 +34,10 @@ from pathlib import PurePath
 from typing import Any, Final, Literal, cast
 
 from spanledger_collector.pricing.book import NameRow, PriceBook
+from spanledger_collector.pricing.engine import AMOUNT_LIMIT
 from spanledger_collector.pricing.entries import PriceEntry, Row, instant_ns
 from spanledger_collector.pricing.importers.sources import KINDS, free_rows, name_rows, price_rows
+from spanledger_collector.pricing.plans import MONEY_PLACES
 from spanledger_collector.pricing.providers import DIMENSIONS, PROVIDER_BY_NAME
 
 __all__ = ["Form", "Item", "form_of", "tables_of", "with_user_prices"]
@@ -76,12 +78,23 @@ def with_user_prices(book: PriceBook, text: str, form: Form) -> PriceBook:
     """
     rows, names = (list(_csv(text)), []) if form == "csv" else _rows(tables_of(text, form))
     for row in rows:
-        PriceEntry.from_row(row)
+        _check_entry(PriceEntry.from_row(row))
     extended = book.with_layer(f"{book.name}+own", rows, names)
     problems = extended.verify({(row.provider, row.model) for row in (*rows, *names)})
     if problems:
         raise ValueError("\n".join(problems))
     return extended
+
+
+def _check_entry(entry: PriceEntry) -> None:
+    """Raises `ValueError` for a price that the ledger has no room for, or that is for nothing."""
+    what = f"price of {entry.meter or 'no meter'} for {entry.provider or 'no provider'} {entry.model or 'no model'}"
+    if not (entry.provider and entry.model and entry.meter):
+        raise ValueError(f"{what}: a price needs a provider, a model and a meter")
+    if entry.price >= AMOUNT_LIMIT or entry.price / entry.per >= AMOUNT_LIMIT:
+        raise ValueError(f"{what}: {entry.price} USD is more than the ledger has room for")
+    if 0 < entry.price < MONEY_PLACES:
+        raise ValueError(f"{what}: {entry.price} USD has more than 12 decimal places: say what more units cost")
 
 
 def tables_of(text: str, form: Literal["toml", "yaml"]) -> dict[str, list[Item]]:
@@ -95,7 +108,7 @@ def tables_of(text: str, form: Literal["toml", "yaml"]) -> dict[str, list[Item]]
         if not isinstance(items, list) or not all(isinstance(item, dict) for item in cast("list[object]", items)):
             raise ValueError(f"[[{table}]] is a list of tables: in TOML, write it with two brackets")
         found = cast("list[Item]", items)
-        tables[table] = [_checked(table, f"[[{table}]] number {number}", item) for number, item in enumerate(found, 1)]
+        tables[table] = [_checked(table, _where(table, number), item) for number, item in enumerate(found, 1)]
     return tables
 
 
@@ -103,13 +116,20 @@ def _rows(tables: dict[str, list[Item]]) -> tuple[list[Row], list[NameRow]]:
     rows: list[Row] = []
     names: list[NameRow] = []
     for table, items in tables.items():
-        for item in items:
+        for number, item in enumerate(items, 1):
             full: Item = {"layer": "organisation", **item}
             if table == "names":
                 names.extend(row._replace(model=row.model.lower()) for row in name_rows(full))
-            else:
+                continue
+            try:
                 rows.extend(row for model in item["models"] for row in _ROWS[table](full, model.lower()))
+            except ValueError as error:
+                raise ValueError(f"{_where(table, number)}: {error}") from error
     return rows, names
+
+
+def _where(table: str, number: int) -> str:
+    return f"[[{table}]] number {number}"
 
 
 def _toml(text: str) -> dict[str, Any]:
