@@ -11,7 +11,6 @@ import argparse
 import gc
 import multiprocessing
 import random
-import resource
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -68,7 +67,7 @@ def spans_of(chance: random.Random, at_ns: int) -> list[ReceivedSpan]:
 
 
 def memory_mib(word: str) -> float:
-    """The resident set now (`VmRSS`), or what of it is not a file's (`RssAnon`)."""
+    """The resident set now (`VmRSS`) or at most so far (`VmHWM`)."""
     status = Path("/proc/self/status").read_text()
     return int(status.partition(f"{word}:")[2].split()[0]) / 1024
 
@@ -102,7 +101,7 @@ def measure(db: Path, commits: int, tell: Connection) -> None:
             used = time.process_time()
             writer.commit([submission])
             took.append(time.process_time() - used)
-        tell.send((read, before, memory_mib("VmRSS"), resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024))
+        tell.send((read, before, memory_mib("VmRSS"), memory_mib("VmHWM")))
         tell.send((1000 * statistics.median(asked), 1000 * statistics.median(took), 1000 * max(took)))
         writer.close()
 
