@@ -6,12 +6,15 @@ from functools import reduce
 from itertools import combinations
 
 from tests.real_emitters.environments import (
+    ADK,
     FRAMEWORKS,
     GOOGLE_2,
     LLAMA_INDEX,
     OLDER_SDKS,
     OPENAI_V2,
     OTHER_SDKS,
+    STRANDS,
+    TRACERS,
     Environment,
 )
 
@@ -50,6 +53,9 @@ _LACKS: dict[str, Lacks] = {
     "openlit": Lacks(_TTL | {"reasoning"}),
     "litellm-2": Lacks(_TTL | {"reasoning"}),
     "openinference-litellm": Lacks(_TTL | {"cache_write"}),
+    "langfuse-openai": Lacks(frozenset({"cache_write"})),
+    "langsmith-sdks": Lacks(frozenset({"cache_write"}), unseen=frozenset({"embeddings"})),
+    "strands": Lacks(frozenset({"reasoning"})),
     "otel-openai-v2": Lacks(frozenset({"cache_read", "cache_write", "reasoning"}), unseen=frozenset({"responses"})),
 }
 """What an emitter does not tell of. Together with one that does, nothing may be missing."""
@@ -117,6 +123,22 @@ COMBINATIONS: tuple[Combination, ...] = (
     *_framework("langchain_chat", "otel-langchain", ("otel-sdks",), ("openinference-sdks",)),
     *_framework("langchain_chat", "openllmetry-langchain", ("openllmetry-sdks",), ("otel-sdks",)),
     *_framework("langchain_chat", "openinference-langchain", ("openinference-sdks",), ("openllmetry-sdks",)),
+    *(
+        Combination("openai_sdk", emitters, TRACERS)
+        for emitters in (
+            ("langfuse-openai",),
+            ("langfuse-openai", "spanledger"),
+            ("langfuse-openai", "openllmetry-openai"),
+            ("langsmith-sdks",),
+            ("langsmith-sdks", "spanledger"),
+        )
+    ),
+    *_framework("langchain_chat", "langfuse-langchain", ("langfuse-openai",), environment=TRACERS),
+    *_framework("langchain_chat", "langsmith", ("openinference-openai",), environment=TRACERS),
+    *_framework("strands_agent", "strands", ("openllmetry-sdks",), ("openinference-openai",), environment=STRANDS),
+    *_framework("adk_agent", "google-adk", ("openllmetry-google-genai",), environment=ADK),
+    # By itself, it writes all of an agent's calls onto one span, so that the last is left.
+    Combination("adk_agent", ("openinference-google-adk", "openinference-google-genai"), ADK),
     Combination("openai_agents", ("otel-openai-agents", "otel-openai")),  # by itself, it leaves the calls to that
     Combination("openai_agents", ("otel-openai-agents", "spanledger")),
     *_framework("openai_agents", "openllmetry-openai-agents", ("openllmetry-openai",), ("otel-openai",)),

@@ -12,12 +12,15 @@ from hashlib import sha256
 from pathlib import Path
 
 __all__ = [
+    "ADK",
     "FRAMEWORKS",
     "GOOGLE_2",
     "LLAMA_INDEX",
     "OLDER_SDKS",
     "OPENAI_V2",
     "OTHER_SDKS",
+    "STRANDS",
+    "TRACERS",
     "Environment",
     "NodeEnvironment",
 ]
@@ -95,6 +98,42 @@ FRAMEWORKS = Environment(
     ),
 )
 """The newest SDKs, and the frameworks that work with these."""
+
+TRACERS = Environment(
+    "tracers",
+    (
+        "openai",
+        "anthropic",
+        "langchain",
+        "langchain-anthropic",
+        "langchain-openai",
+        "langfuse",
+        "langsmith[otel]",
+        "openinference-instrumentation-openai",
+        "opentelemetry-instrumentation-openai",
+    ),
+)
+"""The SDKs of tracing products."""
+
+STRANDS = Environment(
+    "strands",
+    (
+        "strands-agents[anthropic,openai,otel]",
+        "openinference-instrumentation-openai",
+        *(f"opentelemetry-instrumentation-{name}" for name in ("openai", "anthropic")),
+    ),
+)
+"""Strands, which wants older SDKs."""
+
+ADK = Environment(
+    "adk",
+    (
+        "google-adk",
+        *(f"openinference-instrumentation-{name}" for name in ("google-adk", "google-genai")),
+        "opentelemetry-instrumentation-google-generativeai",
+    ),
+)
+"""Google's ADK."""
 
 OPENAI_V2 = Environment(
     "openai-v2",

@@ -10,7 +10,9 @@ from spanledger import semconv
 from spanledger_collector.dialects.dialect import Dialect
 from spanledger_collector.dialects.table_agents import AGENTS
 from spanledger_collector.dialects.table_frameworks import FRAMEWORKS
+from spanledger_collector.dialects.table_products import PRODUCTS
 from spanledger_collector.dialects.table_sdks import SDKS
+from spanledger_collector.dialects.table_vercel import VERCEL
 
 __all__ = ["DIALECTS", "GENERIC_DIALECT"]
 
@@ -31,4 +33,4 @@ GENERIC_DIALECT: Final = Dialect(
     "range.",
 )
 
-DIALECTS: Final[tuple[Dialect, ...]] = (OWN, *SDKS, *FRAMEWORKS, *AGENTS)
+DIALECTS: Final[tuple[Dialect, ...]] = (OWN, *SDKS, *PRODUCTS, *FRAMEWORKS, *VERCEL, *AGENTS)

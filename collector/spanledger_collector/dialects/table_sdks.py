@@ -145,10 +145,17 @@ _OPENLLMETRY: Final = (
         notes="No cache writes; no reasoning on streams.",
     ),
     Dialect(
+        id="openllmetry-anthropic",
+        scopes=("opentelemetry.instrumentation.anthropic*",),
+        source_rank=3,
+        notes="0.62.4: the output of a stream is start + delta, a little more than was billed, and nothing says that "
+        "it was a stream: whoever else tells of the call is believed.",
+    ),
+    Dialect(
         id="openllmetry",
         scopes=("opentelemetry.instrumentation.*",),
         source_rank=1,
-        notes="0.62.4 and earlier. anthropic: the output of a stream is start + delta, a little more than was billed.",
+        notes="0.62.4 and earlier.",
     ),
 )
 

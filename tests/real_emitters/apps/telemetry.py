@@ -56,9 +56,13 @@ _INSTRUMENTORS = {
     "openinference-openai-agents": (f"{_OPENINFERENCE}.openai_agents:OpenAIAgentsInstrumentor",),
     "openinference-litellm": (f"{_OPENINFERENCE}.litellm:LiteLLMInstrumentor",),
     "openinference-google-genai": (f"{_OPENINFERENCE}.google_genai:GoogleGenAIInstrumentor",),
+    "openinference-google-adk": (f"{_OPENINFERENCE}.google_adk:GoogleADKInstrumentor",),
     "openinference-mistralai": (f"{_OPENINFERENCE}.mistralai:MistralAIInstrumentor",),
 }
 
+
+_FLUSHES: list[Callable[[], object]] = []
+"""What makes spans in threads of its own, and has to be waited for."""
 
 RunAsync = Callable[[Coroutine[Any, Any, object]], object]
 """Runs a coroutine to its end, in the one event loop of the app and in the caller's context."""
@@ -86,6 +90,8 @@ def run(scenario: Callable[[RunAsync], None], prepare: Callable[[], None] = lamb
         scenario(run_async)
         with trace.get_tracer("app").start_as_current_span("GET /answer"):
             scenario(run_async)
+    for flush in _FLUSHES:
+        flush()
     shutdown()
 
 
@@ -146,8 +152,71 @@ def _litellm_2() -> None:
     _litellm()
 
 
+def _langfuse(*integrations: Callable[[], None]) -> None:
+    """Beside an exporter of one's own, which gets its spans from the provider too."""
+    from langfuse import Langfuse
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    provider = trace.get_tracer_provider()
+    Langfuse(public_key="any", secret_key="any", tracer_provider=provider, span_exporter=InMemorySpanExporter())
+    for integration in integrations:
+        integration()
+
+
+def _langfuse_openai() -> None:
+    importlib.import_module("langfuse.openai")  # which replaces the methods of the SDK
+
+
+def _langfuse_langchain() -> None:
+    from langchain_core.tracers.context import register_configure_hook
+    from langfuse.langchain import CallbackHandler
+
+    handler = contextvars.ContextVar("handler")
+    handler.set(CallbackHandler())
+    register_configure_hook(handler, inheritable=True)
+
+
+def _langsmith() -> None:
+    """Its spans go to the global provider, and nowhere else."""
+    from langsmith.run_trees import get_cached_client
+
+    os.environ |= {"LANGSMITH_TRACING": "true", "LANGSMITH_TRACING_MODE": "otel", "LANGSMITH_API_KEY": "any"}
+    _FLUSHES.append(lambda: get_cached_client().flush())
+
+
+def _langsmith_sdks() -> None:
+    """LangSmith wraps each client, as soon as it is made."""
+    from langsmith import wrappers
+
+    _langsmith()
+    for package, kinds in (("openai", ("OpenAI", "AsyncOpenAI")), ("anthropic", ("Anthropic", "AsyncAnthropic"))):
+        module, wrap = importlib.import_module(package), getattr(wrappers, f"wrap_{package}")
+        for kind in kinds:
+            setattr(module, kind, partial(_wrapped, wrap, getattr(module, kind)))
+
+
+def _wrapped(wrap, kind, **options):
+    return wrap(kind(**options))
+
+
+def _mlflow(*names: str) -> None:
+    """Its spans go to the OTLP endpoint by an exporter of its own, and nowhere else."""
+    endpoint = os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"]
+    os.environ |= {
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{endpoint}/v1/traces",
+        "MLFLOW_TRACKING_URI": endpoint,  # which is not asked, but must not be a database
+        "MLFLOW_EXPERIMENT_ID": "1",
+    }
+    for name in names:
+        importlib.import_module(f"mlflow.{name}").autolog()
+
+
 def _for_the_app_to_do() -> None:
     """What an app says of its clients itself, and asks `is_on` for."""
+
+
+def _for_the_framework_to_do() -> None:
+    """It makes its spans whenever there is a provider."""
 
 
 def is_on(name: str) -> bool:
@@ -157,6 +226,8 @@ def is_on(name: str) -> bool:
 
 _OTHERWISE = {
     "mistral-native": _for_the_app_to_do,
+    "strands": _for_the_framework_to_do,
+    "google-adk": _for_the_framework_to_do,
     "openlit": _openlit,
     "pydantic-ai": _pydantic_ai,
     "litellm": _litellm,
@@ -165,4 +236,12 @@ _OTHERWISE = {
     "logfire-openai": partial(_logfire, "openai"),
     "logfire-anthropic": partial(_logfire, "anthropic"),
     "logfire-sdks": partial(_logfire, "openai", "anthropic"),
+    "langfuse-openai": partial(_langfuse, _langfuse_openai),
+    "langfuse-langchain": partial(_langfuse, _langfuse_langchain),
+    "langfuse": partial(_langfuse, _langfuse_openai, _langfuse_langchain),
+    "langsmith": _langsmith,
+    "langsmith-sdks": _langsmith_sdks,
+    "mlflow-openai": partial(_mlflow, "openai"),
+    "mlflow-anthropic": partial(_mlflow, "anthropic"),
+    "mlflow-langchain": partial(_mlflow, "langchain"),
 }
