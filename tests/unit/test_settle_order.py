@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from tests.observed import observations_of, parents_of, worlds
 
 import spanledger_collector.settle
-from spanledger_collector.ledger.neighbours import IndexRow, index_row
+from spanledger_collector.ledger.lone import told
+from spanledger_collector.ledger.neighbours import IndexRow
 from spanledger_collector.model import Call, ReceivedSpan
 from spanledger_collector.settle import settle
-from spanledger_collector.settle.nodes import OVERLAP_SLACK_NS, Node, node_of
+from spanledger_collector.settle.nodes import OVERLAP_SLACK_NS, Node
 
 
 @given(worlds(), st.randoms(use_true_random=False))
@@ -61,7 +62,7 @@ def test_no_observation_is_forgotten_and_none_counted_twice(spans: list[Received
 def test_what_a_call_is_depends_on_its_neighbours_only(spans: list[ReceivedSpan]) -> None:
     """What makes it possible to settle step by step: the questions of `ledger.neighbours` find all that matters."""
     observations, parents = observations_of(spans), parents_of(spans)
-    rows = [index_row(number, node_of(told)) for number, told in enumerate(observations) if told.role != "ignored"]
+    rows = [told(number, one).row for number, one in enumerate(observations) if one.role != "ignored"]
     everything = settle(observations, parents)
     for row in rows:
         near = _neighbourhood(row, rows)

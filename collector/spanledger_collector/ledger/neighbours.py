@@ -7,7 +7,7 @@ searched.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from struct import Struct
 from typing import Final, NamedTuple
@@ -18,8 +18,9 @@ from spanledger_collector.journal.reading import decode_reading
 from spanledger_collector.ledger.arrow import Inserter, Int64, Target, Text, Time, UInt64
 from spanledger_collector.ledger.rows import all_of
 from spanledger_collector.ledger.sql import query
+from spanledger_collector.model import Observation
 from spanledger_collector.settle.keys import text_key, wide_key
-from spanledger_collector.settle.nodes import OVERLAP_SLACK_NS, Identity, Node, node_of
+from spanledger_collector.settle.nodes import OVERLAP_SLACK_NS, Identity, Shared
 
 __all__ = ["INDEX", "IndexRow", "Neighbourhood", "Neighbours", "index_row"]
 
@@ -43,24 +44,23 @@ _unpack_ids: Final = Struct(">QQQ").unpack
 INDEX: Final = Target.of("store.settle_index", IndexRow)
 
 
-def index_row(seq: int, node: Node) -> IndexRow:
+def index_row(seq: int, told: Observation, shared: Shared) -> IndexRow:
     """What settling looks up for an observation that a call may come of."""
-    observation = node.observation
-    high, low, span = _unpack_ids(observation.trace_id + observation.span_id)
-    response, twin_parts = node.response_key, node.twin_parts
-    if observation.role != "candidate":
-        response = twin_parts = None
+    response, totals, parts = shared.response_key, shared.totals, shared.twin_parts
+    if told.role != "candidate":
+        response = parts = None
+    high, low, span = _unpack_ids(told.trace_id + told.span_id)
     return IndexRow(
         seq,
         high,
         low,
         span,
-        observation.started_ns,
-        observation.ended_ns,
+        told.started_ns,
+        told.ended_ns,
         text_key(response) if response else None,
-        text_key(f"{response}\0{node.totals.input}\0{node.totals.output}") if response else None,
-        wide_key(*twin_parts) if twin_parts else None,
-        observation.dialect,
+        text_key(f"{response}\0{totals.input}\0{totals.output}") if response else None,
+        wide_key(*parts) if parts else None,
+        told.dialect,
     )
 
 
@@ -81,9 +81,11 @@ class Neighbourhood:
 
     def disjoint_ids(self) -> set[int]:
         """The response ids that came at times which do not overlap."""
+        times = Counter([row.id_key for row in self.rows.values()])
+        several = [row for row in self.rows.values() if row.id_key is not None and times[row.id_key] > 1]
         reach: dict[int, int] = {}
         found = set[int]()
-        for row in sorted(self.rows.values(), key=lambda row: row.started_at):
+        for row in sorted(several, key=lambda row: row.started_at):
             if row.id_key is None:
                 continue
             if row.started_at > reach.get(row.id_key, row.started_at):
@@ -125,15 +127,14 @@ class Neighbours:
             return [], since_ns
         return self._rows("settling.linked", since=since_ns, first=first, last=last), int(arrived)
 
-    def nodes(self, rows: Iterable[IndexRow], known: Mapping[int, Node]) -> list[Node]:
-        """The observations of the rows; those of `known` need not be read again."""
-        wanted = [row for row in rows if row.seq not in known]
-        if not wanted:
-            return list(known.values())
-        self._index.load(wanted)
-        bounds = {"first": min(row.seq for row in wanted), "last": max(row.seq for row in wanted)}
+    def read(self, rows: Sequence[IndexRow]) -> list[Observation]:
+        """The observations of the rows, in no order."""
+        if not rows:
+            return []
+        self._index.load(rows)
+        bounds = {"first": min(row.seq for row in rows), "last": max(row.seq for row in rows)}
         found = self._cursor.execute(query("settling.readings"), bounds).fetchall()
-        return [*known.values(), *(node_of(decode_reading(reading)) for _, reading in found)]
+        return [decode_reading(reading) for _, reading in found]
 
     def parents(self, rows: Sequence[IndexRow]) -> dict[Identity, bytes | None]:
         """The parents of spans that lie between the rows of a trace, so that ancestry can be followed over them."""

@@ -18,14 +18,15 @@ from spanledger_collector.journal.reading import decode_reading
 from spanledger_collector.ledger.arrow import Inserter, Int64, Target, Text, UInt64
 from spanledger_collector.ledger.book_rows import BookRecorder
 from spanledger_collector.ledger.handover import Handover
-from spanledger_collector.ledger.neighbours import INDEX, IndexRow, Neighbourhood, Neighbours, index_row
-from spanledger_collector.ledger.revisions import Revisions, transaction
+from spanledger_collector.ledger.lone import Told, apart, told
+from spanledger_collector.ledger.neighbours import INDEX, IndexRow, Neighbourhood, Neighbours
+from spanledger_collector.ledger.revisions import Revisions
 from spanledger_collector.ledger.sql import query
 from spanledger_collector.ledger.store import Ledger
-from spanledger_collector.model import Observation
+from spanledger_collector.ledger.transactions import transaction
+from spanledger_collector.model import Call, Observation
 from spanledger_collector.pricing import PriceBook
-from spanledger_collector.settle import settle_nodes
-from spanledger_collector.settle.nodes import Node, node_of
+from spanledger_collector.settle import lone_call, settle
 
 __all__ = ["Passes"]
 
@@ -79,16 +80,20 @@ class _Work:
 
 @dataclass(frozen=True, slots=True)
 class _Fresh:
-    """What the new observations of a pass are to settling; `last` is the number of the last one."""
+    """The new observations of a pass that matter to settling; `last` is the number of the last one of all."""
 
     last: int
-    nodes: dict[int, Node]
-    rows: list[IndexRow]
+    told: Sequence[Told]
+
+    @property
+    def rows(self) -> list[IndexRow]:
+        """Their rows of the index."""
+        return [one.row for one in self.told]
 
     @property
     def id_keys(self) -> set[int]:
         """Their response ids."""
-        return {row.id_key for row in self.rows if row.id_key is not None}
+        return {one.row.id_key for one in self.told if one.row.id_key is not None}
 
 
 class Passes:
@@ -194,9 +199,8 @@ class Passes:
         self._failing = [one for one in self._failing if one.number not in numbers]
 
     def _settle(self, work: _Work, spans_ns: int) -> None:
-        nodes = {number: node_of(told) for number, told in work.observations if told.role != "ignored"}
-        rows = [index_row(number, node) for number, node in nodes.items()]
-        fresh = _Fresh(work.observations[-1][0] if work.observations else self._settled, nodes, rows)
+        last = work.observations[-1][0] if work.observations else self._settled
+        fresh = _Fresh(last, [told(number, one) for number, one in work.observations if one.role != "ignored"])
         try:
             self._attempt(fresh, work.linked, spans_ns, seen=set())
         except duckdb.ConstraintException:
@@ -211,20 +215,29 @@ class Passes:
         Raises duckdb.ConstraintException when there are such ids and `seen` does not have them: asking for every id
         whether it came before would mean to search the whole index for each.
         """
-        hood = self._neighbours.of(fresh.rows, linked, seen)
-        nodes = self._neighbours.nodes(hood.rows.values(), fresh.nodes)
-        calls = settle_nodes(nodes, self._neighbours.parents(list(hood.rows.values())))
-        known = [row for number, row in hood.rows.items() if number not in fresh.nodes]
+        rows = fresh.rows
+        hood = self._neighbours.of(rows, linked, seen)
+        known = [*(hood.rows[number] for number in hood.rows.keys() - {row.seq for row in rows})]
+        calls = self._calls(fresh.told, known, hood)
         before = [one for one in self._failing if one.number < fresh.last]
         with transaction(self._cursor):
             self._mark(before)
             self._remember_ids(fresh, known, hood)
             self._books.record()
             self._revisions.write(calls, known)
-            self._index.insert(fresh.rows)
+            self._index.insert(rows)
             self._note(fresh.last, spans_ns)
         self._settled = fresh.last
         self._marked(before)
+
+    def _calls(self, fresh: Sequence[Told], known: Sequence[IndexRow], hood: Neighbourhood) -> list[Call]:
+        """The calls that new observations tell of together with known ones."""
+        lone, others = apart(fresh, hood.rows.values())
+        calls = [lone_call(one.observation, one.shared.response_key) for one in lone]
+        if others or known:
+            parents = self._neighbours.parents([*(one.row for one in others), *known])
+            calls += settle([*(one.observation for one in others), *self._neighbours.read(known)], parents)
+        return calls
 
     def _note(self, last: int, spans_ns: int) -> None:
         """Note that all up to a number is settled, or set aside."""

@@ -10,7 +10,7 @@ from spanledger_collector.settle.groups import Groups
 from spanledger_collector.settle.nodes import Identity, Node, linked, node_of, set_apart
 from spanledger_collector.settle.rules import join_by_path, join_by_response, join_twins, mark_replays
 
-__all__ = ["settle", "settle_nodes"]
+__all__ = ["lone_call", "settle"]
 
 
 def settle(observations: Iterable[Observation], parents: Mapping[Identity, bytes | None]) -> list[Call]:
@@ -20,13 +20,9 @@ def settle(observations: Iterable[Observation], parents: Mapping[Identity, bytes
     no observations. The same set gives the same calls, in whatever order, and however often an observation is
     repeated.
     """
-    return settle_nodes([node_of(observation) for observation in observations], parents)
-
-
-def settle_nodes(nodes: Iterable[Node], parents: Mapping[Identity, bytes | None]) -> list[Call]:
-    """`settle` for whoever has made nodes of the observations already; links them anew."""
+    nodes = [node_of(observation) for observation in observations]
     lone, others = set_apart(linked(nodes, parents))
-    calls = [lone_call(node) for node in lone]
+    calls = [lone_call(node.observation, node.response_key) for node in lone]
     calls += [call_of(group) for group in _groups(others).all()]
     calls.sort(key=attrgetter("started_ns", "call_id"))
     return calls

@@ -15,15 +15,15 @@ __all__ = ["call_of", "lone_call"]
 _T = TypeVar("_T")
 _CONDITIONS: Final = tuple(field.name for field in fields(Conditions))
 _ATTRIBUTION: Final = tuple(field.name for field in fields(Attribution) if field.name != "dimensions")
+_ALONE: Final = "the only span of this call"
 _RANKS: Final = ("the provider's own span", "SDK instrumentation", "a framework", "an unknown emitter")
 
 
-def lone_call(node: Node) -> Call:
-    """The call of a node that is joined with no other: what `call_of` gives for its group, for much less."""
-    key = node.response_key
-    call_id = CallIds.of_response(key) if key else CallIds.of_span(*node.identity)
-    flags = node.observation.flags
-    return _as_told(node.observation, call_id, (_alone(node),), tuple(dict.fromkeys(flags)) if flags else ())
+def lone_call(told: Observation, response_key: str | None) -> Call:
+    """The call of an observation that is joined with no other: what `call_of` gives for its group, for much less."""
+    call_id = CallIds.of_response(response_key) if response_key else CallIds.of_span(told.trace_id, told.span_id)
+    source = Source(told.trace_id, told.span_id, "usage", _ALONE)
+    return _as_told(told, call_id, (source,), tuple(dict.fromkeys(told.flags)) if told.flags else ())
 
 
 def call_of(group: Group) -> Call:
@@ -171,7 +171,7 @@ def _sources(group: Group, believed: Node, lenders: list[Node]) -> tuple[Source,
 
 
 def _alone(node: Node) -> Source:
-    return _source(node, "usage", "the only span of this call")
+    return _source(node, "usage", _ALONE)
 
 
 def _source(node: Node, part: Literal["usage", "merged", "check"], reason: str) -> Source:

@@ -4,13 +4,24 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
-from typing import Final
+from typing import Final, NamedTuple
 
 from spanledger import semconv
 from spanledger_collector.model import Observation
 from spanledger_collector.settle.keys import Totals, response_key, totals_of, undated_model
 
-__all__ = ["OVERLAP_SLACK_NS", "Identity", "Node", "Order", "depth_first", "linked", "node_of", "set_apart"]
+__all__ = [
+    "OVERLAP_SLACK_NS",
+    "Identity",
+    "Node",
+    "Order",
+    "Shared",
+    "depth_first",
+    "linked",
+    "node_of",
+    "set_apart",
+    "shared_by",
+]
 
 Identity = tuple[bytes, bytes]
 """Trace id and span id."""
@@ -25,12 +36,21 @@ _COMPARED_WITHIN_NS: Final = 600_000_000_000
 """Calls without usage are compared with those that began in the same ten minutes."""
 
 
+class Shared(NamedTuple):
+    """What an observation has in common with others that tell of the same call, wherever they are. `twin_parts` is what
+    another emitter's would share; `None` where nothing is known that tells calls apart."""
+
+    metered: bool
+    response_key: str | None
+    totals: Totals
+    twin_parts: tuple[object, ...] | None
+
+
 @dataclass(slots=True, eq=False)
 class Node:
     """An observation with its place: `above` are the observations it lies in, nearest first; `below` those in it.
 
-    `twin_parts` is what another emitter's observation of the same call would share with it; `None` where nothing is
-    known that tells calls apart.
+    The rest is as in `Shared`.
     """
 
     observation: Observation
@@ -83,18 +103,16 @@ def _link(
 
 def node_of(observation: Observation) -> Node:
     """The node of an observation, not linked to others."""
+    identity = observation.trace_id, observation.span_id
+    return Node(observation, identity, (observation.started_ns, *identity), *shared_by(observation))
+
+
+def shared_by(observation: Observation) -> Shared:
+    """What an observation shares with others about its call."""
     totals = totals_of(observation.meters)
     metered = observation.usage_status != "unmetered" and bool(observation.meters)
-    identity = observation.trace_id, observation.span_id
-    return Node(
-        observation,
-        identity,
-        (observation.started_ns, observation.trace_id, observation.span_id),
-        metered,
-        response_key(observation),
-        totals,
-        _twin_parts(observation, totals if metered else None),
-    )
+    parts = _twin_parts(observation, totals if metered else None)
+    return Shared(metered, response_key(observation), totals, parts)
 
 
 def _twin_parts(observation: Observation, totals: Totals | None) -> tuple[object, ...] | None:
