@@ -1,7 +1,7 @@
 """One call, one span: helpers, platforms, other instrumentations, suppression; and who it is attributed to."""
 
 import asyncio
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from typing import Any, cast
 
@@ -14,6 +14,7 @@ from opentelemetry import baggage, context, trace
 from opentelemetry.instrumentation.utils import suppress_instrumentation
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
+from wire_openai import openai_async_client
 from wire_recording import Recording, attributes_of, true_usage, usage_of
 from wire_scripted import answer, serving
 
@@ -255,6 +256,29 @@ def test_our_span_is_current_while_the_sdk_works_and_only_then(
     monkeypatch.setattr(http, "send", watching)
     chat(client)
     assert seen[0].get_span_context() == instrumented.only.get_span_context()
+    assert trace.get_current_span() is trace.INVALID_SPAN
+
+
+async def test_the_same_asynchronously_and_without_baggage(
+    instrumented: Recording, provider: ProviderServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[trace.Span, dict[str, object]]] = []
+    client = openai_async_client(provider.url)
+    http = cast("Any", client)._client
+    send = cast("Callable[..., Awaitable[object]]", http.send)
+
+    async def watching(*args: object, **kwargs: object) -> object:
+        seen.append((trace.get_current_span(), dict(baggage.get_all())))
+        return await send(*args, **kwargs)
+
+    monkeypatch.setattr(http, "send", watching)
+    with spanledger.attribution(user="u-17", propagate=True):
+        await client.chat.completions.create(model="gpt-4o", messages=OPENAI_MESSAGES)
+        assert baggage.get_baggage("user.id") == "u-17"
+    [(span, carried)] = seen
+    assert span.get_span_context() == instrumented.only.get_span_context()
+    assert carried == {}
+    assert instrumented.attributes["user.id"] == "u-17"
     assert trace.get_current_span() is trace.INVALID_SPAN
 
 

@@ -57,6 +57,44 @@ provider.shutdown()
 """
 )
 
+FETCHES = """
+import os, signal, threading, time
+from spanledger import _fetched
+from spanledger._outbox import Outbox
+
+def eventually(condition):
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+exporting, go_on = threading.Event(), threading.Event()
+
+def export():
+    exporting.set()
+    go_on.wait()
+
+sent = []
+outbox = Outbox(export)
+outbox.send(lambda: sent.append("first"))
+assert exporting.wait(20)
+outbox.send(lambda: sent.append("of the parent"))  # waits for the export of the first
+with _fetched._counted._lock:  # as another thread may hold it, which does not come along
+    child = os.fork()
+    if child == 0:
+        signal.alarm(30)
+        go_on.set()
+        assert _fetched.count_once("answer-1")
+        outbox.send(lambda: sent.append("of the child"))
+        eventually(lambda: "of the child" in sent)
+        assert sent == ["first", "of the child"], sent
+        os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+go_on.set()
+eventually(lambda: sent == ["first", "of the parent"])
+assert _fetched.count_once("answer-1")
+"""
+
 GREENLETS = (
     """
 from gevent import monkey
@@ -91,6 +129,11 @@ def test_a_fork_amid_calls(provider: ProviderServer) -> None:
     assert process_of["gpt-4o-mini"] == process_of["gpt-5-mini"] == process_of["gpt-4.1"] != process_of["gpt-4o"]
     status_of = {span.model: span.status for span in spans}
     assert status_of["gpt-5-mini"] == status_of["gpt-4o"] == "metered"
+
+
+def test_a_fork_amid_fetches() -> None:
+    """What waits to be exported is the parent's, and no lock stays locked."""
+    assert exported_by(FETCHES, "") == []
 
 
 def test_workers_that_are_forked_before_they_serve(provider: ProviderServer) -> None:

@@ -158,6 +158,13 @@ class TransparencyContract(ABC):
         self.check_metered(instrumented, provider)
         assert instrumented.attributes["http.request.resend_count"] == 2
 
+    async def test_an_async_retried_call_is_one_span(self, instrumented: Recording, provider: ProviderServer) -> None:
+        before = context.get_current()
+        await self.ask(self.async_client(provider.url), extra_headers={"x-provider-fault": "429x2"})
+        assert context.get_current() == before
+        self.check_metered(instrumented, provider)
+        assert instrumented.attributes["http.request.resend_count"] == 2
+
     # Every way out of a stream ends the span once
 
     def test_a_closed_stream_is_unmetered(self, instrumented: Recording, provider: ProviderServer) -> None:
@@ -290,7 +297,15 @@ class TransparencyContract(ABC):
     def test_answers_and_closed_responses_pickle(self, instrumented: Recording, provider: ProviderServer) -> None:
         assert pickle.loads(pickle.dumps(self.ask(self.client(provider.url))))
         raw = self.raw(self.client(provider.url))(**self.arguments())
-        assert pickle.loads(pickle.dumps(raw.http_response)).status_code == 200
+        with self.by_hand(self.client(provider.url))(**self.arguments()) as by_hand:
+            assert by_hand.read()
+        responses = [raw.http_response, by_hand.http_response]
+        if self.streams:
+            stream = self.ask_stream(self.client(provider.url))
+            list(stream)
+            responses.append(stream.response)
+        for response in responses:
+            assert pickle.loads(pickle.dumps(response)).status_code == 200
         assert instrumented.spans
 
     def test_nothing_is_kept_alive(self, instrumented: Recording, provider: ProviderServer) -> None:

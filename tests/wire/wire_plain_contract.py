@@ -41,6 +41,11 @@ class PlainContract(TransparencyContract):
             pytest.skip("this SDK does not retry")
         super().test_a_retried_call_is_one_span(instrumented, provider)
 
+    async def test_an_async_retried_call_is_one_span(self, instrumented: Recording, provider: ProviderServer) -> None:
+        if not self.retries:
+            pytest.skip("this SDK does not retry")
+        await super().test_an_async_retried_call_is_one_span(instrumented, provider)
+
     def test_a_stream_closed_on_its_response_is_unmetered(
         self,
         instrumented: Recording,  # noqa: ARG002
