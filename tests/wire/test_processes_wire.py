@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -107,12 +108,17 @@ platform.platform()
     + """
 import gevent
 
+shared, question = client(), [{"role": "user", "content": "Where is my parcel?"}]
+
 def serve(number):
-    gevent.sleep(0)
-    if number % 2:
-        ask("gpt-4o", f"u{number}")
-    else:
-        for chunk in ask("gpt-4o-mini", f"u{number}", stream=True, stream_options={"include_usage": True}):
+    create = shared.chat.completions.create
+    with spanledger.attribution(user=f"u{number}"):
+        gevent.sleep(0)  # the others come in between
+        if number % 2:
+            create(model="gpt-4o", messages=question)
+            return
+        stream = create(model="gpt-4o-mini", messages=question, stream=True, stream_options={"include_usage": True})
+        for chunk in stream:
             gevent.sleep(0)
 
 gevent.joinall([gevent.spawn(serve, number) for number in range(12)], raise_error=True)
@@ -176,9 +182,11 @@ def check_each_has_its_own(recording: Recording, served: Sequence[Served]) -> No
 def test_threads(instrumented: Recording, provider: ProviderServer, streamed: bool) -> None:
     client: Any = openai_client(provider.url)
     before = len(provider.served)
+    all_of_them = Barrier(8, timeout=30)  # divides the number of calls
 
     def ask(number: int) -> None:
         with spanledger.attribution(user=f"u{number}"):
+            all_of_them.wait()
             answer = client.chat.completions.create(**asking(number, streamed=streamed))
         if streamed:
             assert list(answer)
@@ -195,6 +203,7 @@ async def test_tasks(instrumented: Recording, provider: ProviderServer, streamed
 
     async def ask(number: int) -> None:
         with spanledger.attribution(user=f"u{number}"):
+            await asyncio.sleep(0)  # the others come in between
             answer = await client.chat.completions.create(**asking(number, streamed=streamed))
         if streamed:
             assert [chunk async for chunk in answer]
