@@ -46,7 +46,10 @@ def test_prices_are_shown_with_source_and_dates_by_any_name() -> None:
     rows = shown("anthropic", "claude-opus-4-5")
     assert {row["model"] for row in rows} == {row["model"] for row in shown("anthropic", "claude-opus-4-5-20251101")}
     assert all(row["source"] and row["layer"] == "list" for row in rows)
-    assert "price USD" in done("show", "openai", "gpt-4o")
+    table = done("show", "openai", "gpt-4o")
+    assert "price USD" in table
+    sources = {row["source"] for row in shown("openai", "gpt-4o")}
+    assert sorted(line.split(" ", 1)[1] for line in table.splitlines() if line.startswith("[")) == sorted(sources)
     assert json.loads(done("show", "--limit", "3", "--format", "json"))["cut"] is True
 
 

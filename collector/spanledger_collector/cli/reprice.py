@@ -78,8 +78,8 @@ def _word(flag: bool) -> tuple[str, ...]:
 
 def _table(found: Document) -> Table:
     changed = found["changed"]["calls"]
-    done = "They have new revisions." if found["applied"] else "Nothing was written: this was a dry run."
-    said = f"{plural(changed, 'call')} with another price. {done}" if changed else "Nothing changes."
+    done = "written as new revisions." if found["applied"] else "nothing was written, because this was a dry run."
+    said = f"{plural(changed, 'call')} with another price: {done}" if changed else "Nothing changes."
     return Table(
         _COLUMNS,
         [_cells(by, row[by], row) for by, rows in found["by"].items() for row in rows],

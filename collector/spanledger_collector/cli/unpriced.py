@@ -52,7 +52,7 @@ def _fixes(document: Document) -> list[str]:
     context = click.get_current_context()
     ledger = f" --db {shlex.quote(str(context.params['db']))}" if _is_typed(context, "db") else ""
     lines = dict.fromkeys(f"{line}{ledger}" for row in document["rows"] for line in row["fixes"])
-    where = " where the server reads its prices" if _is_typed(context, "url") else ""
+    where = ", run beside the server's ledger" if _is_typed(context, "url") else ""
     return [f"What would price them{where}, with `spanledger reprice{ledger}` after it:", *lines] if lines else []
 
 
