@@ -98,6 +98,9 @@ _seen = st.builds(
     failed=st.sampled_from([False, False, False, True]),
 )
 _DAY = 86400.0
+_BEFORE_AN_EDGE = 399.9
+"""Seconds after `START_NS`: what starts then and what starts a tenth later lie in two cells of settling."""
+_starts = st.sampled_from([0.0, 0.5, 1.0, 3.0, 15.0, _BEFORE_AN_EDGE, 2 * _DAY])
 
 
 @st.composite
@@ -108,7 +111,9 @@ def worlds(draw: st.DrawFn, *, most: int = 9) -> list[ReceivedSpan]:
     for number in range(1, draw(st.integers(1, most)) + 1):
         trace = draw(st.integers(1, 3))
         parent = draw(st.none() | st.integers(1, number + 1))
-        start = draw(st.sampled_from([0.0, 0.5, 1.0, 3.0, 15.0, 2 * _DAY])) + draw(st.integers(0, 3)) / 10
+        start = (
+            draw(st.sampled_from([0.0, 0.5, 1.0, 3.0, 15.0, _BEFORE_AN_EDGE, 2 * _DAY])) + draw(st.integers(0, 3)) / 10
+        )
         length = draw(st.sampled_from([0.0, 0.1, 1.0, 4.0, 60.0]))
         seen = draw(_seen)
         spans.append(

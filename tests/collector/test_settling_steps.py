@@ -117,6 +117,29 @@ def test_a_late_link_is_found_by_a_new_process_too(bench: SettlingBench) -> None
     assert bench.ask("SELECT sources FROM calls") == [(2,)]
 
 
+_BARE: dict[str, AttributeValue] = {"gen_ai.usage.input_tokens": 0, "gen_ai.usage.output_tokens": 0, "user.id": "ann"}
+_EDGE = 400.0
+"""Seconds after the start of time in the tests: a cell of time ends there, in which settling compares."""
+
+
+@pytest.mark.parametrize("at", [0.0, _EDGE - 0.05], ids=["within a cell", "over the edge of one"])
+@pytest.mark.parametrize("bare_first", [False, True])
+def test_a_twin_without_usage_in_another_trace_is_found_by_a_new_process(
+    bench: SettlingBench, at: float, bare_first: bool
+) -> None:
+    metered = _chat(NATIVE, _id(1), trace=1, start=at, end=at + 1)
+    bare = _chat(_FRAMEWORK, _BARE, trace=2, start=at + 0.1, end=at + 0.9)
+    first, second = (bare, metered) if bare_first else (metered, bare)
+    bench.settle(first)
+    bench.settler = bench.new_settler()
+    bench.settle(second)
+    rows = bench.ask("SELECT usage_status, user_id, sources, flags FROM calls")
+    assert rows == [("metered", "ann", 2, ["probable_duplicate"])]
+    bench.settle(_chat(NATIVE, _id(2), trace=3, start=at + 0.02, end=at + 0.95))
+    rows = bench.ask("SELECT usage_status, sources FROM calls ORDER BY ALL")
+    assert rows == [("metered", 1), ("metered", 1), ("unmetered", 1)]  # of two, it could be either
+
+
 def test_an_answer_from_a_cache_long_after(bench: SettlingBench) -> None:
     bench.settle(_chat(more=_id(1), trace=1))
     bench.settle(_chat(more=_id(1), trace=2, start=90 * _DAY, end=90 * _DAY + 1))

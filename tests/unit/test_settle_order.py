@@ -13,6 +13,7 @@ from spanledger_collector.ledger.neighbours import IndexRow
 from spanledger_collector.model import Call, ReceivedSpan
 from spanledger_collector.settle import settle
 from spanledger_collector.settle.nodes import OVERLAP_SLACK_NS, Node
+from spanledger_collector.settle.twins import APART_NS, CELL_NS, HANDED_OVER_NS
 
 
 @given(worlds(), st.randoms(use_true_random=False))
@@ -83,7 +84,7 @@ def _neighbourhood(row: IndexRow, rows: list[IndexRow]) -> list[IndexRow]:
     found, frontier = {row.seq: row}, [row]
     while frontier:
         one = frontier.pop()
-        for other in (*(other for other in rows if _near(one, other)), *_owners(one, rows)):
+        for other in (*(other for other in rows if _near(one, other)), *_of_model(one, rows), *_owners(one, rows)):
             if other.seq not in found:
                 found[other.seq] = other
                 frontier.append(other)
@@ -100,6 +101,28 @@ def _near(one: IndexRow, other: IndexRow) -> bool:
         return False
     same_id = one.id_key is not None and one.id_key == other.id_key
     return same_id or (one.twin_key is not None and one.twin_key == other.twin_key and one.dialect != other.dialect)
+
+
+def _of_model(one: IndexRow, rows: list[IndexRow]) -> list[IndexRow]:
+    """What is compared with `one` because of its model: over the edge of a cell only if there is nothing else, and then
+    no more than shows that it is not the only one."""
+    compared = [row for row in rows if _is_of_model(one, row)]
+    inside = [row for row in compared if row.started_at // CELL_NS == one.started_at // CELL_NS]
+    return inside or compared[:2]
+
+
+def _is_of_model(one: IndexRow, other: IndexRow) -> bool:
+    if one.model_key is None or other.model_key is None or one.model_key >> 1 != other.model_key >> 1:
+        return False
+    if one.dialect == other.dialect or (one.twin_key is not None and other.twin_key is not None):
+        return False
+    if (one.trace_hi, one.trace_lo) != (other.trace_hi, other.trace_lo) and not (one.model_key | other.model_key) & 1:
+        return False
+    same_cell = one.started_at // CELL_NS == other.started_at // CELL_NS
+    began_together = abs(one.started_at - other.started_at) <= APART_NS
+    if not (began_together or (same_cell and abs(one.ended_at - other.ended_at) <= APART_NS)):
+        return False
+    return one.started_at <= other.ended_at + HANDED_OVER_NS and other.started_at <= one.ended_at + HANDED_OVER_NS
 
 
 def _owners(one: IndexRow, rows: list[IndexRow]) -> list[IndexRow]:

@@ -115,7 +115,7 @@ def test_an_agent_without_usage_below_it_is_the_only_record() -> None:
 
 
 def test_what_lies_between_need_not_be_about_models() -> None:
-    outer = _chat(_FRAMEWORK, tokens=None, end=9)
+    outer = _chat(_FRAMEWORK, parent=8, tokens=None, end=9)
     between = make_span({"http.request.method": "POST"}, span=2, parent=1)
     assert len(_settled(outer, between, _chat(span=3, parent=2))) == 1
     assert len(_settled(outer, _chat(span=3, parent=2))) == 2

@@ -15,7 +15,7 @@ from spanledger_collector.dialects.dialect import ANY_PROVIDER, Dialect
 from spanledger_collector.dialects.facts import Facts, Steady, hidden_response_id, read_facts, text_of
 from spanledger_collector.dialects.names import INPUT_BESIDE, MADE_BY_FRAMEWORKS, TOTAL
 from spanledger_collector.dialects.operations import OPERATIONS, SPELLINGS, role_of_operation
-from spanledger_collector.dialects.usage import Convention, Usage, disjoint, use_billed
+from spanledger_collector.dialects.usage import ZERO_USAGE, Convention, Usage, disjoint, is_blank, use_billed
 from spanledger_collector.model import Attributes, Attribution, Conditions, Observation, ReceivedSpan, Role, UsageStatus
 
 __all__ = ["recognise"]
@@ -48,7 +48,8 @@ def recognise(span: ReceivedSpan, mapped: AttributionMap = NO_MAP) -> Observatio
 
 @dataclass(frozen=True, slots=True)
 class _Setting:
-    """What an emitter says alike in call after call. `tells_enough` for an observation without counts."""
+    """What an emitter says alike in call after call. `tells_enough` for an observation without counts; `zeros_count`
+    where the emitter would not write zeros for what it could not read."""
 
     operation: str
     role: Role
@@ -64,6 +65,7 @@ class _Setting:
     usage_status: UsageStatus | None
     usage_evidence: str | None
     flags: tuple[str, ...]
+    zeros_count: bool
 
 
 @lru_cache(2048)
@@ -91,6 +93,7 @@ def _setting(dialect: Dialect, steady: Steady, span_name: str, kind: int) -> _Se
         usage_status=cast("UsageStatus", status) if status in _USAGE_STATUSES else None,
         usage_evidence=said("usage_evidence") or (_ESTIMATE if is_estimate else None),
         flags=() if _is_completed(steady) else dialect.flags,
+        zeros_count=dialect.source_rank == 0 or _is_completed(steady),
     )
 
 
@@ -152,7 +155,7 @@ def _observation(
         setting.response_model,
         _response_id(dialect, said("response_id"), span.attributes),
         setting.error_type or ("_OTHER" if span.status == _STATUS_ERROR else None),
-        setting.usage_status or _usage_status(counts, is_estimate=setting.is_estimate),
+        setting.usage_status or _usage_status(counts, usage, is_estimate=setting.is_estimate),
         setting.usage_evidence,
         usage.meters,
         setting.conditions,
@@ -186,6 +189,8 @@ def _usage(counts: Counts, setting: _Setting) -> Usage:
         counts.quantities["input"] = counts.quantities.get("input", 0) + beside
     billed = use_billed(counts.quantities)
     usage = disjoint(counts.quantities, total, setting.convention)
+    if not setting.zeros_count and not counts.invalid and is_blank(usage.meters):
+        return Usage({}, ["zeros"], [ZERO_USAGE], [])
     if billed:
         usage.rules.append("billed")
     if counts.invalid or usage.impossible or counts.as_text:
@@ -225,9 +230,9 @@ def _holds(providers: frozenset[str], provider: str) -> bool:
     return provider in providers or providers == ANY_PROVIDER
 
 
-def _usage_status(counts: Counts, *, is_estimate: bool) -> UsageStatus:
+def _usage_status(counts: Counts, usage: Usage, *, is_estimate: bool) -> UsageStatus:
     """Where the emitter does not say; a count that cannot be read is still a sign that usage was reported."""
-    if len(counts.told) < 3 and all(counter.meter == TOTAL for counter in counts.told):
+    if ZERO_USAGE in usage.flags or (len(counts.told) < 3 and all(counter.meter == TOTAL for counter in counts.told)):
         return "unmetered"
     return "estimated" if is_estimate else "metered"
 

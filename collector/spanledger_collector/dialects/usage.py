@@ -10,12 +10,15 @@ rule that decided is part of the result. Nothing is guessed: a part that cannot 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 from spanledger.meters import METERS
 from spanledger_collector.model import Quantity
 
-__all__ = ["Convention", "Usage", "disjoint", "use_billed"]
+__all__ = ["ZERO_USAGE", "Convention", "Usage", "disjoint", "is_blank", "use_billed"]
+
+ZERO_USAGE: Final = "zero_usage"
+"""Flag of a call of which an emitter says that it used no token at all."""
 
 _CACHED = ("cache_read", "cache_write")
 _BILLED = (("input", "billed_input"), ("output", "billed_output"))
@@ -71,6 +74,12 @@ def disjoint(counts: Mapping[str, Quantity], total: Quantity | None, convention:
     if detailed:
         _split_details(usage)
     return usage
+
+
+def is_blank(meters: Mapping[str, Quantity]) -> bool:
+    """Whether nothing was counted but zeros, input and output: no model answers without reading, so that this is what
+    emitters write who could not read the answer (a raw response, a stream), not what was used."""
+    return "input" in meters and "output" in meters and not any(meters.values())
 
 
 def use_billed(counts: dict[str, Quantity]) -> bool:

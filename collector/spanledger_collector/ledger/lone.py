@@ -5,7 +5,7 @@ is made.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from spanledger_collector.ledger.neighbours import IndexRow, index_row
@@ -33,11 +33,9 @@ def apart(fresh: Sequence[Told], near: Collection[IndexRow]) -> tuple[list[Told]
     """New observations, split in two: candidates that share nothing with any of those near (they are among these), and
     the rest. Two keys that are equal by chance only send theirs the long way."""
     times = Counter([row.id_key for row in near])
-    emitters: dict[int | None, str | None] = {}  # None where there are several
-    for row in near:
-        if emitters.setdefault(row.twin_key, row.dialect) != row.dialect:
-            emitters[row.twin_key] = None
-    emitters[None] = ""
+    equal_counts = _told_by_several((row.twin_key, row.dialect) for row in near)
+    without_counts = {_model(row) for row in near if row.twin_key is None}
+    same_model = _told_by_several((_model(row), row.dialect) for row in near if _model(row) in without_counts)
     joined = _joined_traces(fresh, near)
     lone: list[Told] = []
     others: list[Told] = []
@@ -45,12 +43,24 @@ def apart(fresh: Sequence[Told], near: Collection[IndexRow]) -> tuple[list[Told]
         observation, _, row = one
         is_lone = (
             (row.id_key is None or times[row.id_key] == 1)
-            and emitters[row.twin_key] is not None
+            and row.twin_key not in equal_counts
+            and _model(row) not in same_model
             and observation.role == "candidate"
             and observation.trace_id not in joined
         )
         (lone if is_lone else others).append(one)
     return lone, others
+
+
+def _model(row: IndexRow) -> int | None:
+    """The key of the model, whatever lies above the span."""
+    return None if row.model_key is None else row.model_key >> 1
+
+
+def _told_by_several(told_by: Iterable[tuple[int | None, str]]) -> set[int]:
+    """The keys that come from more than one emitter."""
+    emitters: dict[int, str] = {}
+    return {key for key, dialect in told_by if key is not None and emitters.setdefault(key, dialect) != dialect}
 
 
 def _joined_traces(fresh: Sequence[Told], near: Collection[IndexRow]) -> set[bytes]:

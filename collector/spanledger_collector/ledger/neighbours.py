@@ -19,8 +19,9 @@ from spanledger_collector.ledger.arrow import Inserter, Int64, Target, Text, Tim
 from spanledger_collector.ledger.rows import all_of
 from spanledger_collector.ledger.sql import query
 from spanledger_collector.model import Observation
-from spanledger_collector.settle.keys import text_key, wide_key
+from spanledger_collector.settle.keys import model_key, text_key, wide_key
 from spanledger_collector.settle.nodes import OVERLAP_SLACK_NS, Identity, Shared
+from spanledger_collector.settle.twins import APART_NS, CELL_NS, HANDED_OVER_NS, near_an_edge
 
 __all__ = ["INDEX", "IndexRow", "Neighbourhood", "Neighbours", "index_row"]
 
@@ -38,17 +39,19 @@ class IndexRow(NamedTuple):
     answer_key: UInt64 | None
     twin_key: UInt64 | None
     dialect: Text
+    model_key: UInt64 | None
 
 
 _unpack_ids: Final = Struct(">QQQ").unpack
+_CLOSE: Final = {"cell": CELL_NS, "handed_over": HANDED_OVER_NS}
 INDEX: Final = Target.of("store.settle_index", IndexRow)
 
 
 def index_row(seq: int, told: Observation, shared: Shared) -> IndexRow:
     """What settling looks up for an observation that a call may come of."""
-    response, totals, parts = shared.response_key, shared.totals, shared.twin_parts
+    response, totals, parts, model_parts = shared.response_key, shared.totals, shared.twin_parts, shared.model_parts
     if told.role != "candidate":
-        response = parts = None
+        response = parts = model_parts = None
     high, low, span = _unpack_ids(told.trace_id + told.span_id)
     return IndexRow(
         seq,
@@ -61,6 +64,7 @@ def index_row(seq: int, told: Observation, shared: Shared) -> IndexRow:
         text_key(f"{response}\0{totals.input}\0{totals.output}") if response else None,
         wide_key(*parts) if parts else None,
         told.dialect,
+        model_key(model_parts, is_root=told.parent_span_id is None) if model_parts else None,
     )
 
 
@@ -112,13 +116,19 @@ class Neighbours:
             self._index.load(frontier)
             on_record = {key for (key,) in self._cursor.execute(query("settling.repeated_keys")).fetchall()}
             repeated = on_record | seen_ids.intersection(row.id_key for row in frontier if row.id_key is not None)
-            known = self._rows("settling.neighbours", **_bounds(frontier), slack=OVERLAP_SLACK_NS)
+            known = self._rows("settling.neighbours", **_bounds(frontier), **_CLOSE, slack=OVERLAP_SLACK_NS)
+            if any(_is_compared_by_model(row) for row in frontier):
+                known += self._of_model(frontier, first_round=len(frontier) == len(found.rows))
             if repeated - found.repeated:
                 known += self._rows("settling.owners", keys=sorted(repeated - found.repeated))
             found.repeated |= repeated
             found.known_repeated |= on_record
             frontier = found.add(known)
         return found
+
+    def _of_model(self, frontier: Sequence[IndexRow], *, first_round: bool) -> list[IndexRow]:
+        bounds = {**_bounds(frontier), **_CLOSE, "apart": APART_NS}
+        return self._rows("settling.neighbours_of_model", **bounds, first_round=first_round)
 
     def linked(self, since_ns: int) -> tuple[list[IndexRow], int]:
         """Settled observations in whose traces spans arrived since, and when the last of these arrived."""
@@ -151,6 +161,11 @@ class Neighbours:
 
     def _rows(self, name: str, **parameters: object) -> list[IndexRow]:
         return [IndexRow._make(row) for row in self._cursor.execute(all_of(name, INDEX), parameters).fetchall()]
+
+
+def _is_compared_by_model(row: IndexRow) -> bool:
+    """Whether a row asks for more of its model than those without counts in its own cell of time."""
+    return row.model_key is not None and (row.twin_key is None or near_an_edge(row.started_at))
 
 
 def _bounds(rows: Sequence[IndexRow]) -> dict[str, int]:

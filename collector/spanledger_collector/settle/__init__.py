@@ -7,8 +7,9 @@ from spanledger_collector.model import Call, Observation
 from spanledger_collector.settle.aggregates import place_aggregates
 from spanledger_collector.settle.calls import call_of, lone_call
 from spanledger_collector.settle.groups import Groups
-from spanledger_collector.settle.nodes import Identity, Node, linked, node_of, set_apart
-from spanledger_collector.settle.rules import join_by_path, join_by_response, join_twins, mark_replays
+from spanledger_collector.settle.nodes import Ancestry, Identity, Node, linked, node_of, set_apart
+from spanledger_collector.settle.rules import join_by_path, join_by_response, mark_replays
+from spanledger_collector.settle.twins import join_twins
 
 __all__ = ["lone_call", "settle"]
 
@@ -20,21 +21,21 @@ def settle(observations: Iterable[Observation], parents: Mapping[Identity, bytes
     no observations. The same set gives the same calls, in whatever order, and however often an observation is
     repeated.
     """
-    nodes = [node_of(observation) for observation in observations]
-    lone, others = set_apart(linked(nodes, parents))
+    known = linked([node_of(observation) for observation in observations], parents)
+    lone, others = set_apart(known)
     calls = [lone_call(node.observation, node.response_key) for node in lone]
-    calls += [call_of(group) for group in _groups(others).all()]
+    calls += [call_of(group) for group in _groups(others, Ancestry(known, parents)).all()]
     calls.sort(key=attrgetter("started_ns", "call_id"))
     return calls
 
 
-def _groups(nodes: list[Node]) -> Groups:
+def _groups(nodes: list[Node], ancestry: Ancestry) -> Groups:
     """What tells of one call each, by the rules in their order."""
     candidates = [node for node in nodes if node.observation.role == "candidate"]
     groups = Groups(candidates)
     join_by_response(groups, candidates)
     join_by_path(groups, candidates)
-    join_twins(groups, candidates)
+    join_twins(groups, candidates, ancestry)
     mark_replays(groups)
     place_aggregates(groups, [node for node in nodes if node.observation.role == "aggregate"])
     return groups

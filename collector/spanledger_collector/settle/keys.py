@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
@@ -14,7 +15,9 @@ __all__ = [
     "CallIds",
     "Totals",
     "bare_model",
+    "model_key",
     "response_key",
+    "text_key",
     "totals_of",
     "undated_model",
     "wide_key",
@@ -38,6 +41,7 @@ _FAMILIES: Final[Mapping[str, str]] = {
 """Providers that one emitter may take for another, by the wire format they share."""
 
 _RANDOM_PART: Final = re.compile(r"(?:[a-z]+[-_])?(.+)", re.DOTALL)
+_PLACE_AND_MAKER: Final = re.compile(r"^(?:[a-z][a-z-]*\.)+")
 _DATE: Final = re.compile(r"-(?:\d{4}-\d{2}-\d{2}|\d{8})$")
 _SHORTEST_RANDOM_PART: Final = 6
 _SHORTEST_NUMBER: Final = 10
@@ -92,10 +96,11 @@ def response_key(observation: Observation) -> str | None:
 
 
 def bare_model(name: str) -> str:
-    """A model's name without what gateways put before it."""
-    return name.lower().rpartition("/")[2]
+    """A model's name without what gateways and clouds put before it: `bedrock/us.anthropic.claude-...`."""
+    return _PLACE_AND_MAKER.sub("", name.lower().rpartition("/")[2])
 
 
+@lru_cache(1024)
 def undated_model(name: str) -> str:
     """A model's name without what gateways put before it and the date of a snapshot behind it."""
     return _DATE.sub("", bare_model(name))
@@ -112,6 +117,13 @@ def _family_and_random_part(found: str, provider: str) -> tuple[str, str]:
 def wide_key(*parts: object) -> int:
     """64 bits that stand for the parts in an index."""
     return text_key("\0".join(map(str, parts)))
+
+
+@lru_cache(1024)
+def model_key(parts: tuple[object, ...], *, is_root: bool) -> int:
+    """The `wide_key` of what an observation shares with others of the same model; the last bit says that it has no span
+    above it."""
+    return wide_key(*parts) & ~1 | is_root
 
 
 def text_key(text: str) -> int:

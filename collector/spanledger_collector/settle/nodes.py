@@ -1,7 +1,7 @@
 """Observations in their ancestry: which observation lies above which, over spans that are no observations."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Final, NamedTuple
@@ -12,6 +12,7 @@ from spanledger_collector.settle.keys import Totals, response_key, totals_of, un
 
 __all__ = [
     "OVERLAP_SLACK_NS",
+    "Ancestry",
     "Identity",
     "Node",
     "Order",
@@ -32,18 +33,19 @@ Order = tuple[int, bytes, bytes]
 OVERLAP_SLACK_NS: Final = 10_000_000_000
 """A span can only have seen what happened during it, give or take the clocks of two machines."""
 
-_COMPARED_WITHIN_NS: Final = 600_000_000_000
-"""Calls without usage are compared with those that began in the same ten minutes."""
-
 
 class Shared(NamedTuple):
-    """What an observation has in common with others that tell of the same call, wherever they are. `twin_parts` is what
-    another emitter's would share; `None` where nothing is known that tells calls apart."""
+    """What an observation has in common with others that tell of the same call, wherever they are.
+
+    `twin_parts` is what another emitter's would share with it: the counts; `None` where there are none. `model_parts`
+    is what it would share with or without counts: process, model and outcome; `None` where no model is known.
+    """
 
     metered: bool
     response_key: str | None
     totals: Totals
     twin_parts: tuple[object, ...] | None
+    model_parts: tuple[object, ...] | None
 
 
 @dataclass(slots=True, eq=False)
@@ -60,6 +62,7 @@ class Node:
     response_key: str | None
     totals: Totals
     twin_parts: tuple[object, ...] | None
+    model_parts: tuple[object, ...] | None
     above: Sequence["Node"] = ()
     below: Sequence["Node"] = ()
 
@@ -111,37 +114,37 @@ def shared_by(observation: Observation) -> Shared:
     """What an observation shares with others about its call."""
     totals = totals_of(observation.meters)
     metered = observation.usage_status != "unmetered" and bool(observation.meters)
-    parts = _twin_parts(observation, totals if metered else None)
-    return Shared(metered, response_key(observation), totals, parts)
+    parts = _twin_parts(observation, totals) if metered else None
+    return Shared(metered, response_key(observation), totals, parts, _model_parts(observation))
 
 
-def _twin_parts(observation: Observation, totals: Totals | None) -> tuple[object, ...] | None:
-    """The counts; of a call without any, the model and the time that it was made in, so that a storm of failures is not
-    compared with itself for hours."""
-    process = observation.service, observation.service_instance
-    if totals is not None:
-        return (*process, *totals) if totals.known else None
+def _twin_parts(observation: Observation, totals: Totals) -> tuple[object, ...] | None:
+    return (observation.service, observation.service_instance, *totals) if totals.known else None
+
+
+def _model_parts(observation: Observation) -> tuple[object, ...] | None:
     model = observation.request_model or observation.response_model
     if model is None:
         return None
-    outcome = "unmetered" if observation.error_type is None else "failed"
-    return *process, outcome, undated_model(model), observation.started_ns // _COMPARED_WITHIN_NS
+    failed = observation.error_type is not None
+    return observation.service, observation.service_instance, failed, undated_model(model)
 
 
 def set_apart(nodes: Sequence[Node]) -> tuple[list[Node], list[Node]]:
     """Linked nodes, split in two: candidates that no rule can join with another, as most are, and the rest.
 
     The rules compare nodes that lie in one another, know the same response id, or saw the same usage as another
-    emitter. A candidate without any of these is a call by itself.
+    emitter, or none where another emitter saw a call of the model. A candidate without any of these is a call by
+    itself.
     """
     candidates = [node for node in nodes if node.observation.role == "candidate"]
     with_key = Counter([node.response_key for node in candidates])
-    emitters: dict[tuple[object, ...], str | None] = {}  # None where there are several
-    for node in candidates:
-        if node.twin_parts is not None:
-            dialect = node.observation.dialect
-            if emitters.setdefault(node.twin_parts, dialect) != dialect:
-                emitters[node.twin_parts] = None
+    equal_counts = _told_by_several(candidates, attrgetter("twin_parts"))
+    without_usage = {node.model_parts for node in candidates if not node.metered}
+    same_model = _told_by_several(
+        [node for node in candidates if node.model_parts in without_usage] if without_usage else (),
+        attrgetter("model_parts"),
+    )
     lone: list[Node] = []
     others: list[Node] = []
     for node in nodes:
@@ -149,11 +152,53 @@ def set_apart(nodes: Sequence[Node]) -> tuple[list[Node], list[Node]]:
             not node.above
             and not node.below
             and (node.response_key is None or with_key[node.response_key] == 1)
-            and (node.twin_parts is None or emitters.get(node.twin_parts) is not None)
+            and node.twin_parts not in equal_counts
+            and node.model_parts not in same_model
             and node.observation.role == "candidate"
         )
         (lone if is_lone else others).append(node)
     return lone, others
+
+
+def _told_by_several(
+    nodes: Iterable[Node], parts_of: Callable[[Node], tuple[object, ...] | None]
+) -> set[tuple[object, ...]]:
+    """What nodes of more than one emitter share."""
+    emitters: dict[tuple[object, ...], str] = {}
+    found = set[tuple[object, ...]]()
+    for node in nodes:
+        parts = parts_of(node)
+        if parts is not None and emitters.setdefault(parts, node.observation.dialect) != node.observation.dialect:
+            found.add(parts)
+    return found
+
+
+class Ancestry:
+    """The spans above a node, whether they are observations or not."""
+
+    def __init__(self, nodes: Iterable[Node], parents: Mapping[Identity, bytes | None]) -> None:
+        self._parents = parents
+        self._observed = {node.identity: node.observation.parent_span_id for node in nodes}
+        self._known: dict[Identity, frozenset[bytes]] = {}
+
+    def of(self, node: Node) -> frozenset[bytes]:
+        """The ids of the spans above it in its trace, as far as they are known."""
+        found = self._known.get(node.identity)
+        if found is None:
+            found = self._known[node.identity] = frozenset(self._walk(node))
+        return found
+
+    def _walk(self, node: Node) -> Iterator[bytes]:
+        trace_id, span_id = node.identity
+        seen = set[bytes]()
+        while True:
+            identity = trace_id, span_id
+            parent = self._observed[identity] if identity in self._observed else self._parents.get(identity)
+            if parent is None or parent in seen:
+                return
+            seen.add(parent)
+            yield parent
+            span_id = parent
 
 
 def _ancestors(node: Node, nodes: Mapping[Identity, Node], parents: Mapping[Identity, bytes | None]) -> Iterator[Node]:

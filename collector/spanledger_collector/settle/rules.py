@@ -1,15 +1,13 @@
 """The rules by which observations are the same call (design, section 4), each a pass over the groups found so far."""
 
-from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import permutations
+from collections.abc import Iterable, Sequence
 
 from spanledger_collector.settle.groups import Group, Groups
 from spanledger_collector.settle.keys import Totals, bare_model
-from spanledger_collector.settle.nodes import Node, Order, depth_first
+from spanledger_collector.settle.nodes import Node, depth_first
 
-__all__ = ["join_by_path", "join_by_response", "join_twins", "mark_replays", "same_model"]
+__all__ = ["join_by_path", "join_by_response", "mark_replays", "same_model"]
 
 
 def join_by_response(groups: Groups, candidates: Sequence[Node]) -> None:
@@ -108,71 +106,6 @@ def same_model(one: Node, other: Node) -> bool:
 def _models(node: Node) -> set[str]:
     named = (node.observation.request_model, node.observation.response_model)
     return {bare_model(name) for name in named if name}
-
-
-def join_twins(groups: Groups, candidates: Sequence[Node]) -> None:
-    """Rule 3 across traces: two emitters in one process that saw the same model use the same tokens, or fail before it
-    used any, one for the better part during the other.
-
-    Each call of one emitter is paired with at most one of another, the closest start or end first.
-    """
-    by_usage: dict[tuple[object, ...], dict[str, list[Node]]] = defaultdict(lambda: defaultdict(list))
-    for node in candidates:
-        if node.twin_parts is not None:
-            by_usage[node.twin_parts][node.observation.dialect].append(node)
-    pairs = [
-        pair
-        for emitters in by_usage.values()
-        for nodes, others in permutations(emitters.values(), 2)
-        for pair in _twins(nodes, others)
-    ]
-    pairs.sort(key=_closest)
-    for one, other in pairs:
-        mine, theirs = groups.of(one), groups.of(other)
-        if mine is None or theirs is None or mine is theirs or _both_saw(mine, theirs):
-            continue
-        groups.join(mine, theirs).flags.append("probable_duplicate")
-
-
-def _twins(nodes: list[Node], others: list[Node]) -> Iterator[tuple[Node, Node]]:
-    """Pairs of a node and another emitter's that started during it; both lists are in the order of their start."""
-    for node in nodes:
-        for other in others[bisect_left(others, node.observation.started_ns, key=_started) :]:
-            if other.observation.started_ns > node.observation.ended_ns:
-                break
-            if _is_twin(node, other):
-                yield node, other
-
-
-def _started(node: Node) -> int:
-    return node.observation.started_ns
-
-
-def _closest(pair: tuple[Node, Node]) -> tuple[int, Order, Order]:
-    one, other = pair
-    mine, theirs = one.observation, other.observation
-    apart = min(abs(mine.started_ns - theirs.started_ns), abs(mine.ended_ns - theirs.ended_ns))
-    return apart, one.order, other.order
-
-
-def _is_twin(node: Node, later: Node) -> bool:
-    one, other = node.observation, later.observation
-    if node in later.above or later in node.above:
-        return False
-    if node.response_key is not None and later.response_key is not None:
-        return False
-    together = min(one.ended_ns, other.ended_ns) - other.started_ns
-    shorter = min(one.ended_ns - one.started_ns, other.ended_ns - other.started_ns)
-    return 2 * together >= shorter and same_model(node, later)
-
-
-def _both_saw(one: Group, other: Group) -> bool:
-    """Whether some emitter has a span of its own in both groups, or both know a response id: then they are two
-    calls."""
-    if one.response_keys() and other.response_keys():
-        return True
-    mine = {node.observation.dialect for node in one.members}
-    return any(node.observation.dialect in mine for node in other.members)
 
 
 def mark_replays(groups: Groups) -> None:

@@ -28,8 +28,9 @@ SELECT o.seq, o.reading FROM store.observations o SEMI JOIN batch_store_settle_i
 WHERE o.seq BETWEEN $first AND $last;
 
 -- name: neighbours
--- Observations that may tell of the same calls as those of the batch: in the same trace, with the same response id, or with
--- the same usage by another emitter, each at the same time. One may come up to three times.
+-- Observations that may tell of the same calls as those of the batch: in the same trace, with the same response id, with the
+-- same usage by another emitter, or without counts and with the same model by another emitter; each at the same time. One may
+-- come several times.
 WITH near AS (
     SELECT * FROM store.settle_index
     WHERE started_at <= make_timestamp_ns($last) AND ended_at >= make_timestamp_ns($first)
@@ -41,7 +42,40 @@ SELECT /*columns*/ FROM near n SEMI JOIN batch_store_settle_index b ON n.id_key 
     AND epoch_ns(n.started_at) <= b.ended_at AND epoch_ns(n.ended_at) >= b.started_at
 UNION ALL
 SELECT /*columns*/ FROM near n SEMI JOIN batch_store_settle_index b ON n.twin_key = b.twin_key AND n.dialect <> b.dialect
-    AND epoch_ns(n.started_at) <= b.ended_at AND epoch_ns(n.ended_at) >= b.started_at;
+    AND epoch_ns(n.started_at) <= b.ended_at AND epoch_ns(n.ended_at) >= b.started_at
+UNION ALL
+SELECT /*columns*/ FROM (FROM near WHERE twin_key IS NULL AND model_key IS NOT NULL) n SEMI JOIN batch_store_settle_index b
+    ON n.model_key >> 1 = b.model_key >> 1 AND n.dialect <> b.dialect
+    AND epoch_ns(n.started_at) // $cell = b.started_at // $cell
+    AND epoch_ns(n.started_at) <= b.ended_at + $handed_over AND epoch_ns(n.ended_at) >= b.started_at - $handed_over
+    AND (n.trace_hi = b.trace_hi AND n.trace_lo = b.trace_lo OR (n.model_key | b.model_key) & 1 = 1);
+
+-- name: neighbours_of_model
+-- What else is compared because of its model (`settle.twins`): with what has no counts in the batch, and over the edge of a
+-- cell of time. Over an edge, only in the first round, and where nothing else is there to be compared with; then two are
+-- enough to show that it is not the only one.
+WITH near AS (
+    SELECT * FROM store.settle_index
+    WHERE started_at <= make_timestamp_ns($last) AND ended_at >= make_timestamp_ns($first) AND model_key IS NOT NULL
+), asking AS (
+    SELECT seq AS asked_by, trace_hi AS hi, trace_lo AS lo, started_at AS first, ended_at AS last, twin_key AS counts,
+           model_key AS model, dialect AS emitter
+    FROM batch_store_settle_index WHERE model_key IS NOT NULL
+), of_model AS (  -- in two parts, so that what has counts is not matched with all else that has
+    FROM (FROM near WHERE twin_key IS NULL) n JOIN asking b ON n.model_key >> 1 = b.model >> 1
+    UNION ALL
+    FROM (FROM near WHERE twin_key IS NOT NULL) n JOIN (FROM asking WHERE counts IS NULL) b ON n.model_key >> 1 = b.model >> 1
+), compared AS (
+    SELECT *, epoch_ns(started_at) // $cell = first // $cell AS same_cell, abs(epoch_ns(started_at) - first) AS started_apart
+    FROM of_model
+    WHERE dialect <> emitter AND epoch_ns(started_at) <= last + $handed_over AND epoch_ns(ended_at) >= first - $handed_over
+      AND (trace_hi = hi AND trace_lo = lo OR (model_key | model) & 1 = 1)
+      AND (started_apart <= $apart OR (same_cell AND abs(epoch_ns(ended_at) - last) <= $apart))
+)
+SELECT /*columns*/ FROM (
+    FROM compared QUALIFY $first_round OR same_cell
+        OR (count(*) FILTER (same_cell) OVER (PARTITION BY asked_by) = 0 AND row_number() OVER (PARTITION BY asked_by) <= 2)
+);
 
 -- name: repeated_keys
 -- Response ids of the batch that are known to have come at several times.

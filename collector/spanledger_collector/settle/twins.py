@@ -1,0 +1,240 @@
+"""Rule 3 across traces: twins, which are observations of one call by two emitters of one process that share neither a
+response id nor a path."""
+
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import permutations
+from typing import Final
+
+from spanledger_collector.settle.groups import Group, Groups
+from spanledger_collector.settle.nodes import Ancestry, Node, Order
+from spanledger_collector.settle.rules import same_model
+
+__all__ = ["APART_NS", "CELL_NS", "HANDED_OVER_NS", "join_twins", "near_an_edge"]
+
+CELL_NS: Final = 600_000_000_000
+"""Observations without usage are compared within ten minutes, so that a storm of them is not compared with itself for
+hours; over the edge between two of these only where one has nothing else to be compared with."""
+
+HANDED_OVER_NS: Final = 100_000_000
+"""Some frameworks end their span of a stream when they hand it on, a moment before the SDK sends the request."""
+
+APART_NS: Final = 2_000_000_000
+"""Without counts to compare, two that tell of one call begin together or end together."""
+
+_Pair = tuple[Node, Node]
+"""Two observations, the one that started first before the other."""
+
+_Fitting = tuple[Group, Group]
+"""A call without usage, and a metered one that may be the same."""
+
+
+def join_twins(groups: Groups, candidates: Sequence[Node], ancestry: Ancestry) -> None:
+    """Two emitters in one process saw the same model use the same tokens, or one of them saw none used, the one call
+    for the better part during the other.
+
+    Each call of one emitter is paired with at most one of another, the closest start or end first.
+    """
+    _join_closest(groups, _with_equal_counts(candidates))
+    without_usage = [pair for pair in _without_usage(candidates) if _may_be_one(*pair, ancestry)]
+    _join_closest(groups, [pair for pair in without_usage if not (pair[0].metered or pair[1].metered)])
+    _join_balanced(groups, without_usage)
+
+
+def _join_closest(groups: Groups, pairs: Iterable[_Pair]) -> None:
+    for one, other in sorted(pairs, key=_closest):
+        mine, theirs = groups.of(one), groups.of(other)
+        if mine is None or theirs is None or mine is theirs or _both_saw(mine, theirs):
+            continue
+        groups.join(mine, theirs).flags.append("probable_duplicate")
+
+
+def _with_equal_counts(candidates: Iterable[Node]) -> Iterator[_Pair]:
+    by_usage: dict[tuple[object, ...], dict[str, list[Node]]] = defaultdict(lambda: defaultdict(list))
+    for node in candidates:
+        if node.twin_parts is not None:
+            by_usage[node.twin_parts][node.observation.dialect].append(node)
+    for emitters in by_usage.values():
+        for nodes, others in permutations(emitters.values(), 2):
+            for node in nodes:
+                for other in _started_from(others, node.observation.started_ns):
+                    if other.observation.started_ns > node.observation.ended_ns:
+                        break
+                    if _is_twin(node, other):
+                        yield node, other
+
+
+def _started_from(nodes: Sequence[Node], started_ns: int) -> Iterator[Node]:
+    """Of nodes in the order of their start, those that started then or later."""
+    for position in range(bisect_left(nodes, started_ns, key=_started), len(nodes)):
+        yield nodes[position]
+
+
+def _started(node: Node) -> int:
+    return node.observation.started_ns
+
+
+def _closest(pair: _Pair) -> tuple[int, Order, Order]:
+    one, other = pair
+    apart, between = _apart_ns(one, other), other.observation.started_ns - one.observation.ended_ns
+    return min(apart, between) if between >= 0 else apart, one.order, other.order
+
+
+def _apart_ns(one: Node, other: Node) -> int:
+    mine, theirs = one.observation, other.observation
+    return min(abs(mine.started_ns - theirs.started_ns), abs(mine.ended_ns - theirs.ended_ns))
+
+
+def _is_twin(node: Node, later: Node) -> bool:
+    if node in later.above or later in node.above:
+        return False
+    if node.response_key is not None and later.response_key is not None:
+        return False
+    return _share_most(node, later) and same_model(node, later)
+
+
+def _share_most(node: Node, later: Node) -> bool:
+    """Whether the shorter of two was for the better part during the other."""
+    one, other = node.observation, later.observation
+    together = min(one.ended_ns, other.ended_ns) - other.started_ns
+    shorter = min(one.ended_ns - one.started_ns, other.ended_ns - other.started_ns)
+    return together >= 0 and 2 * together >= shorter
+
+
+def _both_saw(one: Group, other: Group) -> bool:
+    """Whether some emitter has a span of its own in both groups, or both know a response id: then they are two
+    calls."""
+    if one.response_keys() and other.response_keys():
+        return True
+    mine = {node.observation.dialect for node in one.members}
+    return any(node.observation.dialect in mine for node in other.members)
+
+
+def _without_usage(candidates: Iterable[Node]) -> Iterator[_Pair]:
+    """Observations of two emitters, at least one of them without counts, that are compared because process, model and
+    outcome are the same."""
+    by_model: dict[tuple[object, ...], list[Node]] = defaultdict(list)
+    for node in candidates:
+        if node.model_parts is not None:
+            by_model[node.model_parts].append(node)
+    for nodes in by_model.values():
+        yield from _within_reach(list(_compared(nodes)))
+
+
+def _compared(nodes: Sequence[Node]) -> Iterator[_Pair]:
+    """Nodes of two emitters, in the order of their start, of which one has no counts, with the other near in time: the
+    question that `settling.neighbours` asks of the index."""
+    without = [node for node in nodes if node.twin_parts is None]
+    if not without or len({node.observation.dialect for node in nodes}) == 1:
+        return
+    for node in nodes:
+        until = node.observation.ended_ns + HANDED_OVER_NS
+        for other in _started_from(nodes if node.twin_parts is None else without, node.observation.started_ns):
+            if other.observation.started_ns > until:
+                break
+            if other.order > node.order and _met(node, other):
+                yield node, other
+
+
+def _met(one: Node, other: Node) -> bool:
+    """Whether two emitters may have seen one piece of work: in two traces only where one of them begins its own."""
+    mine, theirs = one.observation, other.observation
+    if mine.dialect == theirs.dialect:
+        return False
+    if _apart_ns(one, other) > APART_NS or not (_same_cell(one, other) or _began_together(one, other)):
+        return False
+    return mine.trace_id == theirs.trace_id or mine.parent_span_id is None or theirs.parent_span_id is None
+
+
+def _within_reach(pairs: Sequence[_Pair]) -> Iterator[_Pair]:
+    """The pairs of one cell of time, and those over an edge in which neither has anything else to be compared with:
+    these are found without following what goes on without a pause from cell to cell."""
+    inside, across = Counter[Order](), Counter[Order]()
+    for pair in pairs:
+        counted = inside if _same_cell(*pair) else across
+        counted.update(node.order for node in pair)
+    for pair in pairs:
+        if _same_cell(*pair) or all(not inside[node.order] and across[node.order] == 1 for node in pair):
+            yield pair
+
+
+def _began_together(one: Node, other: Node) -> bool:
+    return abs(_started(one) - _started(other)) <= APART_NS
+
+
+def near_an_edge(started_ns: int) -> bool:
+    """Whether what started then may be compared with something in another cell of time."""
+    return (started_ns - APART_NS) // CELL_NS != (started_ns + APART_NS) // CELL_NS
+
+
+def _same_cell(one: Node, other: Node) -> bool:
+    return _started(one) // CELL_NS == _started(other) // CELL_NS
+
+
+def _may_be_one(node: Node, later: Node, ancestry: Ancestry) -> bool:
+    """Whether two, of which one has no usage, tell of one call by all that can be known."""
+    if node.metered and later.metered:
+        return False
+    together = _is_twin(node, later) or (_is_handed_over(node, later) and same_model(node, later))
+    return together and _of_one_context(node, later, ancestry)
+
+
+def _is_handed_over(node: Node, later: Node) -> bool:
+    """Whether a framework's span, which saw nothing, ended when the SDK began."""
+    mine, theirs = node.observation, later.observation
+    saw_nothing = not node.metered and node.response_key is None
+    return saw_nothing and mine.source_rank > theirs.source_rank and mine.ended_ns <= theirs.started_ns
+
+
+def _of_one_context(one: Node, other: Node, ancestry: Ancestry) -> bool:
+    """Whether one of two was made where the other was, or further in: not in two branches of a trace."""
+    mine, theirs = one.observation.parent_span_id, other.observation.parent_span_id
+    if mine is None or theirs is None:
+        return True
+    return mine in ancestry.of(other) or theirs in ancestry.of(one)
+
+
+def _join_balanced(groups: Groups, pairs: Iterable[_Pair]) -> None:
+    """Join calls without usage to metered ones, where there is exactly one for each: with more of the one than of the
+    other, it could not be told which is which."""
+    for part in _connected(_fitting(groups, pairs)):
+        chosen: list[_Fitting] = []
+        taken = set[int]()
+        for fitting in part:  # the closest first
+            if taken.isdisjoint(map(id, fitting)):
+                taken.update(map(id, fitting))
+                chosen.append(fitting)
+        if len(taken) == len({id(group) for fitting in part for group in fitting}):
+            for bare, metered in chosen:
+                groups.join(metered, bare).flags.append("probable_duplicate")
+
+
+def _fitting(groups: Groups, pairs: Iterable[_Pair]) -> list[_Fitting]:
+    """Groups without usage, each with every metered one that it fits, the closest first."""
+    found: dict[tuple[int, int], _Fitting] = {}
+    for one, other in sorted(pairs, key=_closest):
+        mine, theirs = groups.of(one), groups.of(other)
+        if mine is None or theirs is None or mine.metered == theirs.metered or _both_saw(mine, theirs):
+            continue
+        bare, metered = (theirs, mine) if mine.metered else (mine, theirs)
+        found.setdefault((id(bare), id(metered)), (bare, metered))
+    return list(found.values())
+
+
+def _connected(found: Sequence[_Fitting]) -> Iterable[list[_Fitting]]:
+    """What shares a group, directly or through others, together, each in its order."""
+    linked: dict[int, int] = {}
+
+    def root(group: Group) -> int:
+        at = linked.setdefault(id(group), id(group))
+        while linked[at] != at:
+            linked[at] = at = linked[linked[at]]
+        return at
+
+    for bare, metered in found:
+        linked[root(bare)] = root(metered)
+    parts: defaultdict[int, list[_Fitting]] = defaultdict(list)
+    for fitting in found:
+        parts[root(fitting[0])].append(fitting)
+    return parts.values()
