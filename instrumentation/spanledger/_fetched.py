@@ -25,10 +25,12 @@ from spanledger._outbox import Outbox
 from spanledger._reading import Reading, end_attributes
 
 if TYPE_CHECKING:
+    import re
+
     from spanledger._reading import Ending, Request
     from spanledger.content import Format
 
-__all__ = ["Find", "Found", "count_once", "open_fetch"]
+__all__ = ["Fetching", "Find", "Found", "await_answer", "count_once", "is_awaited", "open_fetch"]
 
 _REMEMBERED = 65_536
 """Response ids that are kept, some 10 MB at most; the oldest are forgotten first."""
@@ -56,8 +58,17 @@ Find = Callable[[object], Found | None]
 """The call that a fetched answer, an event of it or a line of it tells of; `None` for one without a finished call."""
 
 
+@dataclass(frozen=True, slots=True)
+class Fetching:
+    """One kind of request for the answers of earlier calls, known by its method and its path (a regular expression)."""
+
+    method: str
+    path: re.Pattern[str]
+    find: Find
+
+
 class _Counted:
-    """Response ids whose usage is on a span of this process."""
+    """Response ids that are remembered, up to a number of them."""
 
     def __init__(self, size: int) -> None:
         self._size = size
@@ -67,6 +78,9 @@ class _Counted:
     def forked(self) -> None:
         """This process came out of another, with what that had counted."""
         self._lock = Lock()
+
+    def __contains__(self, response_id: object) -> bool:
+        return response_id in self._ids
 
     def add(self, response_id: str) -> bool:
         """Whether the id is new."""
@@ -80,14 +94,29 @@ class _Counted:
 
 
 _counted = _Counted(_REMEMBERED)
+"""Those whose usage is on a span of this process."""
+
+_awaited = _Counted(_REMEMBERED)
+"""Those of calls that this process made and whose usage did not come with the answer."""
 
 if hasattr(os, "register_at_fork"):  # a thread that does not come along may hold the lock
     os.register_at_fork(after_in_child=_counted.forked)
+    os.register_at_fork(after_in_child=_awaited.forked)
 
 
 def count_once(response_id: str) -> bool:
     """Whether the usage of this response is counted here for the first time; it is remembered."""
     return _counted.add(response_id)
+
+
+def await_answer(response_id: str) -> None:
+    """Remember that the usage of this response is still to come."""
+    _awaited.add(response_id)
+
+
+def is_awaited(response_id: object) -> bool:
+    """Whether this process made the call without its usage: to be asked where a fetched answer does not tell."""
+    return isinstance(response_id, str) and response_id in _awaited
 
 
 def open_fetch(request: Request, find: Find) -> Fetch | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, cast
 
 from spanledger._capturing import capturing
+from spanledger._fetched import Fetching, open_fetch
 from spanledger._http import (
     Body,
     Url,
@@ -21,7 +22,9 @@ from spanledger._http import (
     server_of_url,
 )
 from spanledger._patching import PatchPoint
+from spanledger._reading import Request
 from spanledger._wrapping import Args, Open, argument, observing, observing_async
+from spanledger.hosts import provider_of_host
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,6 +62,7 @@ class SpeakeasySdk:
     async_apart: bool = False
     adopts: bool = False
     since: str | None = None
+    fetchings: tuple[Fetching, ...] = ()
 
 
 def request_points(sdk: SpeakeasySdk) -> tuple[PatchPoint, ...]:
@@ -85,9 +89,19 @@ def _open(sdk: SpeakeasySdk, args: Args, kwargs: Mapping[str, object]) -> Call |
     request = cast("SentRequest", argument(args, kwargs, 1, "request"))
     route = route_of(sdk.routes, request.url.path) if request.method == "POST" else None
     if route is None:
-        return None
+        return _open_fetch(sdk, request)
     sent_as_json = "json" in request.headers.get("content-type", "")  # a form has files that only the sending reads
     whole = route.read_request is not None or (route.content is not None and capturing())
     body = body_of(request.content, whole=whole) if sent_as_json else _NO_BODY
     stream = argument(args, kwargs, 3, "stream") is True
     return open_exchange(route, server_of_url(request.url), body, sdk.provider, stream=stream, adopts=sdk.adopts)
+
+
+def _open_fetch(sdk: SpeakeasySdk, request: SentRequest) -> Call | None:
+    """A request for the answer of an earlier call, if it is one."""
+    for fetching in sdk.fetchings:
+        if request.method.lower() == fetching.method and fetching.path.search(request.url.path):
+            host, port = server_of_url(request.url)
+            shared = Request("fetch_response", provider_of_host(host, sdk.provider), None, host or None, port)
+            return open_fetch(shared, fetching.find)
+    return None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from spanledger._bodies import observe_body
 from spanledger._call import Call, current_call, open_call, run, run_async
 from spanledger._capturing import keep_content
-from spanledger._fetched import Find, open_fetch
+from spanledger._fetched import Fetching, open_fetch
 from spanledger._guard import guarded
 from spanledger._patching import PatchPoint
 from spanledger._reading import Request
@@ -22,8 +22,6 @@ from spanledger._streams import observe_items
 from spanledger.hosts import provider_of_host
 
 if TYPE_CHECKING:
-    import re
-
     from opentelemetry.util.types import AttributeValue
 
     from spanledger._reading import Reader
@@ -79,15 +77,6 @@ class Endpoint:
     needs: tuple[str, ...] = ("input", "output")
     usage_chunk: Callable[[object], bool] | None = None
     content: Format | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Fetching:
-    """One kind of request for the answers of earlier calls, known by its method and its path (a regular expression)."""
-
-    method: str
-    path: re.Pattern[str]
-    find: Find
 
 
 @dataclass(frozen=True, slots=True)

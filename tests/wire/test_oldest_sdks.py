@@ -46,6 +46,7 @@ TOGETHER: dict[str, tuple[tuple[Sdk, ...], tuple[str, ...]]] = {
         (
             "tests/wire/test_google_genai_wire.py",
             "tests/wire/test_google_live_wire.py",
+            "tests/wire/test_google_fetched_wire.py",
             "tests/wire/test_mistralai_wire.py",
             "tests/wire/test_cohere_wire.py",
             "tests/wire/test_xai_wire.py",

@@ -1,10 +1,10 @@
-"""What Gemini's answers say: content, embeddings, images, caches, interactions."""
+"""What Gemini's answers say: content, embeddings, images, caches."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from spanledger.providers.google_usage import INTERACTION, REST, items, read_tier, read_usage
+from spanledger.providers.google_usage import REST, items, read_tier, read_usage
 from spanledger.usage import count, get, put
 
 if TYPE_CHECKING:
@@ -14,8 +14,6 @@ __all__ = [
     "read_cache",
     "read_content",
     "read_embeddings",
-    "read_interaction",
-    "read_interaction_event",
     "read_operation",
     "read_predictions",
 ]
@@ -84,29 +82,3 @@ def read_operation(answer: object, reading: Reading) -> None:
     """Work that goes on at the provider (videos): how much it will be is not known."""
     if isinstance(name := get(answer, "name"), str):
         reading.response_id = name
-
-
-def read_interaction(answer: object, reading: Reading) -> None:
-    """An interaction, whole or as the last event of a stream repeats it."""
-    if isinstance(interaction_id := get(answer, "id"), str):
-        reading.response_id = interaction_id
-    if isinstance(model := get(answer, "model"), str):
-        reading.response_model = model
-    if isinstance(status := get(answer, "status"), str):
-        reading.finish_reasons = [status]
-    usage = get(answer, "usage")
-    read_usage(usage, reading, INTERACTION)
-    for tool in items(get(usage, "grounding_tool_count")):
-        if get(tool, "type") == "google_search":
-            put(reading.usage, "web_search", get(tool, "count"))
-    read_tier(get(answer, "service_tier"), reading)
-
-
-def read_interaction_event(event: object, reading: Reading) -> None:
-    """An event of a streamed interaction."""
-    interaction = get(event, "interaction")
-    if interaction is not None:
-        read_interaction(interaction, reading)
-        reading.complete = reading.complete or get(interaction, "usage") is not None
-    text = get(get(event, "delta"), "text")
-    reading.characters += len(text) if isinstance(text, str) else 0

@@ -1,8 +1,8 @@
 """Google Gemini: models, chats, embeddings, images, caches and interactions, on the Gemini API and on Vertex AI.
 
 Models, chats and caches go through four methods of `BaseApiClient`, which take a path and return the body as it was
-sent: what the SDK's types leave out (`serviceTier`) is still there. Interactions go through an SDK within the SDK,
-which two generators have made over time. The live API is in `google_live`.
+sent: what the SDK's types leave out (`serviceTier`) is still there. Interactions are in `google_interactions`, the live
+API in `google_live`.
 """
 
 from __future__ import annotations
@@ -18,23 +18,18 @@ from spanledger._decoding import Decoding
 from spanledger._guard import guarded
 from spanledger._http import Route, count_attempt, document_of, open_exchange, route_of, server_of
 from spanledger._patching import PatchPoint, Sdk
-from spanledger._skimming import characters, skimming
-from spanledger._speakeasy import SpeakeasySdk
-from spanledger._speakeasy import request_points as speakeasy_points
-from spanledger._stainless import Endpoint, StainlessSdk
-from spanledger._stainless import request_points as stainless_points
+from spanledger._skimming import characters
 from spanledger._streams import AsyncItems, Items
 from spanledger._wrapping import Args, argument, observing, observing_async
-from spanledger.content import GEMINI_GENERATE, GEMINI_INTERACTIONS
+from spanledger.content import GEMINI_GENERATE
 from spanledger.providers.google_answers import (
     read_cache,
     read_content,
     read_embeddings,
-    read_interaction,
-    read_interaction_event,
     read_operation,
     read_predictions,
 )
+from spanledger.providers.google_interactions import INTERACTION_POINTS
 from spanledger.providers.google_live import LIVE_POINTS
 from spanledger.providers.google_usage import items
 from spanledger.usage import get
@@ -196,33 +191,6 @@ def _observe_stream(_call: Call, _chunks: object) -> None:
     """The chunks are observed one by one."""
 
 
-_INTERACTION_EVENT = skimming(read_interaction_event, b'"interaction')
-_GENERATED_LATER = SpeakeasySdk(
-    "google.genai._gaos",
-    "gcp.gemini",
-    (
-        Route(
-            re.compile(r"/interactions$"),
-            "generate_content",
-            read_interaction,
-            _INTERACTION_EVENT,
-            content=GEMINI_INTERACTIONS,
-        ),
-    ),
-    async_apart=True,
-)
-_GENERATED_FIRST = StainlessSdk(
-    "gcp.gemini",
-    (
-        Endpoint(
-            "interactions",
-            "generate_content",
-            read_interaction,
-            read_interaction_event,
-            content=GEMINI_INTERACTIONS,
-        ),
-    ),
-)
 _CLIENT = "google.genai._api_client"
 
 SDK = Sdk(
@@ -235,14 +203,7 @@ SDK = Sdk(
         PatchPoint(_CLIENT, "BaseApiClient.async_request_streamed", _async_stream),
         PatchPoint(_CLIENT, "BaseApiClient._request_once", count_attempt),
         PatchPoint(_CLIENT, "BaseApiClient._async_request_once", count_attempt),
-        # The code for interactions was generated first by one generator, then by another: a version has one of them.
-        *(
-            replace(point, optional=True)
-            for point in (
-                *speakeasy_points(_GENERATED_LATER),
-                *stainless_points("google.genai._interactions", _GENERATED_FIRST),
-            )
-        ),
+        *INTERACTION_POINTS,
         *LIVE_POINTS,
     ),
 )

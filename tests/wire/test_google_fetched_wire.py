@@ -1,0 +1,129 @@
+"""Gemini's interactions that are made in the background: their usage is counted when it is fetched, once."""
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from wire_content import on_spans, said_on, text
+from wire_recording import Recording, attributes_of
+from wire_scripted import answer, named_events, serving
+from wire_sdk_contract import counts_of
+
+from spanledger import semconv
+from spanledger._guard import troubles
+
+__all__ = ["on_spans"]
+
+genai: Any = importlib.import_module("google.genai")  # its name space is shared with stubs that do not know it
+
+pytestmark = pytest.mark.skipif(
+    not hasattr(genai.Client, "interactions"), reason="this version of the SDK does not know them"
+)
+
+CREATED = "2026-05-13T19:57:40Z"
+CREATED_NS = 1_778_702_260 * 10**9
+COUNTS = {"gen_ai.usage.input_tokens": 20, "gen_ai.usage.output_tokens": 30 + 4}
+"""Gemini counts thoughts beside the output."""
+
+
+def new_id() -> str:
+    """What this process has not counted yet."""
+    return f"interaction-{uuid4().hex}"
+
+
+def interaction(name: str, status: str = "completed") -> dict[str, Any]:
+    said: Any = {"type": "model_output", "content": [{"type": "text", "text": "In Ghent."}]}
+    usage = {"total_input_tokens": 20, "total_output_tokens": 30, "total_thought_tokens": 4, "total_tokens": 54}
+    known = {"id": name, "model": "m-001", "object": "interaction", "created": CREATED, "updated": CREATED}
+    ended: Any = {"steps": [said], "usage": usage} if status == "completed" else {}
+    return {**known, "status": status, **ended}
+
+
+def counted(recording: Recording) -> list[Mapping[str, object]]:
+    """The attributes of the spans that have usage."""
+    return [attributes_of(span) for span in recording.spans if counts_of(span)]
+
+
+def client_of(url: str) -> Any:  # noqa: ANN401
+    return genai.Client(api_key="k", http_options={"base_url": url})
+
+
+def test_it_is_counted_once_however_often_it_is_polled(instrumented: Recording) -> None:
+    name = new_id()
+    statuses = ("in_progress", "in_progress", "completed")
+    with serving(*(answer(interaction(name, status)) for status in statuses)) as server:
+        client = client_of(server.url)
+        client.interactions.create(model="m", input="Where is my parcel?", background=True)
+        for _ in range(4):
+            client.interactions.get(id=name)
+    made, fetched = instrumented.spans
+    assert attributes_of(made)["spanledger.usage_status"] == "unmetered"
+    assert "background" in str(attributes_of(made)["spanledger.usage_evidence"])
+    assert attributes_of(made)["gen_ai.response.id"] == attributes_of(fetched)["gen_ai.response.id"] == name
+    assert counts_of(fetched) == {**COUNTS, "gen_ai.usage.reasoning.output_tokens": 4}
+    assert attributes_of(fetched)["spanledger.usage_status"] == "metered"
+    assert attributes_of(fetched)["gen_ai.operation.name"] == "generate_content"
+    assert attributes_of(fetched)["gen_ai.provider.name"] == "gcp.gemini"
+    assert fetched.start_time == CREATED_NS
+
+
+async def test_asynchronously(instrumented: Recording) -> None:
+    name = new_id()
+    with serving(answer(interaction(name, "in_progress")), answer(interaction(name))) as server:
+        client = client_of(server.url)
+        await client.aio.interactions.create(model="m", input="Where is my parcel?", background=True)
+        await client.aio.interactions.get(id=name)
+    assert len(counted(instrumented)) == 1
+
+
+def test_one_that_was_answered_at_once_is_not_counted_again(instrumented: Recording) -> None:
+    name = new_id()
+    with serving(answer(interaction(name))) as server:
+        client = client_of(server.url)
+        client.interactions.create(model="m", input="Where is my parcel?")
+        client.interactions.get(id=name)
+    assert len(instrumented.spans) == len(counted(instrumented)) == 1
+
+
+def test_nor_is_one_that_was_streamed_to_its_end(instrumented: Recording) -> None:
+    name = new_id()
+    created = {"type": "x", "event_type": "interaction.created", "interaction": interaction(name, "in_progress")}
+    done = {"type": "x", "event_type": "interaction.completed", "interaction": interaction(name)}
+    with serving(named_events(created, done), answer(interaction(name))) as server:
+        client = client_of(server.url)
+        list(client.interactions.create(model="m", input="Where is my parcel?", stream=True))
+        client.interactions.get(id=name)
+    assert len(instrumented.spans) == len(counted(instrumented)) == 1
+    assert "spanledger.usage_evidence" not in instrumented.attributes
+
+
+def test_a_stream_that_is_taken_up_again_counts(instrumented: Recording) -> None:
+    name = new_id()
+    done = {"type": "x", "event_type": "interaction.completed", "interaction": interaction(name)}
+    with serving(answer(interaction(name, "in_progress")), named_events(done)) as server:
+        client = client_of(server.url)
+        client.interactions.create(model="m", input="Where is my parcel?", background=True)
+        list(client.interactions.get(id=name, stream=True))
+    assert len(counted(instrumented)) == 1
+
+
+def test_what_others_made_is_theirs_to_count(instrumented: Recording) -> None:
+    before = dict(troubles())
+    with serving(answer(interaction(new_id()))) as server:
+        client = client_of(server.url)
+        client.interactions.get(id="interaction-of-others")
+    assert not instrumented.spans
+    assert dict(troubles()) == before
+
+
+def test_its_answer_is_kept_where_that_is_wanted(on_spans: Recording) -> None:
+    name = new_id()
+    with serving(answer(interaction(name, "in_progress")), answer(interaction(name))) as server:
+        client = client_of(server.url)
+        client.interactions.create(model="m", input="Where is my parcel?", background=True)
+        on_spans.clear()
+        client.interactions.get(id=name)
+    answered = [{"role": "assistant", "parts": [text("In Ghent.")], "finish_reason": "stop"}]
+    assert said_on(on_spans) == {semconv.OUTPUT_MESSAGES: answered}
