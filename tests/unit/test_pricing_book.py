@@ -95,6 +95,15 @@ def test_a_contract_for_the_standard_tier_is_not_one_for_the_others() -> None:
     assert cost_of(any_tier, conditions=Conditions(service_tier="flex")) == mtok("0.5", 1000)
 
 
+def test_a_price_for_any_value_gives_way_to_one_for_the_default() -> None:
+    anywhere = LIST_ROW._replace(scope="region=*", price="5")
+    book = PriceBook("list", [anywhere, LIST_ROW], [])
+    assert cost_of(book) == mtok("4", 1000)
+    assert cost_of(book, conditions=Conditions(region="eu")) == mtok("5", 1000)
+    long = PriceBook("list", [LIST_ROW, anywhere._replace(above="999", price="8")], [])
+    assert cost_of(long) == mtok("8", 1000)
+
+
 def test_a_deployment_is_known_only_by_the_users_own_map() -> None:
     call = make_call("azure.ai.openai", "our-chat", {"input": 1000})
     book = shipped_book()

@@ -56,6 +56,7 @@ Slice = dict[str, Rate | str]
 class _Ranked:
     entry: PriceEntry
     rank: tuple[int, int]
+    any_value: int
 
 
 @dataclass(slots=True)
@@ -100,7 +101,8 @@ class Plan:
         return f"no_price_at_time:{meter}" if known else f"no_price_for_meter:{meter}"
 
     def _best(self, meter: str, at_ns: int, total_input: int) -> PriceEntry | str | None:
-        """The strongest layer, then the conditions named exactly, then the highest threshold exceeded, then hours."""
+        """The strongest layer, then the conditions named exactly, then the highest threshold exceeded, then hours; of
+        two that are alike in all this, the one that is for fewer calls, having fewer conditions of any value."""
         best: PriceEntry | None = None
         best_rank: tuple[int, ...] = ()
         tied = False
@@ -110,7 +112,8 @@ class Plan:
                 continue
             if entry.window is not None and not entry.window.holds(at_ns):
                 continue
-            rank = (*ranked.rank, -1 if entry.above is None else entry.above, entry.window is not None)
+            above = -1 if entry.above is None else entry.above
+            rank = (*ranked.rank, above, entry.window is not None, -ranked.any_value)
             if rank > best_rank:
                 best, best_rank, tied = entry, rank, False
             elif rank == best_rank:
@@ -203,7 +206,9 @@ def make_plan(
     for entry in entries:
         exact = specificity(entry, at, provider.assumes)
         if exact is not None:
-            by_meter.setdefault(entry.meter, []).append(_Ranked(entry, (-LAYERS.index(entry.layer), exact)))
+            any_value = sum(value == "*" for _, value in entry.scope)
+            ranked = _Ranked(entry, (-LAYERS.index(entry.layer), exact), any_value)
+            by_meter.setdefault(entry.meter, []).append(ranked)
     chosen = [ranked.entry for rows in by_meter.values() for ranked in rows]
     tiers = tuple(entry for entry in entries if entry.above is not None)
     dimensions = {name for entry in entries for name, value in entry.scope if value != "*"}
