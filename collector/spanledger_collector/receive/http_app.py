@@ -86,13 +86,15 @@ async def _body(request: Request, limit: int, hold: Hold) -> bytes:
     """The body, decompressed; refused as early as it is known to be too large."""
     if int(request.headers.get("content-length", 0)) > limit:
         raise TooLarge(limit)
-    received = bytearray()
+    received: list[bytes] = []
+    size = 0
     try:
         async with asyncio.timeout(_BODY_SECONDS):
             async for chunk in request.stream():
                 hold.grow(len(chunk))
-                received += chunk
-                if len(received) > limit:
+                received.append(chunk)
+                size += len(chunk)
+                if size > limit:
                     raise TooLarge(limit)
     except TimeoutError as error:
         raise TooSlow(f"The body did not arrive within {_BODY_SECONDS:.0f} s.") from error
@@ -100,8 +102,8 @@ async def _body(request: Request, limit: int, hold: Hold) -> bytes:
         raise BadRequest("The client went away before its body was complete.") from error
     except asyncio.CancelledError as error:  # by the end of the server; the timeout's own has become TimeoutError
         raise Stopping("The server is stopping; send the same request again.") from error
-    body = decompress(bytes(received), request.headers.get("content-encoding", ""), limit)
-    hold.grow(max(0, len(body) - len(received)))
+    body = decompress(b"".join(received), request.headers.get("content-encoding", ""), limit)
+    hold.grow(max(0, len(body) - size))
     return body
 
 
