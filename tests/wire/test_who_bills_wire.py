@@ -58,6 +58,7 @@ async def test_azure_behind_a_gateway_is_known_by_its_client(instrumented: Recor
         ("http://api.x.ai/v1", "x_ai"),
         ("http://api.mistral.ai/v1", "mistral_ai"),
         ("http://generativelanguage.googleapis.com/v1beta/openai/", "gcp.gemini"),
+        ("http://localhost:11434/v1", "ollama"),
         ("http://bedrock-runtime.us-west-2.amazonaws.com/openai/v1", "aws.bedrock"),
     ],
 )

@@ -119,11 +119,16 @@ def _characters(choice: object) -> int:
 
 
 _AZURE = Platform("azure.ai.openai", {})
+_OLLAMA = Platform("ollama", {})
+_OLLAMA_PORT = 11434
 
 
 def _platform(client: Client) -> Platform | None:
-    """Azure, for whose clients that is, also where the base URL does not tell (a gateway, a private endpoint)."""
-    return _AZURE if _is_azure(type(client)) else None
+    """Azure, for whose clients that is, also where the base URL does not tell (a gateway, a private endpoint); or an
+    Ollama server, which has a port of its own (its FAQ)."""
+    if _is_azure(type(client)):
+        return _AZURE
+    return _OLLAMA if client.base_url.port == _OLLAMA_PORT else None
 
 
 @lru_cache(maxsize=64)
