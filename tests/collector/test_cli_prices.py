@@ -241,6 +241,11 @@ def test_a_mistake_in_a_file_is_named_with_its_place(tmp_path: Path) -> None:
     assert "--format litellm" in run("import", str(catalogue)).stderr
 
 
+def test_the_installed_catalogue_needs_no_file() -> None:
+    assert "the book has prices for it" in done("import", "--format", "genai-prices", "--dry-run")
+    assert run("import", "--format", "litellm").exit_code == 2
+
+
 def test_an_empty_answer_says_so() -> None:
     assert "No price is in force for openai nothing-1" in done("show", "openai", "nothing-1")
     assert done("diff", "shipped", "shipped").startswith("No differences.")

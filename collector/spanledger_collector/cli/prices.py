@@ -134,7 +134,7 @@ def name(
 
 
 @prices.command("import", params=price_file_options())
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", required=False, type=click.Path(path_type=Path))
 @click.option(
     "--format",
     "form",
@@ -145,15 +145,19 @@ def name(
 )
 @click.option("--all", "everything", is_flag=True, help="Also what the price book has prices for already.")
 @click.option("--dry-run", is_flag=True, help="Only say what would be taken.")
-def import_(*, file: Path, form: "Catalogue", everything: bool, dry_run: bool, db: Path, prices: Path | None) -> None:
-    """Take prices from another file or catalogue into your own price file.
+def import_(
+    *, file: Path | None, form: "Catalogue", everything: bool, dry_run: bool, db: Path, prices: Path | None
+) -> None:
+    """Take prices from another file or catalogue into your own price file; genai-prices needs no FILE.
 
     Of a catalogue only models are taken that have no price yet, in the layer of the organisation.
     """
     from spanledger_collector.catalogues import imported, write_prices  # noqa: PLC0415
     from spanledger_collector.price_file import price_file_of  # noqa: PLC0415
 
-    text, report = imported(file, form, book_of(db, prices), everything=everything)
+    if file is None and form != "genai-prices":
+        raise click.UsageError("Give the FILE that the prices are in.")
+    text, report = imported(file or Path(form), form, book_of(db, prices), everything=everything)
     click.echo("\n".join(report.lines()))
     path = price_file_of(db, prices)
     before = path.read_text(encoding="utf-8").rstrip() + "\n\n" if path.exists() else ""
