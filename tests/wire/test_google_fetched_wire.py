@@ -1,4 +1,4 @@
-"""Gemini's interactions that are made in the background: their usage is counted when it is fetched, once."""
+"""What Gemini answers later, in batches and interactions: its usage is counted when it is fetched, once."""
 
 import importlib
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ __all__ = ["on_spans"]
 
 genai: Any = importlib.import_module("google.genai")  # its name space is shared with stubs that do not know it
 
-pytestmark = pytest.mark.skipif(
+with_interactions = pytest.mark.skipif(
     not hasattr(genai.Client, "interactions"), reason="this version of the SDK does not know them"
 )
 
@@ -50,6 +50,7 @@ def client_of(url: str) -> Any:  # noqa: ANN401
     return genai.Client(api_key="k", http_options={"base_url": url})
 
 
+@with_interactions
 def test_it_is_counted_once_however_often_it_is_polled(instrumented: Recording) -> None:
     name = new_id()
     statuses = ("in_progress", "in_progress", "completed")
@@ -69,6 +70,7 @@ def test_it_is_counted_once_however_often_it_is_polled(instrumented: Recording) 
     assert fetched.start_time == CREATED_NS
 
 
+@with_interactions
 async def test_asynchronously(instrumented: Recording) -> None:
     name = new_id()
     with serving(answer(interaction(name, "in_progress")), answer(interaction(name))) as server:
@@ -78,6 +80,7 @@ async def test_asynchronously(instrumented: Recording) -> None:
     assert len(counted(instrumented)) == 1
 
 
+@with_interactions
 def test_one_that_was_answered_at_once_is_not_counted_again(instrumented: Recording) -> None:
     name = new_id()
     with serving(answer(interaction(name))) as server:
@@ -87,6 +90,7 @@ def test_one_that_was_answered_at_once_is_not_counted_again(instrumented: Record
     assert len(instrumented.spans) == len(counted(instrumented)) == 1
 
 
+@with_interactions
 def test_nor_is_one_that_was_streamed_to_its_end(instrumented: Recording) -> None:
     name = new_id()
     created = {"type": "x", "event_type": "interaction.created", "interaction": interaction(name, "in_progress")}
@@ -99,6 +103,7 @@ def test_nor_is_one_that_was_streamed_to_its_end(instrumented: Recording) -> Non
     assert "spanledger.usage_evidence" not in instrumented.attributes
 
 
+@with_interactions
 def test_a_stream_that_is_taken_up_again_counts(instrumented: Recording) -> None:
     name = new_id()
     done = {"type": "x", "event_type": "interaction.completed", "interaction": interaction(name)}
@@ -109,6 +114,7 @@ def test_a_stream_that_is_taken_up_again_counts(instrumented: Recording) -> None
     assert len(counted(instrumented)) == 1
 
 
+@with_interactions
 def test_what_others_made_is_theirs_to_count(instrumented: Recording) -> None:
     before = dict(troubles())
     with serving(answer(interaction(new_id()))) as server:
@@ -118,6 +124,7 @@ def test_what_others_made_is_theirs_to_count(instrumented: Recording) -> None:
     assert dict(troubles()) == before
 
 
+@with_interactions
 def test_its_answer_is_kept_where_that_is_wanted(on_spans: Recording) -> None:
     name = new_id()
     with serving(answer(interaction(name, "in_progress")), answer(interaction(name))) as server:
@@ -127,3 +134,54 @@ def test_its_answer_is_kept_where_that_is_wanted(on_spans: Recording) -> None:
         client.interactions.get(id=name)
     answered = [{"role": "assistant", "parts": [text("In Ghent.")], "finish_reason": "stop"}]
     assert said_on(on_spans) == {semconv.OUTPUT_MESSAGES: answered}
+
+
+# Batches
+
+
+def generated(name: str) -> dict[str, Any]:
+    candidate = {"content": {"role": "model", "parts": [{"text": "In Ghent."}]}, "finishReason": "STOP"}
+    usage = {"promptTokenCount": 20, "candidatesTokenCount": 30, "thoughtsTokenCount": 4}
+    return {"responseId": name, "modelVersion": "m-001", "candidates": [candidate], "usageMetadata": usage}
+
+
+def batch(*answers: dict[str, Any], state: str = "BATCH_STATE_SUCCEEDED") -> dict[str, Any]:
+    inlined = {"inlinedResponses": {"inlinedResponses": list(answers)}}
+    return {"name": "batches/1", "metadata": {"model": "models/m", "state": state, "output": inlined}}
+
+
+def test_each_answer_of_a_batch_is_a_call(on_spans: Recording) -> None:
+    names = [new_id(), new_id()]
+    failed = {"error": {"code": 3, "message": "not good"}}
+    ended = batch({"response": generated(names[0])}, failed, {"response": generated(names[1])})
+    running = {"name": "batches/1", "metadata": {"model": "models/m", "state": "BATCH_STATE_RUNNING"}}
+    with serving(answer(running), answer(ended)) as server:
+        client = client_of(server.url)
+        states = [client.batches.get(name="batches/1").state.name for _ in range(3)]
+    assert states == ["JOB_STATE_RUNNING", "JOB_STATE_SUCCEEDED", "JOB_STATE_SUCCEEDED"]
+    assert [attributes["gen_ai.response.id"] for attributes in counted(on_spans)] == names
+    for span in on_spans.spans:
+        assert counts_of(span) == {**COUNTS, "gen_ai.usage.reasoning.output_tokens": 4}
+        attributes = attributes_of(span)
+        assert attributes["spanledger.processing"] == "batch"
+        assert attributes["spanledger.usage_status"] == "metered"
+        assert attributes["gen_ai.response.model"] == "m-001"
+        assert semconv.OUTPUT_MESSAGES in attributes
+
+
+async def test_batches_asynchronously(instrumented: Recording) -> None:
+    with serving(answer(batch({"response": generated(new_id())}))) as server:
+        client = client_of(server.url)
+        await client.aio.batches.get(name="batches/1")
+    assert len(instrumented.spans) == len(counted(instrumented)) == 1
+
+
+def test_other_batches_are_no_calls(instrumented: Recording) -> None:
+    before = dict(troubles())
+    to_a_file: Any = {**batch(), "metadata": {"state": "BATCH_STATE_SUCCEEDED", "output": {"responsesFile": "files/1"}}}
+    with serving(answer(to_a_file), answer(batch({"response": None}, {"response": {"candidates": []}}))) as server:
+        client = client_of(server.url)
+        for _ in range(2):
+            client.batches.get(name="batches/1")
+    assert not instrumented.spans
+    assert dict(troubles()) == before

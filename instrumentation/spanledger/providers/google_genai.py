@@ -15,13 +15,16 @@ from typing import TYPE_CHECKING, Protocol, cast
 from spanledger import semconv
 from spanledger._call import run, run_async
 from spanledger._decoding import Decoding
+from spanledger._fetched import open_fetch
 from spanledger._guard import guarded
 from spanledger._http import Route, count_attempt, document_of, open_exchange, route_of, server_of
 from spanledger._patching import PatchPoint, Sdk
+from spanledger._reading import Request
 from spanledger._skimming import characters
 from spanledger._streams import AsyncItems, Items
 from spanledger._wrapping import Args, argument, observing, observing_async
 from spanledger.content import GEMINI_GENERATE
+from spanledger.hosts import provider_of_host
 from spanledger.providers.google_answers import (
     read_cache,
     read_content,
@@ -29,6 +32,7 @@ from spanledger.providers.google_answers import (
     read_operation,
     read_predictions,
 )
+from spanledger.providers.google_batches import BATCHES, answers_of_batch
 from spanledger.providers.google_interactions import INTERACTION_POINTS
 from spanledger.providers.google_live import LIVE_POINTS
 from spanledger.providers.google_usage import items
@@ -156,11 +160,13 @@ async def _async_stream(
 
 
 def _open(client: ApiClient, args: Args, kwargs: Mapping[str, object], *, stream: bool = False) -> Call | None:
-    method, path = argument(args, kwargs, 0, "http_method"), argument(args, kwargs, 1, "path")
-    if not isinstance(path, str) or str(method).lower() != "post":
-        return None
-    path = path.partition("?")[0]
-    route = route_of(_ROUTES, path)
+    method, path = str(argument(args, kwargs, 0, "http_method")).lower(), argument(args, kwargs, 1, "path")
+    path = path.partition("?")[0] if isinstance(path, str) else ""
+    if method == BATCHES.method and BATCHES.path.search(path):
+        host, port = server_of(_base_url(client, argument(args, kwargs, 3, "http_options")))
+        shared = Request("fetch_response", provider_of_host(host, "gcp.gemini"), None, host or None, port)
+        return open_fetch(shared, BATCHES.find)
+    route = route_of(_ROUTES, path) if method == "post" else None
     if route is None:
         return None
     sent = argument(args, kwargs, 2, "request_dict")
@@ -182,7 +188,7 @@ def _base_url(client: ApiClient, options: object) -> str:
 
 def _observe(call: Call, response: HttpBody) -> None:
     answer = _document(response)
-    for part in items(answer) or [answer]:  # a list: a stream that was not asked for as events
+    for part in items(answer) or answers_of_batch(answer) or [answer]:  # a list: a stream not asked for as events
         call.response(part)
     call.finish("read")
 
