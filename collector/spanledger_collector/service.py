@@ -143,7 +143,7 @@ def _start_inside(
     book = own_book(settings.db, settings.prices)
     reader = Reader(own_attribution(settings.db, settings.attribution), settings.model_hosts)
     keys = open_keys(settings.db, settings.keys)
-    ledger = Ledger.open(settings.db)
+    ledger = Ledger.open(settings.db, memory_bytes=settings.max_database_bytes)
     stack.callback(_close, ledger)
     stats = Stats()
     handover = Handover()
@@ -163,7 +163,8 @@ def _tell(broken: asyncio.Future[LedgerBroken], path: Path, error: duckdb.FatalE
 
     def settle() -> None:
         if not broken.done():
-            broken.set_result(LedgerBroken(path, str(error).partition("\n")[0]))
+            reason = str(error).rpartition("Original error: ")[2]  # which what comes after the first one repeats
+            broken.set_result(LedgerBroken(path, reason.strip('"').partition("\n")[0]))
 
     broken.get_loop().call_soon_threadsafe(settle)
 

@@ -1,5 +1,6 @@
 """A database that gave up while it was open: the process says so and ends, so that a supervisor starts it again."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Generator
@@ -8,6 +9,7 @@ from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+import pytest
 from receiving import CHAT, received, request, stored
 
 from spanledger_collector.ledger.store import Ledger
@@ -70,3 +72,16 @@ def test_the_journal_meets_it(db: Path) -> None:
 def test_settling_meets_it(db: Path) -> None:
     with _server(db, _BREAK.format(module="ledger.settling", method="Settler.settle_pending")) as (process, _):
         _assert_said_why(process)
+
+
+def test_a_checkpoint_that_finds_the_disk_full(tmp_path: Path) -> None:
+    """DuckDB's own FatalException, on a disk of 24 MiB in a namespace of its own (`full_disk.py`)."""
+    if shutil.which("unshare") is None:
+        pytest.skip("this system has no namespaces")
+    on_a_small_disk = 'mount -t tmpfs -o size=24m none "$1" || exit 77; exec "$2" "$3" "$1"'
+    program = Path(__file__).with_name("full_disk.py")
+    command = ["unshare", "--mount", "sh", "-c", on_a_small_disk, "sh", tmp_path, sys.executable, program]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    if done.returncode == 77 or "unshare failed" in done.stderr:
+        pytest.skip(f"mounting is not permitted here: {done.stderr}")
+    assert "as it should be" in done.stdout, done.stderr

@@ -29,6 +29,13 @@ def test_a_new_file_has_the_latest_schema_and_keeps_it(db: Path) -> None:
         assert stored(ledger, "SELECT count(*) FROM spans") == [(0,)]
 
 
+def test_the_database_keeps_no_more_in_memory_than_it_may(db: Path) -> None:
+    with Ledger.open(db, memory_bytes=100 * 1024 * 1024) as ledger:
+        assert stored(ledger, "SELECT current_setting('memory_limit')") == [("100.0 MiB",)]
+        many = "SELECT count(DISTINCT h) FROM (SELECT hash(i) AS h FROM range(3_000_000) t(i))"
+        assert stored(ledger, many) == [(3_000_000,)], "it uses the disk for what it cannot keep"
+
+
 def test_reading_makes_no_file(db: Path) -> None:
     with pytest.raises(LedgerMissing, match=r"no ledger at .*spanledger serve"):
         Ledger.open(db, read_only=True)

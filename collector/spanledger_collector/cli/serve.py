@@ -56,6 +56,12 @@ _SETTINGS: Final = (
         "Requests held at once until they are stored; one client may hold half of it.",
     ),
     _Setting(
+        "max_database_bytes",
+        "SPANLEDGER_MAX_DATABASE_BYTES",
+        click.IntRange(min=64 * 1024 * 1024),
+        "What the database may keep in memory; beyond that it uses the disk.",
+    ),
+    _Setting(
         "max_connections",
         "SPANLEDGER_MAX_CONNECTIONS",
         click.IntRange(min=1),

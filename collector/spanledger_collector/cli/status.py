@@ -3,6 +3,7 @@
 from typing import cast
 
 from spanledger_collector.cli.command import question_command
+from spanledger_collector.cli.notes import plural
 from spanledger_collector.cli.output import Column, Table
 from spanledger_collector.ledger.queries import QUESTION_BY_NAME, Document
 
@@ -20,7 +21,18 @@ def _table(document: Document) -> Table:
         columns=(Column("what"), Column("value", "exact")),
         rows=[[name, _text(value)] for name, value in _flat(document)],
         document=document,
+        footnotes=_notes(document),
     )
+
+
+def _notes(document: Document) -> list[str]:
+    count = document["set_aside"]
+    if not count:
+        return []
+    return [
+        f"{plural(count, 'observation')} could not be settled and {'is' if count == 1 else 'are'} in no sum: "
+        '`spanledger sql "FROM set_aside"` says why, `spanledger rebuild` tries again.'
+    ]
 
 
 def _flat(document: Document, *outer: str) -> list[tuple[str, object]]:

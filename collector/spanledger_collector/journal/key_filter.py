@@ -15,12 +15,11 @@ _FEWEST: Final = 4_000_000
 _MOST: Final = 16_000_000
 """Keys for which there is room, at 5.4 bytes each: from 22 to 87 MB. With more the filter errs more often."""
 _ROOM: Final = 5
-_ERRORS_WHEN_GROWING: Final = 2**-6
+_ERRORS: Final = 2**-6
 """A filter made to err so often asks for six bits of each key, which is quick; with room for five times as many keys
 it takes less than one new key in 100,000 for a known one."""
-_ERRORS_WHEN_CROWDED: Final = 2**-5
-_MOST_CROWDED: Final = 98_000_000
-"""Keys for which there is room, at 0.9 bytes each: 88 MB."""
+_MOST_CROWDED: Final = 128_000_000
+"""Keys for which there is room, at 1.1 bytes each: 138 MB."""
 
 
 class GrowingFilter:
@@ -50,14 +49,14 @@ class GrowingFilter:
 
 
 class CrowdedFilter:
-    """A filter of 0.9 bytes for each key, up to a size, which takes one new key in 32 for a known one when it is full.
+    """A filter of 1.1 bytes for each key, up to a size, which takes one new key in 64 for a known one when it is full.
     One thread may add, another one ask."""
 
     def __init__(self, wanted: int) -> None:
         """Has room for so many keys, if that is not too much."""
         self._room = min(wanted, _MOST_CROWDED)
         self._count = 0
-        self._filter = Bloom(self._room, _ERRORS_WHEN_CROWDED)
+        self._filter = Bloom(self._room, _ERRORS)
 
     def serves(self, keys: int) -> bool:
         """Whether it is as good as a new one for so many keys, or nearly: it may be full, or know much that is gone."""
@@ -75,7 +74,7 @@ class CrowdedFilter:
 
 
 def _roomy(room: int) -> Bloom:
-    return Bloom(_ROOM * room, _ERRORS_WHEN_GROWING)
+    return Bloom(_ROOM * room, _ERRORS)
 
 
 def _put(known: Bloom, keys: Sequence[Key]) -> None:

@@ -101,10 +101,10 @@ class Writer:
 
     def close(self) -> None:
         """Let go of the cursor."""
+        self.known.close()  # first: its thread must end whatever happens here
         for inserter in (self._spans, self._observations, self._conflicts):
             inserter.close()
         self._cursor.close()
-        self.known.close()
 
     def _stamp(self, received_ns: int) -> int:
         """A time of arrival later than every one before, also when the clock was set back: settling asks by this time

@@ -6,6 +6,7 @@ A statement costs DuckDB milliseconds however few rows it brings, and a row some
 
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Annotated, Any, Final, Literal, Protocol, Self, get_args, get_type_hints
@@ -228,4 +229,5 @@ class Inserter:
 
     def close(self) -> None:
         """Let go of the last batch."""
-        self._cursor.unregister(self.target.view)
+        with suppress(duckdb.FatalException):  # from a database that gave up, which needs no tidying
+            self._cursor.unregister(self.target.view)

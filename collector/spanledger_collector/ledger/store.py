@@ -3,7 +3,7 @@
 import re
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeAlias
 
 import duckdb
 
@@ -22,8 +22,10 @@ __all__ = ["Ledger"]
 
 _HOLDER = re.compile(r"\(PID (\d+)\)")
 
+_Config: TypeAlias = dict[str, str | bool | int | float | list[str]]
+
 # Whoever reaches the SQL port must not reach the file system or another database, nor undo it (`_SESSION`).
-_CONFIG: dict[str, str | bool | int | float | list[str]] = {
+_CONFIG: _Config = {
     "enable_external_access": False,
     "autoinstall_known_extensions": False,
     "allow_community_extensions": False,
@@ -44,8 +46,9 @@ class Ledger:
         self._connection = connection
 
     @classmethod
-    def open(cls, path: Path | str, *, read_only: bool = False) -> Self:
-        """Open the file, or make it with all its tables where it does not exist (not for `read_only`).
+    def open(cls, path: Path | str, *, read_only: bool = False, memory_bytes: int | None = None) -> Self:
+        """Open the file, or make it with all its tables where it does not exist (not for `read_only`). `memory_bytes`
+        bounds what the database keeps in memory, which without it is most of the machine's.
 
         Raises LedgerMissing, LedgerLocked, LedgerUnreadable, SchemaTooNew, and SchemaTooOld (`read_only` only).
         """
@@ -56,7 +59,8 @@ class Ledger:
             raise LedgerUnreadable(
                 path, f"there is no directory {path.parent}. Make it, or name another file with --db."
             )
-        connection = _connect(path, read_only=read_only)
+        config = _CONFIG if memory_bytes is None else {**_CONFIG, "memory_limit": f"{memory_bytes}B"}
+        connection = _connect(path, config, read_only=read_only)
         try:
             _bring_up_to_date(connection, path, read_only=read_only)
             connection.execute(_SESSION)
@@ -87,13 +91,13 @@ class Ledger:
         self.close()
 
 
-def _connect(path: Path, *, read_only: bool) -> duckdb.DuckDBPyConnection:
+def _connect(path: Path, config: _Config, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     try:
-        return duckdb.connect(path, read_only=read_only, config=_CONFIG)
+        return duckdb.connect(path, read_only=read_only, config=config)
     except duckdb.Error as error:
         if not read_only and cut_torn_end(path, str(error)):
             return _connect(
-                path, read_only=read_only
+                path, config, read_only=read_only
             )  # at most once more for each damaged place, each before the other
         raise _translated(error, path) from error
 

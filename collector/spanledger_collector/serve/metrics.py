@@ -40,8 +40,9 @@ class LedgerGauges:
 
 _PROGRESS = {
     "settle_lag_seconds": "Since when the first observation waits that no call shows yet",
-    "file_bytes": "Size of the ledger file at its last checkpoint",
+    "file_bytes": "Size of the ledger file",
     "free_bytes": "Bytes of it that hold nothing, and are filled again",
+    "log_bytes": "Size of its write-ahead log, which a checkpoint brings into the file",
 }
 
 

@@ -163,6 +163,7 @@ ORDER BY revision DESC;
 -- name: counts
 SELECT (SELECT count(*) FROM store.spans) AS spans, (SELECT count(*) FROM store.observations) AS observations,
        (SELECT count(*) FROM calls) AS calls, (SELECT count(*) FROM store.conflicts) AS conflicts,
+       (SELECT count(*) FROM store.set_aside) AS set_aside,
        (SELECT epoch_ns(max(received_at)) FROM store.spans) AS received_at,
        (SELECT epoch_ns(max(received_at)) FROM store.observations) AS observed_at,
        (SELECT value FROM meta WHERE key = 'schema_version') AS schema_version;
@@ -171,7 +172,7 @@ SELECT (SELECT count(*) FROM store.spans) AS spans, (SELECT count(*) FROM store.
 -- How far the ledger is behind the journal, and its file. Nothing is pending: no time.
 SELECT (SELECT epoch_ns(min(received_at)) FROM store.observations
         WHERE seq > coalesce((SELECT CAST(value AS BIGINT) FROM meta WHERE key = 'settled_seq'), 0)) AS oldest_pending_ns,
-       total_blocks * block_size AS file_bytes, free_blocks * block_size AS free_bytes
+       free_blocks * block_size AS free_bytes, (SELECT path FROM duckdb_databases() d WHERE d.database_name = current_database()) AS path
 FROM pragma_database_size() WHERE database_name = current_database();
 
 -- name: calls_by_status
