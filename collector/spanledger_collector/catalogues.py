@@ -60,7 +60,9 @@ def imported(path: Path, form: Catalogue, book: PriceBook, *, everything: bool) 
             if _knows(book, row):
                 report.drop("the book has prices for it (--all takes these too)", f"{row.provider} {row.model}")
     report.taken = {"prices": len(taken)}
-    return "\n".join(table_text("price", item) for item in items_of(taken, "organisation")), report
+    own = taken if form == "user" else [row._replace(layer="organisation") for row in taken]
+    with _named(path):
+        return "\n".join(table_text("price", item) for item in items_of(own)), report
 
 
 def written_with(path: Path, table: str, item: Item) -> str:
@@ -97,7 +99,7 @@ def _named(path: Path) -> Generator[None]:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")  # with the mark that spreadsheets put first, or without
     except (OSError, ValueError) as error:
         raise BadPrices(path, str(error)) from error
 

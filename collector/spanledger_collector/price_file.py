@@ -26,7 +26,7 @@ def own_book(db: Path, named: Path | None = None) -> PriceBook:
     if named is None and not path.exists():
         return shipped_book()
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # with the mark that spreadsheets put first, or without
         return with_user_prices(shipped_book(), text, form_of(path))
     except (OSError, ValueError) as error:
         raise BadPrices(path, str(error)) from error

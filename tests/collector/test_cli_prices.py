@@ -157,6 +157,19 @@ def test_a_file_of_your_own_is_taken_whole(tmp_path: Path) -> None:
     assert run("import", str(other)).exit_code == 2
 
 
+def test_csv_of_a_spreadsheet_keeps_its_layer(tmp_path: Path) -> None:
+    other = tmp_path / "other.csv"
+    lines = "provider,model,meter,price,source,layer\nopenai,m-1,input,1,annex B,contract\nopenai,m-1,output,2,ours,\n"
+    other.write_text(lines, encoding="utf-8-sig")
+    done("import", str(other))
+    assert {(row["meter"], row["layer"]) for row in shown("openai", "m-1")} == {
+        ("input", "contract"),
+        ("output", "organisation"),
+    }
+    other.write_text("provider,model,meter,price,source,per\nopenai,m-2,input,1,annex B,100\n", encoding="utf-8")
+    assert "per is one of 1000000, 1000, 3600, 1" in run("import", str(other)).stderr
+
+
 def test_it_needs_no_extra(db: Path) -> None:
     for words in (["set", "openai", "m-1", "input", "1"], ["show", "openai", "m-1"], ["diff", "shipped", "own"]):
         asked = run_without_extras("prices", *words, "--db", str(db))

@@ -1,6 +1,7 @@
 """Importers of other catalogues and of a user's own file, and the drift between two books."""
 
 import re
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -149,6 +150,42 @@ def test_a_users_csv_has_the_columns_of_a_book() -> None:
     text = ",".join(row._fields) + "\n" + ",".join(row) + "\n"
     book = with_user_prices(shipped_book(), text, "csv")
     assert price(make_call("openai", "gpt-4o", {"input": 1000}), book).cost_usd == mtok("1", 1000)
+
+
+def test_a_users_csv_may_leave_out_what_is_usual() -> None:
+    text = "provider,model,meter,price,source,scope\nOpenAI,Ours-1,input,1.50,annex B,\n"
+    text += "openai,ours-1,web_search,0.01,annex B,\nopenai,ours-1,input,0.75,annex B,service_tier=Flex\n"
+    book = with_user_prices(shipped_book(), text, "csv")
+    call = make_call("openai", "ours-1", {"input": 1000, "web_search": 2})
+    got = price(call, book)
+    assert got.cost_usd == mtok("1.5", 1000) + 2 * Decimal("0.01")
+    assert {(row.layer, row.confidence) for row in book.rows() if row.model == "ours-1"} == {
+        ("organisation", "published")
+    }
+    assert price(replace(call, conditions=Conditions(service_tier="flex")), book).status == "partial"
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("openai,m,input,1,60,annex", "line 2 has more fields"),
+        ("openai,m,input,,annex", "line 2 has no price"),
+        ("openai,m,input,1", "line 2 has no source"),
+        ("openai,m,input,cheap,annex", "'cheap' is not a price"),
+    ],
+)
+def test_a_line_of_csv_that_is_not_whole_is_named(line: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        with_user_prices(shipped_book(), f"provider,model,meter,price,source\n{line}\n", "csv")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"), [("scope", "tier=flex", "'tier' is no condition"), ("skope", "x", "no column skope")]
+)
+def test_words_in_csv_that_mean_nothing_are_refused(column: str, value: str, said: str) -> None:
+    text = f"provider,model,meter,price,source,{column}\nopenai,m,input,1,annex,{value}\n"
+    with pytest.raises(ValueError, match=said):
+        with_user_prices(shipped_book(), text, "csv")
 
 
 def test_drift_names_what_differs_and_what_is_missing() -> None:

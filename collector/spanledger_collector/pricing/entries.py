@@ -96,7 +96,8 @@ class PriceEntry:
         try:
             return cls._parse(row)
         except (ValueError, InvalidOperation) as error:
-            raise ValueError(f"price of {row.meter} for {row.provider} {row.model}: {error}") from error
+            said = f"{row.price!r} is not a price" if isinstance(error, InvalidOperation) else error
+            raise ValueError(f"price of {row.meter} for {row.provider} {row.model}: {said}") from error
 
     @classmethod
     def _parse(cls, row: Row) -> "PriceEntry":

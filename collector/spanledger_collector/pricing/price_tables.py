@@ -88,20 +88,22 @@ def _moment(item: Item, key: str, *, first: bool = False) -> float:
     return float("-inf") if first else float("inf")
 
 
-def items_of(rows: Iterable[Row], layer: str) -> Iterator[Item]:
-    """Tables `[[price]]` for the rows of another catalogue, in a layer of the user's."""
+def items_of(rows: Iterable[Row]) -> Iterator[Item]:
+    """Tables `[[price]]` for rows. Raises `ValueError` for a number of units that tables have no word for."""
     grouped: dict[tuple[str, ...], Item] = {}
     kinds = {str(per): kind for kind, per in KINDS.items()}
     for row in rows:
         key = (*row._replace(meter="", price="", per=""),)
-        item = grouped.setdefault(key, _item_of(row, layer))
+        item = grouped.setdefault(key, _item_of(row))
+        if row.per not in kinds:
+            raise ValueError(f"price of {row.meter} for {row.provider} {row.model}: per is one of {', '.join(kinds)}")
         item.setdefault(kinds[row.per], {})[row.meter] = row.price
     yield from grouped.values()
 
 
-def _item_of(row: Row, layer: str) -> Item:
+def _item_of(row: Row) -> Item:
     said = {"from": row.start, "to": row.end, "window": row.window, "unit": row.unit, "recorded": row.recorded}
-    item: Item = {"provider": row.provider, "models": [row.model], "layer": layer, "source": row.source}
+    item: Item = {"provider": row.provider, "models": [row.model], "layer": row.layer, "source": row.source}
     item |= {key: value for key, value in said.items() if value} | {"confidence": row.confidence}
     if row.above:
         item["above"] = int(row.above)

@@ -21,7 +21,8 @@ TOML and YAML have the tables of our own sources that make sense for a user:
     models = ["*"]
     source = "our own machines"
 
-CSV has the columns of a price book.
+CSV has columns of a price book: provider, model, meter, price and source, and of the others those that say more than
+what is usual.
 """
 
 import csv
@@ -36,7 +37,7 @@ from typing import Any, Final, Literal, cast
 from spanledger_collector.pricing.book import NameRow, PriceBook
 from spanledger_collector.pricing.engine import AMOUNT_LIMIT
 from spanledger_collector.pricing.entries import PriceEntry, Row, instant_ns
-from spanledger_collector.pricing.importers.sources import KINDS, free_rows, name_rows, price_rows
+from spanledger_collector.pricing.importers.sources import KINDS, free_rows, name_rows, price_rows, unit_of
 from spanledger_collector.pricing.plans import MONEY_PLACES
 from spanledger_collector.pricing.providers import DIMENSIONS, PROVIDER_BY_NAME
 
@@ -47,6 +48,8 @@ Item = dict[str, Any]
 """A table of the file, by its keys, which `_check` has looked at."""
 
 _ROWS: Final[Mapping[str, Callable[[Item, str], Iterator[Row]]]] = {"price": price_rows, "free": free_rows}
+_NEEDED: Final = frozenset({"provider", "model", "meter", "price", "source"})
+"""Columns without which a CSV file says no prices."""
 _REQUIRED: Final = {
     "price": ("provider", "models", "source"),
     "free": ("provider", "models", "source"),
@@ -91,6 +94,9 @@ def _check_entry(entry: PriceEntry) -> None:
     what = f"price of {entry.meter or 'no meter'} for {entry.provider or 'no provider'} {entry.model or 'no model'}"
     if not (entry.provider and entry.model and entry.meter):
         raise ValueError(f"{what}: a price needs a provider, a model and a meter")
+    unknown = [name for name, _ in entry.scope if name not in _CONDITIONS]
+    if unknown:
+        raise ValueError(f"{what}: {unknown[0]!r} is no condition: use {', '.join(sorted(_CONDITIONS))}")
     if entry.price >= AMOUNT_LIMIT or entry.price / entry.per >= AMOUNT_LIMIT:
         raise ValueError(f"{what}: {entry.price} USD is more than the ledger has room for")
     if 0 < entry.price < MONEY_PLACES:
@@ -225,10 +231,26 @@ def _moment(where: str, value: object) -> str:
 
 def _csv(text: str) -> Iterator[Row]:
     reader = csv.DictReader(io.StringIO(text))
-    lacking = set(Row._fields) - set(reader.fieldnames or ())
-    if lacking:
+    columns = set(reader.fieldnames or ())
+    if lacking := _NEEDED - columns:
         raise ValueError(f"the file lacks the columns {', '.join(sorted(lacking))}")
+    if unknown := columns - set(Row._fields):
+        raise ValueError(f"there is no column {', '.join(sorted(unknown))}: there may be {', '.join(Row._fields)}")
     for values in reader:
-        row = Row(**{column: values[column] or "" for column in Row._fields})
-        known = PROVIDER_BY_NAME.get(row.provider.lower())
-        yield row._replace(provider=known.name if known else row.provider.lower(), model=row.model.lower())
+        said = {column: (values[column] or "").strip() for column in columns}
+        empty = sorted(column for column in _NEEDED if not said[column])
+        if empty or None in values:
+            what = f"has no {', '.join(empty)}" if empty else "has more fields than there are columns"
+            raise ValueError(f"line {reader.line_num} {what}")
+        yield _csv_row({column: text for column, text in said.items() if text})
+
+
+def _csv_row(said: dict[str, str]) -> Row:
+    """The row of a line: what it does not say is the usual."""
+    unit = said.get("unit") or unit_of(said["meter"])
+    usual = {"unit": unit, "per": "1000000" if unit == "token" else "1", "layer": "organisation"}
+    filled = {"confidence": "published", **usual, **said}
+    row = Row(**{column: filled.get(column, "") for column in Row._fields})
+    known = PROVIDER_BY_NAME.get(row.provider.lower())
+    provider = known.name if known else row.provider.lower()
+    return row._replace(provider=provider, model=row.model.lower(), scope=row.scope.lower())
