@@ -137,6 +137,7 @@ def calls_made(draw: st.DrawFn) -> list[Call]:
             request_model=model,
             response_model=draw(st.sampled_from([None, model])),
             reported_cost_usd=draw(st.sampled_from([None, None, Decimal(0), Decimal("0.01"), Decimal("0.0000003")])),
+            emitter_cost_usd=draw(st.sampled_from([None, Decimal(0), Decimal("0.0000000000015"), Decimal("0.02")])),
             call_id=f"{number:032x}",
             span_id=number.to_bytes(8),
             sources=(Source(bytes(16), number.to_bytes(8), "usage", "the only one"),) * draw(st.integers(1, 2)),

@@ -154,7 +154,8 @@ class Source:
 
 @_record
 class Call:
-    """One real, billable model call, counted once; `trace_id` and `span_id` are those of the believed observation."""
+    """One real, billable model call, counted once; `trace_id` and `span_id` are those of the believed observation. The
+    two costs are as in an observation, by the most trusted one that tells of them."""
 
     call_id: str
     trace_id: bytes
@@ -176,6 +177,7 @@ class Call:
     dialect: str
     sources: tuple[Source, ...]
     reported_cost_usd: Decimal | None = None
+    emitter_cost_usd: Decimal | None = None
     flags: tuple[str, ...] = ()
 
 

@@ -4,9 +4,11 @@ what a late one changed, and what today's reading changes row for row."""
 import csv
 import json
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 from click.testing import CliRunner
 from receiving import journal_on
@@ -56,6 +58,7 @@ def test_the_believed_one_comes_first_and_the_others_say_where_they_disagree(tol
     assert merged["disagrees"] == [{"count": "output_tokens", "said": "55", "believed": "50"}]
     assert (merged["emitter_cost_usd"], merged["reported_cost_usd"]) == ("0.002", None)
     assert document["call"]["user"] == "ana"
+    assert (document["call"]["emitter_cost_usd"], document["call"]["reported_cost_usd"]) == ("0.002", None)
 
 
 def test_a_revision_says_what_the_late_span_changed(told_twice: Path) -> None:
@@ -72,12 +75,19 @@ def test_people_read_it_in_words(told_twice: Path) -> None:
     said = explain(told_twice, "0000000000000002")
     assert "read as openllmetry by cache_inside" in said
     assert "the emitter's own sum 0.002 USD" in said
+    assert "0.002 USD, by the emitter's own prices; ours is" in said
     assert "why: same response id; says 55 output tokens, believed 50" in said
     assert "in trace 00000000000000000000000000000002" in said
     assert "        output_tokens: 55 -> 50" in said
     record = explain(told_twice, "0000000000000003")
     assert "log record 0000000000000003 claude_code.api_request" in record
     assert "the emitter's own sum 0.0012 USD" in record
+
+
+def test_what_emitters_worked_out_is_a_column_beside_ours(told_twice: Path) -> None:
+    with duckdb.connect(str(told_twice), read_only=True) as connection:
+        rows = connection.execute("SELECT emitter_cost_usd, cost_usd > 0 FROM usage ORDER BY started_at").fetchall()
+    assert rows == [(Decimal("0.002"), True), (Decimal("0.0012"), True)]
 
 
 def test_a_rebuild_tells_every_value_that_it_changes(told_twice: Path) -> None:

@@ -20,6 +20,7 @@ COLUMN_OF_FACT = {
     "usage_status": "usage_status",
     "usage_evidence": "usage_evidence",
     "reported_cost_usd": "reported_cost_usd",
+    "emitter_cost_usd": "emitter_cost_usd",
     "service_tier": "service_tier",
     "processing": "conditions",
     "speed": "conditions",
@@ -36,7 +37,6 @@ COLUMN_OF_FACT = {
     "environment": "dimensions",
 }
 NOT_IN_A_COLUMN = {
-    "emitter_cost_usd": "kept with the observation; explain shows it beside our own cost",
     "input_beside": "a part of the input, added to it",
     "total": "evidence of what contains what; the ledger adds up its own total",
     "lasted": "tells when the call started, where a record of its end has no length of its own",
@@ -45,7 +45,6 @@ NOT_IN_A_COLUMN = {
 NO_FACT = {"dimensions", "key_org"}
 """Parts of an attribution that have no name of their own: a dimension has any, and a key comes with its sender."""
 NOT_IN_A_CALL = {
-    "emitter_cost_usd": "somebody else's arithmetic: shown with its observation",
     "parent_span_id": "ancestry is in the spans",
     "role": "what became of the observation is told by its sources",
     "rule": "stored with the observation",

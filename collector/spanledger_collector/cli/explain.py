@@ -78,19 +78,20 @@ def _facts(call: Document) -> list[tuple[str, str]]:
         ("price", ": ".join(filter(None, (call["price_status"], "; ".join(map(reason, call["price_reasons"])))))),
         ("cost", "unknown" if call["cost_usd"] is None else f"{call['cost_usd']} USD"),
         ("bounds", "" if None in bounds or bounds[0] == bounds[1] else f"from {bounds[0]} to {bounds[1]} USD"),
-        ("reported", _reported(call)),
+        ("reported", _said_cost(call, "reported_cost_usd", "by the provider")),
+        ("emitted", _said_cost(call, "emitter_cost_usd", "by the emitter's own prices")),
         ("flags", ", ".join(call["flags"])),
     ]
 
 
-def _reported(call: Document) -> str:
-    """The provider's own price, and how far ours is from it."""
-    reported, cost = call["reported_cost_usd"], call["cost_usd"]
-    if reported is None:
+def _said_cost(call: Document, name: str, by: str) -> str:
+    """What somebody else says that the call cost, and how far ours is from it."""
+    said, cost = call[name], call["cost_usd"]
+    if said is None:
         return ""
-    apart = Decimal(0) if cost is None else Decimal(cost) - Decimal(reported)
+    apart = Decimal(0) if cost is None else Decimal(cost) - Decimal(said)
     beside = f"; ours is {plain_decimal(abs(apart))} USD {'more' if apart > 0 else 'less'}" if apart else ""
-    return f"{reported} USD, by the provider{beside}"
+    return f"{said} USD, {by}{beside}"
 
 
 def _charges(document: Document) -> str:

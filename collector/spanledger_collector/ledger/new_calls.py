@@ -12,7 +12,7 @@ from struct import Struct
 from typing import Any, Final, Self
 
 from spanledger_collector.ledger.arrow import QUANTITY_PLACES, Target
-from spanledger_collector.ledger.row_making import call_rows, conditions_text, flags_text, map_text
+from spanledger_collector.ledger.row_making import call_rows, conditions_text, flags_text, map_text, money_units
 from spanledger_collector.ledger.rows import CALL_METERS, CALL_SOURCES, CALL_TABLES, CALLS, CHARGES, CallRows, json_text
 from spanledger_collector.model import Call
 from spanledger_collector.pricing import PriceBook, price
@@ -190,6 +190,7 @@ class _Alike:
         return {
             "flags": self.every(flags_text(self.flags, self.bill.flags)),
             "conditions": self.every(conditions_text(self.calls[0].conditions)),  # a bill is for one set of them
+            "emitter_cost_usd": [money_units(call.emitter_cost_usd) for call in self.calls],
             "dimensions": [map_text(call.attribution.dimensions) for call in self.calls],
             "sources": [len(call.sources) for call in self.calls],
         }

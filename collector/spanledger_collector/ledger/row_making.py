@@ -7,16 +7,17 @@ from operator import attrgetter
 from struct import Struct
 from typing import Final
 
+from spanledger_collector.ledger.arrow import MONEY_PLACES
 from spanledger_collector.ledger.rows import CallRow, CallRows, ChargeRow, MeterRow, SourceRow, json_text
 from spanledger_collector.model import Call, Charge, Conditions, Pricing, Quantity, Source
 from spanledger_collector.settle.keys import totals_of
 
-__all__ = ["call_rows", "conditions_text", "flags_text", "map_text", "money_text"]
+__all__ = ["call_rows", "conditions_text", "flags_text", "map_text", "money_text", "money_units"]
 
 _CONDITIONS: Final = tuple(field.name for field in fields(Conditions) if field.name != "service_tier")
 _conditions_of: Final = attrgetter(*_CONDITIONS)
 _UNCONDITIONAL: Final = (None,) * len(_CONDITIONS)
-_MONEY_PLACES: Final = Decimal("1e-12")
+_MONEY_PLACES: Final = Decimal(1).scaleb(-MONEY_PLACES)
 _QUANTITY_PLACES: Final = Decimal("1e-6")
 _EMPTY_LIST: Final = "[]"
 _EMPTY_MAP: Final = "{}"
@@ -66,6 +67,7 @@ def _call_row(call: Call, pricing: Pricing, revision: int, settled_ns: int) -> C
         pricing.cost_low_usd,
         pricing.cost_high_usd,
         _money(call.reported_cost_usd),
+        _money(call.emitter_cost_usd),
         attribution.user,
         attribution.org,
         attribution.session,
@@ -145,6 +147,11 @@ def _whole(quantity: Quantity | None) -> int | None:
 def _money(amount: Decimal | None) -> Decimal | None:
     """USD with the twelve decimal places of the ledger, rounded half-even."""
     return None if amount is None else amount.quantize(_MONEY_PLACES, ROUND_HALF_EVEN)
+
+
+def money_units(amount: Decimal | None) -> int | None:
+    """USD as an integer of the last decimal place of the ledger, 1e-12 USD, rounded half-even."""
+    return None if amount is None else int(amount.quantize(_MONEY_PLACES, ROUND_HALF_EVEN).scaleb(MONEY_PLACES))
 
 
 def _count(quantity: Quantity) -> Quantity:

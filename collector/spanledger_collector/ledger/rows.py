@@ -68,6 +68,7 @@ class CallRow(NamedTuple):
     cost_low_usd: _Money | None
     cost_high_usd: _Money | None
     reported_cost_usd: _Money | None
+    emitter_cost_usd: _Money | None
     user_id: Text | None
     org_id: Text | None
     session_id: Text | None

@@ -50,6 +50,7 @@ def call_of(group: Group) -> Call:
         conditions=best.conditions if alone else _conditions(facts),
         attribution=attribution,
         reported_cost_usd=_first(facts, lambda fact: fact.reported_cost_usd),
+        emitter_cost_usd=_first(facts, lambda fact: fact.emitter_cost_usd),
     )
 
 
@@ -76,6 +77,7 @@ def _as_told(told: Observation, call_id: str, sources: tuple[Source, ...], flags
         told.dialect,
         sources,
         told.reported_cost_usd,
+        told.emitter_cost_usd,
         flags,
     )
 

@@ -30,7 +30,7 @@ SELECT call_id, trace_id, span_id, epoch_ns(started_at) AS started_at, epoch_ns(
        service, provider, operation, request_model, response_model, coalesce(response_model, request_model) AS model,
        response_id, service_tier, error_type, usage_status, usage_evidence, price_status, price_reasons,
        input_tokens, cache_read_tokens, cache_write_tokens, output_tokens, reasoning_tokens, total_tokens,
-       cost_usd, cost_low_usd, cost_high_usd, reported_cost_usd,
+       cost_usd, cost_low_usd, cost_high_usd, reported_cost_usd, emitter_cost_usd,
        user_id AS user, org_id AS org, session_id AS session, workflow, feature, dimensions,
        dialect, sources, flags, revision, price_book, epoch_ns(settled_at) AS settled_at
 FROM calls
