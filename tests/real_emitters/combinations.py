@@ -59,15 +59,6 @@ _LACKS: dict[str, Lacks] = {
     "otel-openai-v2": Lacks(frozenset({"cache_read", "cache_write", "reasoning"}), unseen=frozenset({"responses"})),
 }
 """What an emitter does not tell of. Together with one that does, nothing may be missing."""
-_EMPTY_SPANS = (
-    frozenset({"openinference-llama-index"}),  # its spans of streams end before the first chunk is asked for
-    frozenset({"openlit", "spanledger"}),  # the first does not tell what streams of LiteLLM use
-    # OpenLLMetry cannot read raw responses, which both of these ask the SDKs for.
-    frozenset({"litellm", "openllmetry-sdks"}),
-    frozenset({"openinference-langchain", "openllmetry-sdks"}),
-)
-"""Who leaves spans that have neither usage nor id, in traces of their own: they are unmetered calls beside the metered
-ones that others tell of, because nothing says that they are the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +78,6 @@ class Combination:
     def lacks(self) -> Lacks:
         """What none of the emitters tells of."""
         return reduce(Lacks.and_of, (_LACKS.get(emitter, _NOTHING) for emitter in self.emitters or ("",)))
-
-    @property
-    def has_empty_spans(self) -> bool:
-        """Whether calls without usage may be there beside those that were served."""
-        return len(self.emitters) > 1 and any(who.issubset(self.emitters) for who in _EMPTY_SPANS)
 
 
 def _framework(

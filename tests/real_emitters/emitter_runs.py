@@ -40,9 +40,8 @@ class Outcome:
     counted: list[truth.Counted]
     ledger: Path
 
-    def differences(self, lacks: Lacks = _NOTHING, *, empty_spans: bool = False) -> list[str]:
-        """Every disagreement over calls and their counts, in words, save for what the emitters lack. With
-        `empty_spans` there may be calls without usage that the provider did not serve."""
+    def differences(self, lacks: Lacks = _NOTHING) -> list[str]:
+        """Every disagreement over calls and their counts, in words, save for what the emitters lack."""
         lost = lacks.meters
         expected = Counter(
             _key(record.model or "", _without(record.usage.meters if _is_told(record, lacks) else {}, lost))
@@ -62,7 +61,6 @@ class Outcome:
             *(
                 f"in the ledger, but not served: {_words(key)}"
                 for key in (found - expected).elements()
-                if not empty_spans or key[1]
             ),
             *([f"refused by the provider: {refused}, failed in the ledger: {failed}"] if refused != failed else []),
             *(f"no such id was served: {found}" for found in self._response_ids() - ids),
