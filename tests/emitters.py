@@ -333,6 +333,10 @@ def _copilot(truth: Truth) -> Written:
     return _conventions(truth) | {"copilot_chat.session_id": "session-1"}
 
 
+def _openinference_claude(truth: Truth) -> Written:
+    return _openinference(truth) | {"llm.system": "anthropic", "llm.provider": "aws"}
+
+
 _BEDROCK = ("aws.bedrock",)
 _INPUT_AND_OUTPUT = frozenset({"cache_read", "cache_write", "reasoning"})
 
@@ -381,6 +385,14 @@ EMITTERS = (
         Scope("openinference.instrumentation.langchain", "1"),
         _openinference_langchain,
         kind=1,
+    ),
+    Emitter(
+        "openinference-bedrock-claude",
+        Scope("openinference.instrumentation.bedrock", "1"),
+        _openinference_claude,
+        providers=_BEDROCK,
+        kind=1,
+        name="bedrock.invoke_model",
     ),
     Emitter(
         "openinference-bedrock-invoke",

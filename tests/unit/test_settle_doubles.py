@@ -85,6 +85,7 @@ def _span(
         start=start,
         end=end,
         kind=emitter.kind,
+        name=emitter.name,
     )
 
 

@@ -3,6 +3,7 @@
 from typing import Final
 
 from spanledger_collector.dialects.dialect import ANY_PROVIDER, Dialect
+from spanledger_collector.dialects.names import GENERIC
 
 __all__ = ["SDKS"]
 
@@ -51,11 +52,13 @@ _OPENTELEMETRY: Final = (
         id="otel-botocore-invoke",
         scopes=("opentelemetry.instrumentation.botocore*",),
         needs=(("rpc.method", "InvokeModel"), ("rpc.method", "InvokeModelWithResponseStream")),
-        source_rank=1,
+        source_rank=2,
         provider="aws.bedrock",
         cache_outside=ANY_PROVIDER,
         estimates=("cohere.", "mistral."),
-        notes="botocore 0.66b2 makes up what InvokeModel does not answer for these models: a token for six characters.",
+        flags=("cached_tokens_missing",),
+        notes="botocore 0.66b2 makes up what InvokeModel does not answer for these models: a token for six characters. "
+        "Cached tokens are in none of its counts, so that others are believed.",
     ),
     Dialect(
         id="otel-bedrock",
@@ -63,6 +66,7 @@ _OPENTELEMETRY: Final = (
         source_rank=1,
         provider="aws.bedrock",
         cache_outside=ANY_PROVIDER,
+        names={"response_id": (*GENERIC["response_id"], "aws.request_id")},  # as ours has it
         notes="genai-bedrock 1.3b0 and botocore 0.66b2 pass on Bedrock's inputTokens, which lack cached tokens.",
     ),
     Dialect(
@@ -106,7 +110,9 @@ _OPENLLMETRY: Final = (
         source_rank=1,
         provider="aws.bedrock",
         cache_outside=ANY_PROVIDER,
-        notes="Bedrock's inputTokens as they are, without cached tokens; the total is the sum of what is shown.",
+        notes="0.62.4: Bedrock's inputTokens as they are, without cached tokens, which are in no count of InvokeModel; "
+        "the total is the sum of what is shown. Names of models lack the maker's, with which Amazon prices: alone, "
+        "these calls are unpriced.",
     ),
     Dialect(
         id="openllmetry-google",
@@ -172,11 +178,25 @@ _OPENINFERENCE_IDS: Final = (
 
 _OPENINFERENCE_KIND: Final = {"operation": ("openinference.span.kind", "gen_ai.operation.name")}
 
+_INVOKE_MODEL: Final = ("bedrock.invoke_model", "bedrock.invoke_model_with_response_stream")
+
 _OPENINFERENCE: Final = (
+    Dialect(
+        id="openinference-bedrock-claude",
+        scopes=("openinference.instrumentation.bedrock*",),
+        needs=(("llm.system", "anthropic"),),
+        span_names=_INVOKE_MODEL,
+        source_rank=1,
+        provider="aws.bedrock",
+        hidden_ids=_OPENINFERENCE_IDS,
+        names=_OPENINFERENCE_KIND,
+        notes="0.1.61: InvokeModel of a Claude model: the input contains cached tokens, which are not told apart for "
+        "streams. The model's name is that of the answer.",
+    ),
     Dialect(
         id="openinference-bedrock-invoke",
         scopes=("openinference.instrumentation.bedrock*",),
-        span_names=("bedrock.invoke_model", "bedrock.invoke_model_with_response_stream"),
+        span_names=_INVOKE_MODEL,
         source_rank=1,
         provider="aws.bedrock",
         cache_outside=ANY_PROVIDER,

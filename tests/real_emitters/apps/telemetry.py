@@ -34,6 +34,7 @@ _INSTRUMENTORS = {
     "otel-langchain": (f"{_OTEL}.langchain:LangChainInstrumentor",),
     "otel-llama-index": (f"{_OTEL}.llama_index:LlamaIndexInstrumentor",),
     "otel-openai-agents": (f"{_OTEL}.openai_agents:OpenAIAgentsInstrumentor",),
+    "otel-botocore": ("opentelemetry.instrumentation.botocore:BotocoreInstrumentor",),
     "otel-google-genai": ("opentelemetry.instrumentation.google_genai:GoogleGenAiSdkInstrumentor",),
     "openllmetry-openai": (f"{_OPENLLMETRY}.openai:OpenAIInstrumentor",),
     "openllmetry-anthropic": (f"{_OPENLLMETRY}.anthropic:AnthropicInstrumentor",),
@@ -44,6 +45,7 @@ _INSTRUMENTORS = {
     "openllmetry-langchain": (f"{_OPENLLMETRY}.langchain:LangchainInstrumentor",),
     "openllmetry-llama-index": (f"{_OPENLLMETRY}.llamaindex:LlamaIndexInstrumentor",),
     "openllmetry-openai-agents": (f"{_OPENLLMETRY}.openai_agents:OpenAIAgentsInstrumentor",),
+    "openllmetry-bedrock": (f"{_OPENLLMETRY}.bedrock:BedrockInstrumentor",),
     "openllmetry-google-genai": (f"{_OPENLLMETRY}.google_generativeai:GoogleGenerativeAiInstrumentor",),
     "openinference-openai": (f"{_OPENINFERENCE}.openai:OpenAIInstrumentor",),
     "openinference-anthropic": (f"{_OPENINFERENCE}.anthropic:AnthropicInstrumentor",),
@@ -56,6 +58,7 @@ _INSTRUMENTORS = {
     "openinference-openai-agents": (f"{_OPENINFERENCE}.openai_agents:OpenAIAgentsInstrumentor",),
     "openinference-litellm": (f"{_OPENINFERENCE}.litellm:LiteLLMInstrumentor",),
     "openinference-google-genai": (f"{_OPENINFERENCE}.google_genai:GoogleGenAIInstrumentor",),
+    "openinference-bedrock": (f"{_OPENINFERENCE}.bedrock:BedrockInstrumentor",),
     "openinference-google-adk": (f"{_OPENINFERENCE}.google_adk:GoogleADKInstrumentor",),
     "openinference-mistralai": (f"{_OPENINFERENCE}.mistralai:MistralAIInstrumentor",),
 }
