@@ -20,6 +20,7 @@ from spanledger_collector.ledger.periods import period_named
 from spanledger_collector.ledger.settling import Settler
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.listening import announced
+from spanledger_collector.price_file import own_book
 from spanledger_collector.pricing import shipped_book
 from spanledger_collector.pricing.entries import instant_ns
 from spanledger_collector.service import Running, serving
@@ -128,6 +129,25 @@ async def test_a_late_span_is_counted_and_shown_beside_what_was_said_when_it_clo
     assert (period["calls"], period["calls_now"], period["late_calls"]) == (3, 4, 1)
     assert Decimal(period["cost_usd_now"]) * 3 == Decimal(period["cost_usd"]) * 4
     assert (period["closed_by"], period["reason"], period["reopened_at"]) == ("ada", "invoice 7", None)
+
+
+async def test_what_a_late_span_prices_anew_is_not_booked_twice_in_the_end(ledger_file: Path) -> None:
+    """It makes a new revision by the prices in force then, which an adjustment may have booked already."""
+    answered = {**CHAT, "gen_ai.response.id": "chatcmpl-once-and-for-all"}
+    with Ledger.open(ledger_file) as ledger, journal_on(ledger) as (journal, _):
+        await journal.append([received(80, answered)])
+        Settler(ledger, shipped_book()).settle_pending()
+    run("periods", "close", "2026-09", *WHO)
+    run(*SET_TWICE)
+    assert document("reprice", "--adjust", *WHO)["adjusted_calls"] == 4
+    with Ledger.open(ledger_file) as ledger, journal_on(ledger) as (journal, _):
+        await journal.append([received(90, {**answered, "user.id": "ada"})])
+        Settler(ledger, own_book(ledger_file)).settle_pending()
+    booked = """SELECT count(*), sum(a.amount_usd), any_value(c.cost_usd)
+                FROM adjustments a JOIN calls c USING (call_id) WHERE c.user_id = 'ada'"""
+    assert rows(ledger_file, booked) == [(1, INPUT, 2 * INPUT + OUTPUT)]
+    assert document("reprice", "--adjust", *WHO)["adjusted_calls"] == 1
+    assert rows(ledger_file, booked) == [(2, 0, 2 * INPUT + OUTPUT)]
 
 
 def test_a_period_can_be_reopened_unless_adjustments_were_booked_for_it(ledger_file: Path) -> None:
