@@ -8,7 +8,7 @@ import httpx
 import pytest
 from wire_contract import Document, TransparencyContract
 from wire_recording import Recording
-from wire_scripted import answer, chat_events, serving
+from wire_scripted import Script, answer, chat_events, serving
 
 MESSAGES = [{"role": "user", "content": "Where is my parcel?"}]
 LONG = " ".join(["policy"] * 1500)
@@ -106,3 +106,35 @@ def test_the_provider_and_the_tier_are_known(instrumented: Recording, tier: str)
     attributes = instrumented.attributes
     assert attributes["gen_ai.provider.name"] == "groq"
     assert attributes["openai.response.service_tier"] == tier
+
+
+MEDIA: list[tuple[str, Callable[[Any], object], Script]] = [
+    (
+        "transcription",
+        lambda audio: audio.transcriptions.create(model="m", file=("a.wav", b"a sound", "audio/wav")),
+        answer({"text": "In Ghent.", "x_groq": {"id": "req_1"}}),
+    ),
+    (
+        "translation",
+        lambda audio: audio.translations.create(model="m", file=("a.wav", b"a sound", "audio/wav")),
+        answer({"text": "In Ghent.", "x_groq": {"id": "req_1"}}),
+    ),
+    (
+        "speech",
+        lambda audio: audio.speech.create(model="m", input="In Ghent.", voice="v").read(),
+        Script(b"a sound", "audio/wav"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("operation", "ask", "script"), MEDIA, ids=[name for name, _, _ in MEDIA])
+def test_audio_is_seen_without_usage(
+    instrumented: Recording, operation: str, ask: Callable[[Any], object], script: Script
+) -> None:
+    with serving(script) as server:
+        ask(groq.Groq(base_url=server.url, api_key="k", http_client=httpx.Client(verify=False)).audio)
+    attributes = instrumented.attributes
+    assert attributes["gen_ai.operation.name"] == operation
+    assert attributes["gen_ai.request.model"] == "m"
+    assert attributes["gen_ai.provider.name"] == "groq"
+    assert attributes["spanledger.usage_status"] == "unmetered"

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import together
 from wire_contract import Document, TransparencyContract
 from wire_recording import Recording
-from wire_scripted import answer, chat_events, serving
+from wire_scripted import Script, answer, chat_events, serving
 
 MESSAGES = [{"role": "user", "content": "Where is my parcel?"}]
 LONG = " ".join(["policy"] * 1500)
@@ -85,3 +86,37 @@ def test_rerank_counts_input(instrumented: Recording) -> None:
     assert attributes["gen_ai.operation.name"] == "rerank"
     assert attributes["gen_ai.usage.input_tokens"] == 83
     assert attributes["spanledger.usage_status"] == "metered"
+
+
+MEDIA: list[tuple[str, Callable[[Any], object], Script]] = [
+    (
+        "image_generation",
+        lambda client: client.images.generate(model="m", prompt="a parcel"),
+        answer(
+            {"id": "i1", "model": "m", "object": "list", "data": [{"index": 0, "url": "https://example.org/1.png"}]}
+        ),
+    ),
+    (
+        "transcription",
+        lambda client: client.audio.transcriptions.create(model="m", file=("a.wav", b"a sound", "audio/wav")),
+        answer({"text": "In Ghent."}),
+    ),
+    (
+        "speech",
+        lambda client: client.audio.speech.create(model="m", input="In Ghent.", voice="v").read(),
+        Script(b"a sound", "audio/mpeg"),
+    ),
+]
+
+
+@pytest.mark.parametrize(("operation", "ask", "script"), MEDIA, ids=[name for name, _, _ in MEDIA])
+def test_images_and_audio_are_seen_without_usage(
+    instrumented: Recording, operation: str, ask: Callable[[Any], object], script: Script
+) -> None:
+    with serving(script) as server:
+        ask(client_of(server.url))
+    attributes = instrumented.attributes
+    assert attributes["gen_ai.operation.name"] == operation
+    assert attributes["gen_ai.request.model"] == "m"
+    assert attributes["spanledger.usage_status"] == "unmetered"
+    assert attributes.get("spanledger.usage.image") == (1 if operation == "image_generation" else None)

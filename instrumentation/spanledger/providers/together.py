@@ -1,4 +1,4 @@
-"""Together: chat, legacy completions, embeddings and rerank in OpenAI's wire format.
+"""Together: chat, legacy completions, embeddings, rerank, images and audio in OpenAI's wire format.
 
 Usage is in the last chunk of every stream, and `cached_tokens` stands outside the details.
 """
@@ -9,6 +9,7 @@ from spanledger._patching import Sdk
 from spanledger._stainless import Endpoint, StainlessSdk, request_points
 from spanledger.content import OPENAI_CHAT, OPENAI_COMPLETION
 from spanledger.providers.openai import read_completion, read_completion_chunk, read_embeddings
+from spanledger.providers.openai_media import MEDIA_ENDPOINTS
 
 __all__ = ["SDK"]
 
@@ -19,6 +20,7 @@ _TOGETHER = StainlessSdk(
         Endpoint("/completions", "text_completion", read_completion, read_completion_chunk, content=OPENAI_COMPLETION),
         Endpoint("/embeddings", "embeddings", read_embeddings, read_embeddings, needs=("input",)),
         Endpoint("/rerank", "rerank", read_embeddings, read_embeddings, needs=("input",)),
+        *MEDIA_ENDPOINTS,
     ),
 )
 
