@@ -25,7 +25,10 @@ WINDOWS = [
     make_call("deepseek", model, {"input": 1000, "cache_read": 50, "output": 7}, at=at)
     for model, at in product(DEEPSEEK, HOURS)
 ]
-OVER_THE_EDGE = [replace(call, ended_ns=call.started_ns + 7 * SECOND) for call in WINDOWS]
+OVER_THE_EDGE = [
+    replace(call, provider=provider, ended_ns=call.started_ns + 7 * SECOND)
+    for call, provider in product(WINDOWS, ("deepseek", "DeepSeek\n"))
+]
 COUNTED: list[dict[str, Quantity]] = [
     {"input": 500, "output": 20, "billed_input": 3, "billed_output": 20},
     {"input": 500, "output": 20, "reasoning": 9, "billed_input": 3},

@@ -17,7 +17,7 @@ from spanledger_collector.ledger.rows import json_text
 from spanledger_collector.ledger.sql import query
 from spanledger_collector.model import Call, Conditions, Pricing, Quantity
 from spanledger_collector.pricing import PriceBook, price
-from spanledger_collector.pricing.bulk import BY_END, Product, Stretch, stretches
+from spanledger_collector.pricing.bulk import Product, Stretch, is_priced_at_end, stretches
 from spanledger_collector.pricing.engine import (
     AMOUNT_LIMIT,
     CACHE_REPLAY,
@@ -90,6 +90,7 @@ class Pages:
         self._cursor = cursor
         self._book = book
         self._chosen = chosen
+        self._by_end: list[str] = []
         self._price_all_kinds()
 
     def __iter__(self) -> Iterator[Page]:
@@ -109,7 +110,7 @@ class Pages:
                 "odd_flag": CACHE_REPLAY,
                 "odd_prefix": INVALID_USAGE,
                 "noted": [IMPLICIT_REQUEST, *sorted({meter for _, meter in SUPERSEDED})],
-                "by_end": sorted(BY_END),
+                "by_end": self._by_end,
             },
         )
         self._run("lines", page, implied=IMPLICIT_REQUEST)
@@ -158,6 +159,8 @@ class Pages:
         for signature, provider, request, answer, tier, said, first, last in self._run("all_signatures"):
             conditions: dict[str, str] = said or {}
             names = (provider, request, answer)
+            if is_priced_at_end(provider):
+                self._by_end.append(provider)
             for stretch in stretches(names, Conditions(service_tier=tier, **conditions), self._book, (first, last)):
                 kinds.add(signature, stretch, used.get(signature, ()))
         _fill(self._cursor, "reprice_times", kinds.times)

@@ -19,12 +19,10 @@ from spanledger_collector.pricing.plans import ANY_METER, EXACT, MONEY_PLACES, P
 from spanledger_collector.pricing.providers import PROVIDER_BY_NAME
 from spanledger_collector.pricing.rules import IMPLICIT_REQUEST
 
-__all__ = ["BY_END", "Product", "Stretch", "Within", "stretches"]
+__all__ = ["Product", "Stretch", "Within", "is_priced_at_end", "stretches"]
 
 Within = tuple[int, int]
 """The first and the last moment (ns since the epoch) at which one of the calls began or ended."""
-BY_END: Final = frozenset(name for name, provider in PROVIDER_BY_NAME.items() if provider.priced_at == "end")
-"""Names of the providers at whose prices the end of a call decides."""
 ALWAYS: Final[Within] = (-(2**63), 2**63 - 2)
 """All moments that nanoseconds since the epoch can say in 64 bits."""
 _HOURS_FOR_AT_MOST: Final = 20 * 366 * 86_400 * 10**9
@@ -136,6 +134,12 @@ def _whole_exact(rate: Rate) -> bool:
 
 def _apart(dearer: Rate, cheaper: Rate) -> Decimal:
     return EXACT.subtract(dearer.unit_price, cheaper.unit_price)
+
+
+def is_priced_at_end(provider: str) -> bool:
+    """Whether the end of a call decides what it costs at a provider, by the name that the call has for it."""
+    known = PROVIDER_BY_NAME.get(provider.strip().lower())
+    return known is not None and known.priced_at == "end"
 
 
 def stretches(names: Names, conditions: Conditions, book: PriceBook, within: Within = ALWAYS) -> Iterator[Stretch]:

@@ -55,7 +55,7 @@ GROUP BY signature;
 CREATE OR REPLACE TEMP TABLE reprice_chosen AS
 WITH page AS (
     SELECT calls.*, signature, epoch_ns(started_at) AS started_ns,
-           if(list_contains($by_end, lower(trim(provider))), epoch_ns(greatest(started_at, ended_at)), epoch_ns(started_at)) AS at_ns,
+           if(list_contains($by_end, provider), epoch_ns(greatest(started_at, ended_at)), epoch_ns(started_at)) AS at_ns,
            list_filter(flags, lambda flag: NOT list_contains($price_flags, flag)) AS own_flags
     FROM calls JOIN reprice_signatures ON provider = of_provider AND request_model IS NOT DISTINCT FROM of_request
         AND response_model IS NOT DISTINCT FROM of_answer AND service_tier IS NOT DISTINCT FROM of_tier
@@ -100,8 +100,8 @@ WITH counted AS (
     SELECT *, CAST(CASE WHEN counted < least THEN least WHEN counted > most THEN most ELSE counted END AS DECIMAL(18, 6)) AS quantity
     FROM counted
 ), multiplied AS (
-    -- Where the product is not exact: billionths of a thousandth of a dollar, and by what they are divided.
-    SELECT *, CASE WHEN NOT (exact AND NOT fractional)
+    -- Where the product is not exact: quantity x price in 1e-18 USD, and what makes of it the amount in 1e-12 USD.
+    SELECT *, CASE WHEN fractional OR NOT exact
                    THEN CAST(CAST(quantity AS DECIMAL(24, 6)) * 1000000 AS HUGEINT)
                         * CAST(CAST(price_usd AS DECIMAL(30, 12)) * 1000000000000 AS HUGEINT) END AS dividend,
               CAST(per AS HUGEINT) * 1000000 AS divisor
