@@ -9,7 +9,7 @@ from spanledger_collector.model import Role
 __all__ = ["ANY_PROVIDER", "Dialect", "Marker"]
 
 ANY_PROVIDER: frozenset[str] = frozenset({"*"})
-"""Every provider, in the fields `cache_outside` and `reasoning_outside`."""
+"""Every provider, in the fields `cache_outside`, `cache_unknown` and `reasoning_outside`."""
 
 Marker = tuple[str, str | None]
 """An attribute that gives an emitter away, and the value that it must have (`None`: any)."""
@@ -32,8 +32,8 @@ class Dialect:
 
     Input counts contain cached tokens and output counts contain reasoning, as the conventions want it, except with the
     (billing) providers in `cache_outside` and `reasoning_outside`, or in `reasoning_outside_operations`.
-    `cache_unknown`, `reasoning_unknown`: which of the two holds is not known. `total_is_reported`: the total comes from
-    the provider; one that the emitter added up itself proves nothing.
+    `cache_unknown` (with these providers), `reasoning_unknown`: which of the two holds is not known.
+    `total_is_reported`: the total comes from the provider; one that the emitter added up itself proves nothing.
 
     `unpack` names attributes that hold an object as JSON or as Python prints it; its members are read as
     `<attribute>.<member>`. `quoted`: texts are JSON, in quotation marks. `hidden_ids` are paths to the response id
@@ -58,7 +58,7 @@ class Dialect:
     source_rank: int = 3
     names: Names = field(default_factory=lambda: _NO_NAMES)
     cache_outside: frozenset[str] = frozenset()
-    cache_unknown: bool = False
+    cache_unknown: frozenset[str] = frozenset()
     reasoning_outside: frozenset[str] = frozenset()
     reasoning_unknown: bool = False
     reasoning_outside_operations: frozenset[str] = frozenset()

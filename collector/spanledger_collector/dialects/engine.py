@@ -28,6 +28,9 @@ _UNTIL_THE_FIRST_CHUNK_NS: Final = _NS_PER_SECOND // 2
 _ESTIMATE: Final = "estimated by the emitter"
 _LARGEST_COST: Final = 10**6
 """USD: what the ledger's columns hold, and more than any call costs."""
+_OPENAI_ON_BEDROCK: Final = "openai."
+"""In the ids of models of OpenAI there. Bedrock passes on their counts, in which cached tokens may be inside the input,
+unlike those of all others there (maximhq/bifrost#6942)."""
 _NO_USAGE: Final = Usage.of({})
 _PLAIN: Final = Convention()
 
@@ -86,7 +89,7 @@ def _setting(dialect: Dialect, steady: Steady, span_name: str, kind: int) -> _Se
         request_model=request_model,
         response_model=response_model,
         conditions=_conditions(steady, host),
-        convention=_convention(dialect, steady, provider, operation),
+        convention=_convention(dialect, steady, provider, operation, request_model or response_model or ""),
         host=host.lower() if host else None,
         error_type=said("error_type"),
         is_estimate=is_estimate,
@@ -212,12 +215,14 @@ def _is_completed(steady: Steady) -> bool:
     return "usage_status" in steady.texts
 
 
-def _convention(dialect: Dialect, steady: Steady, provider: str, operation: str) -> Convention:
+def _convention(dialect: Dialect, steady: Steady, provider: str, operation: str, model: str) -> Convention:
     if _is_completed(steady):
         return _PLAIN
+    outside = _holds(dialect.cache_outside, provider)
+    unknown = outside and provider == "aws.bedrock" and _OPENAI_ON_BEDROCK in model
     return Convention(
-        cache_outside=_holds(dialect.cache_outside, provider),
-        cache_unknown=dialect.cache_unknown,
+        cache_outside=outside and not unknown,
+        cache_unknown=unknown or _holds(dialect.cache_unknown, provider),
         reasoning_outside=_holds(dialect.reasoning_outside, provider)
         or operation in dialect.reasoning_outside_operations,
         reasoning_unknown=dialect.reasoning_unknown,

@@ -7,7 +7,7 @@ in `notes` were read from the named releases or seen on the wire.
 from typing import Final
 
 from spanledger import semconv
-from spanledger_collector.dialects.dialect import Dialect
+from spanledger_collector.dialects.dialect import ANY_PROVIDER, Dialect
 from spanledger_collector.dialects.table_agents import AGENTS
 from spanledger_collector.dialects.table_frameworks import FRAMEWORKS
 from spanledger_collector.dialects.table_products import PRODUCTS
@@ -26,7 +26,7 @@ OWN: Final = Dialect(
 GENERIC_DIALECT: Final = Dialect(
     id="generic",
     source_rank=3,
-    cache_unknown=True,
+    cache_unknown=ANY_PROVIDER,
     reasoning_unknown=True,
     notes="An emitter that we do not know, read by the union of all names. Whether its input contains cached tokens, "
     "and its output reasoning, is taken from arithmetic, else assumed as in the conventions, flagged and priced as a "

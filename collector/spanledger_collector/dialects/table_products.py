@@ -70,6 +70,7 @@ PRODUCTS: Final[tuple[Dialect, ...]] = (
         markers=(("langsmith.span.kind", None),),
         source_rank=2,
         unpack=(_LANGSMITH_INPUT, _LANGSMITH_OUTPUT, _LANGSMITH_USAGE),
+        cache_unknown=frozenset({"anthropic", "aws.bedrock"}),
         hidden_ids=(("gen_ai.completion", "llm_output", "id"), ("gen_ai.completion", *_OF_LANGCHAIN)),
         names={
             "operation": ("langsmith.span.kind",),
@@ -81,8 +82,9 @@ PRODUCTS: Final[tuple[Dialect, ...]] = (
             "reasoning": _langsmith_output("reasoning"),
             "output_audio": _langsmith_output("audio"),
         },
-        notes="0.15: details are a printed Python dict, or with LangChain what that itself counted, as JSON; chains "
-        "carry sums; the total is added up. LangChain's answers have their id in the answer only.",
+        notes="Its scope has no version, and there were releases that left cached tokens beside the input where the "
+        "provider does. 0.15: details are a printed Python dict, or with LangChain what that itself counted, as JSON; "
+        "chains carry sums; the total is added up. LangChain's answers have their id in the answer only.",
     ),
     Dialect(
         id="mlflow",
@@ -108,7 +110,7 @@ PRODUCTS: Final[tuple[Dialect, ...]] = (
         scopes=("sentry*",),
         markers=(("gen_ai.usage.input_tokens.cached", None),),
         source_rank=1,
-        cache_unknown=True,
+        cache_unknown=ANY_PROVIDER,
         notes="Whether input contains cached tokens depends on the SDK's version, which the span does not carry.",
     ),
 )
