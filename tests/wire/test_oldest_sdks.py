@@ -41,6 +41,7 @@ TOGETHER: dict[str, tuple[tuple[Sdk, ...], tuple[str, ...]]] = {
         (
             "tests/wire/test_openai_wire.py",
             "tests/wire/test_openai_media_wire.py",
+            "tests/wire/test_openai_helpers_wire.py",
             "tests/wire/test_stream_usage_wire.py",
             "tests/wire/test_fetched_wire.py",
             "tests/wire/test_anthropic_wire.py",
