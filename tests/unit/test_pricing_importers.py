@@ -180,7 +180,13 @@ def test_a_line_of_csv_that_is_not_whole_is_named(line: str, said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "value", "said"), [("scope", "tier=flex", "'tier' is no condition"), ("skope", "x", "no column skope")]
+    ("column", "value", "said"),
+    [
+        ("scope", "tier=flex", "'tier' is no condition"),
+        ("skope", "x", "no column skope"),
+        ("per", str(10**20), "at most 1,000,000,000,000 units"),
+        ("above", str(10**20), "at most 1,000,000,000,000 units"),
+    ],
 )
 def test_words_in_csv_that_mean_nothing_are_refused(column: str, value: str, said: str) -> None:
     text = f"provider,model,meter,price,source,{column}\nopenai,m,input,1,annex,{value}\n"

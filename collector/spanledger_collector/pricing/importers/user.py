@@ -35,7 +35,7 @@ from pathlib import PurePath
 from typing import Any, Final, Literal, cast
 
 from spanledger_collector.pricing.book import NameRow, PriceBook
-from spanledger_collector.pricing.engine import AMOUNT_LIMIT
+from spanledger_collector.pricing.engine import AMOUNT_LIMIT, QUANTITY_LIMIT
 from spanledger_collector.pricing.entries import PriceEntry, Row, instant_ns
 from spanledger_collector.pricing.importers.sources import KINDS, free_rows, name_rows, price_rows, unit_of
 from spanledger_collector.pricing.plans import MONEY_PLACES
@@ -99,6 +99,10 @@ def _check_entry(entry: PriceEntry) -> None:
         raise ValueError(f"{what}: {unknown[0]!r} is no condition: use {', '.join(sorted(_CONDITIONS))}")
     if entry.price >= AMOUNT_LIMIT or entry.price / entry.per >= AMOUNT_LIMIT:
         raise ValueError(f"{what}: {entry.price} USD is more than the ledger has room for")
+    if max(entry.per, entry.above or 0) > QUANTITY_LIMIT:
+        raise ValueError(
+            f"{what}: per and above are at most {QUANTITY_LIMIT:,} units, which is more than a call counts"
+        )
     if 0 < entry.price < MONEY_PLACES:
         raise ValueError(f"{what}: {entry.price} USD has more than 12 decimal places: say what more units cost")
 
