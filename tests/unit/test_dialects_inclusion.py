@@ -1,5 +1,5 @@
-"""Cached tokens inside the input or beside it: every row of the table (each is written by some emitter here) says it for
-every provider, or the call is flagged and priced as a range between the two."""
+"""Cached tokens inside the input or beside it: every row of the table (each is written by some emitter here) says it
+for every provider, or the call is flagged and priced as a range between the two."""
 
 from dataclasses import replace
 from decimal import Decimal
