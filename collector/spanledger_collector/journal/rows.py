@@ -154,7 +154,7 @@ def row_at(columns: Columns, place: int) -> SpanRow:
 
 
 class Told(NamedTuple):
-    """What was read in the span at a place of its request, and the fields of its `ObservationRow` from `dialect` to
+    """What was read in the span at a place of its batch, and the fields of its `ObservationRow` from `dialect` to
     `resource`."""
 
     place: int
