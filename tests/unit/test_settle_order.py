@@ -1,6 +1,7 @@
 """Settling depends on what was observed only: not on order, repetition, or what else is in the set."""
 
 import random
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
@@ -8,11 +9,12 @@ from hypothesis import strategies as st
 from tests.observed import observations_of, parents_of, worlds
 
 import spanledger_collector.settle
+from spanledger_collector.ledger.kin import Parents, kin
 from spanledger_collector.ledger.lone import told
 from spanledger_collector.ledger.neighbours import IndexRow
 from spanledger_collector.model import Call, ReceivedSpan
 from spanledger_collector.settle import settle
-from spanledger_collector.settle.nodes import OVERLAP_SLACK_NS, Node
+from spanledger_collector.settle.nodes import OVERLAP_SLACK_NS, Identity, Node
 from spanledger_collector.settle.twins import APART_NS, CELL_NS, HANDED_OVER_NS
 
 
@@ -66,7 +68,7 @@ def test_what_a_call_is_depends_on_its_neighbours_only(spans: list[ReceivedSpan]
     rows = [told(number, one).row for number, one in enumerate(observations) if one.role != "ignored"]
     everything = settle(observations, parents)
     for row in rows:
-        near = _neighbourhood(row, rows)
+        near = _neighbourhood(row, rows, _numbered(parents))
         alone = settle([observations[found.seq] for found in near], parents)
         identity = observations[row.seq].trace_id, observations[row.seq].span_id
         assert _calls_of(identity, alone) == _calls_of(identity, everything)
@@ -80,22 +82,31 @@ def _calls_of(identity: tuple[bytes, bytes], calls: list[Call]) -> list[Call]:
     return [call for call in calls if identity in {(source.trace_id, source.span_id) for source in call.sources}]
 
 
-def _neighbourhood(row: IndexRow, rows: list[IndexRow]) -> list[IndexRow]:
+def _numbered(parents: Mapping[Identity, bytes | None]) -> Parents:
+    return {
+        (int.from_bytes(trace[:8]), int.from_bytes(trace[8:]), int.from_bytes(span)): int.from_bytes(parent)
+        for (trace, span), parent in parents.items()
+        if parent is not None
+    }
+
+
+def _neighbourhood(row: IndexRow, rows: list[IndexRow], parents: Parents) -> list[IndexRow]:
     found, frontier = {row.seq: row}, [row]
     while frontier:
         one = frontier.pop()
-        for other in (*(other for other in rows if _near(one, other)), *_of_model(one, rows), *_owners(one, rows)):
+        near = [other for other in rows if _near(one, other, parents)]
+        for other in (*near, *_of_model(one, rows), *_owners(one, rows)):
             if other.seq not in found:
                 found[other.seq] = other
                 frontier.append(other)
     return list(found.values())
 
 
-def _near(one: IndexRow, other: IndexRow) -> bool:
+def _near(one: IndexRow, other: IndexRow, parents: Parents) -> bool:
     def overlap(slack: int) -> bool:
         return one.started_at <= other.ended_at + slack and other.started_at <= one.ended_at + slack
 
-    if (one.trace_hi, one.trace_lo) == (other.trace_hi, other.trace_lo) and overlap(OVERLAP_SLACK_NS):
+    if overlap(OVERLAP_SLACK_NS) and kin([other], [one[1:4]], parents):
         return True
     if not overlap(0):
         return False

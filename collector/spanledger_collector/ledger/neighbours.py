@@ -1,6 +1,6 @@
 """Which observations must be settled together with new ones, found without reading the whole ledger.
 
-Every rule of settling joins observations that overlap in time (in one trace, by response id, by usage), with one
+Every rule of settling joins observations that overlap in time (one in the other, by response id, by usage), with one
 exception: an answer from a cache repeats a response id at any later time. So the questions here are bounded by the
 times of the observations at hand; only for a response id that was seen before, at another time, is the whole index
 searched.
@@ -16,6 +16,7 @@ import duckdb
 
 from spanledger_collector.journal.reading import decode_reading
 from spanledger_collector.ledger.arrow import Inserter, Int64, Target, Text, Time, UInt64
+from spanledger_collector.ledger.kin import Parents, SpanKey, kin
 from spanledger_collector.ledger.rows import all_of
 from spanledger_collector.ledger.sql import query
 from spanledger_collector.model import Observation
@@ -116,11 +117,12 @@ class Neighbours:
             self._index.load(frontier)
             on_record = {key for (key,) in self._cursor.execute(query("settling.repeated_keys")).fetchall()}
             repeated = on_record | seen_ids.intersection(row.id_key for row in frontier if row.id_key is not None)
-            known = self._rows("settling.neighbours", **_bounds(frontier), **_CLOSE, slack=OVERLAP_SLACK_NS)
+            known = self._rows("settling.neighbours", **_bounds(frontier), **_CLOSE)
             if any(_is_compared_by_model(row) for row in frontier):
                 known += self._of_model(frontier, first_round=len(frontier) == len(found.rows))
             if repeated - found.repeated:
                 known += self._rows("settling.owners", keys=sorted(repeated - found.repeated))
+            known += self._in_traces(frontier, found)  # last: it loads another batch
             found.repeated |= repeated
             found.known_repeated |= on_record
             frontier = found.add(known)
@@ -130,12 +132,38 @@ class Neighbours:
         bounds = {**_bounds(frontier), **_CLOSE, "apart": APART_NS}
         return self._rows("settling.neighbours_of_model", **bounds, first_round=first_round)
 
+    def _in_traces(self, frontier: Sequence[IndexRow], found: Neighbourhood) -> list[IndexRow]:
+        """What lies in a row of the batch or around one, of what is not found yet. Nothing else in a trace matters to
+        it, however much there is."""
+        bounds = {**_bounds(frontier), "slack": OVERLAP_SLACK_NS}
+        near = [row for row in set(self._rows("settling.in_traces", **bounds)) if row.seq not in found.rows]
+        if not near:
+            return []
+        traces = {row[1:3] for row in near}
+        of = [row for row in frontier if row[1:3] in traces]
+        self._index.load([*of, *near])
+        return kin(near, [row[1:4] for row in of], self._ancestry([*of, *near]))
+
     def linked(self, since_ns: int) -> tuple[list[IndexRow], int]:
-        """Settled observations in whose traces spans arrived since, and when the last of these arrived."""
+        """Settled observations that lie around spans which arrived since, or in them, and when the last of these
+        arrived."""
         ((arrived, first, last),) = self._cursor.execute(query("settling.arrived"), {"since": since_ns}).fetchall()
         if arrived is None:
             return [], since_ns
-        return self._rows("settling.linked", since=since_ns, first=first, last=last), int(arrived)
+        times = {"first": max(0, first - OVERLAP_SLACK_NS), "last": last + OVERLAP_SLACK_NS, "since": since_ns}
+        near = self._rows("settling.linked", **times, slack=OVERLAP_SLACK_NS)
+        if not near:
+            return [], int(arrived)
+        self._index.load(near)
+        links: list[SpanKey] = self._cursor.execute(query("settling.links"), times).fetchall()
+        found = kin(near, links, self._ancestry(near))
+        in_trace = Counter([row[1:3] for row in found])
+        return [row for row in found if in_trace[row[1:3]] > 1], int(arrived)
+
+    def _ancestry(self, rows: Sequence[IndexRow]) -> Parents:
+        """The parents of all spans in the traces of the rows, which are the batch, in their time."""
+        answer = self._cursor.execute(query("settling.ancestry"), _bounds(rows)).fetchall()
+        return {(high, low, span): parent for high, low, span, parent in answer}
 
     def read(self, rows: Sequence[IndexRow]) -> list[Observation]:
         """The observations of the rows, in no order."""

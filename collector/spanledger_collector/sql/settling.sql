@@ -28,16 +28,13 @@ SELECT o.seq, o.reading FROM store.observations o SEMI JOIN batch_store_settle_i
 WHERE o.seq BETWEEN $first AND $last;
 
 -- name: neighbours
--- Observations that may tell of the same calls as those of the batch: in the same trace, with the same response id, with the
--- same usage by another emitter, or without counts and with the same model by another emitter; each at the same time. One may
--- come several times.
+-- Observations that may tell of the same calls as those of the batch: with the same response id, with the same usage by
+-- another emitter, or without counts and with the same model by another emitter; each at the same time. One may come several
+-- times.
 WITH near AS (
     SELECT * FROM store.settle_index
     WHERE started_at <= make_timestamp_ns($last) AND ended_at >= make_timestamp_ns($first)
 )
-SELECT /*columns*/ FROM near n SEMI JOIN batch_store_settle_index b ON n.trace_hi = b.trace_hi AND n.trace_lo = b.trace_lo
-    AND epoch_ns(n.started_at) <= b.ended_at + $slack AND epoch_ns(n.ended_at) >= b.started_at - $slack
-UNION ALL
 SELECT /*columns*/ FROM near n SEMI JOIN batch_store_settle_index b ON n.id_key = b.id_key
     AND epoch_ns(n.started_at) <= b.ended_at AND epoch_ns(n.ended_at) >= b.started_at
 UNION ALL
@@ -49,6 +46,13 @@ SELECT /*columns*/ FROM (FROM near WHERE twin_key IS NULL AND model_key IS NOT N
     AND epoch_ns(n.started_at) // $cell = b.started_at // $cell
     AND epoch_ns(n.started_at) <= b.ended_at + $handed_over AND epoch_ns(n.ended_at) >= b.started_at - $handed_over
     AND (n.trace_hi = b.trace_hi AND n.trace_lo = b.trace_lo OR (n.model_key | b.model_key) & 1 = 1);
+
+-- name: in_traces
+-- Observations in the traces of the batch, at the same time as others there.
+SELECT /*columns*/
+FROM store.settle_index n SEMI JOIN batch_store_settle_index b ON n.trace_hi = b.trace_hi AND n.trace_lo = b.trace_lo
+    AND epoch_ns(n.started_at) <= b.ended_at + $slack AND epoch_ns(n.ended_at) >= b.started_at - $slack
+WHERE started_at <= make_timestamp_ns($last) AND ended_at >= make_timestamp_ns($first);
 
 -- name: neighbours_of_model
 -- What else is compared because of its model (`settle.twins`): with what has no counts in the batch, and over the edge of a
@@ -99,13 +103,33 @@ SELECT epoch_ns(max(received_at)), epoch_ns(min(started_at)), epoch_ns(max(ended
 FROM store.spans WHERE received_at > make_timestamp_ns($since);
 
 -- name: linked
--- Settled observations of traces in which spans arrived since: what lies above them may be known only now.
+-- Settled observations of traces in which spans arrived since that lie between others: what lies above them may be known
+-- only now. A span without a parent or without children links nothing.
+WITH between_others AS (
+    SELECT a.trace_hi, a.trace_lo, a.started_at, a.ended_at
+    FROM store.spans a SEMI JOIN store.spans c ON c.trace_hi = a.trace_hi AND c.trace_lo = a.trace_lo AND c.parent = a.span
+        AND c.started_at <= make_timestamp_ns($last) AND c.ended_at >= make_timestamp_ns($first)
+    WHERE a.received_at > make_timestamp_ns($since) AND a.parent IS NOT NULL
+)
 SELECT /*columns*/
-FROM store.settle_index SEMI JOIN (
-    SELECT trace_hi, trace_lo FROM store.spans WHERE received_at > make_timestamp_ns($since)
-) USING (trace_hi, trace_lo)
+FROM store.settle_index n SEMI JOIN between_others b ON n.trace_hi = b.trace_hi AND n.trace_lo = b.trace_lo
+    AND epoch_ns(n.started_at) <= epoch_ns(b.ended_at) + $slack AND epoch_ns(n.ended_at) >= epoch_ns(b.started_at) - $slack
 WHERE started_at <= make_timestamp_ns($last) AND ended_at >= make_timestamp_ns($first)
 QUALIFY count(*) OVER (PARTITION BY trace_hi, trace_lo) > 1;
+
+-- name: links
+-- Spans that arrived since, in the traces of the batch, with a parent and with children.
+SELECT a.trace_hi, a.trace_lo, a.span
+FROM store.spans a SEMI JOIN batch_store_settle_index USING (trace_hi, trace_lo)
+SEMI JOIN store.spans c ON c.trace_hi = a.trace_hi AND c.trace_lo = a.trace_lo AND c.parent = a.span
+    AND c.started_at <= make_timestamp_ns($last) AND c.ended_at >= make_timestamp_ns($first)
+WHERE a.received_at > make_timestamp_ns($since) AND a.parent IS NOT NULL;
+
+-- name: ancestry
+-- The parents of the spans in the traces of the batch.
+SELECT s.trace_hi, s.trace_lo, s.span, s.parent
+FROM store.spans s SEMI JOIN batch_store_settle_index USING (trace_hi, trace_lo)
+WHERE s.parent IS NOT NULL AND s.started_at <= make_timestamp_ns($last) AND s.ended_at >= make_timestamp_ns($first);
 
 -- name: parents
 -- The parents of spans that lie between observations of the batch: of those that something else has for its parent and that
