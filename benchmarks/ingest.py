@@ -14,7 +14,16 @@ the same requests; the ratio is that of its CPU time to the `decode` server's:
     journal     also makes every span durable, once
     spanledger  `spanledger serve`: also settles and prices every call (the clock runs until the last one is)
 
-`--peer` names another server for OTLP over HTTP that runs already, to be measured beside these.
+`--peer` names another server for OTLP over HTTP that runs already, to be measured beside these, each on the same core.
+Two that can be installed in an environment of their own, started there, and found at `--peer`:
+
+    pip install 'lighttrace[server]'    # SQLite; answers when it is stored
+    LIGHTTRACE_API_KEYS=key LIGHTTRACE_PASSWORD=word taskset -c 0 lighttrace --port 6007 & echo $!
+    OTEL_EXPORTER_OTLP_HEADERS=x-api-key=key python benchmarks/ingest.py --peer 127.0.0.1:6007 --peer-pid PID
+
+    pip install arize-phoenix           # SQLite; answers before it is stored: watch its CPU time until it is idle
+    PHOENIX_WORKING_DIR=$(mktemp -d) taskset -c 0 phoenix serve & echo $!
+    python benchmarks/ingest.py --requests 8 --peer 127.0.0.1:6006 --peer-pid PID
 """
 
 import argparse

@@ -1,6 +1,8 @@
 """What `ingest.py` sends: requests of 512 spans, serialised before the clock runs; and what is stored before."""
 
 import http.client
+import os
+import re
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -8,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from typing import Any
+from urllib.parse import unquote
 
 import grpc
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -129,11 +132,13 @@ Send = Callable[[bytes], None]
 
 
 def _http_sender(address: Address) -> Send:
-    """Sends on a connection of its own."""
+    """Sends on a connection of its own, with what an exporter would take from the same variable (a peer's key)."""
     connection = http.client.HTTPConnection(*address, timeout=60)
+    headers = dict(re.findall(r"([^=,\s]+)=([^,]*)", unquote(os.environ.get("OTEL_EXPORTER_OTLP_HEADERS", ""))))
+    headers["content-type"] = Encoding.PROTOBUF.value
 
     def send(body: bytes) -> None:
-        connection.request("POST", "/v1/traces", body, {"content-type": Encoding.PROTOBUF.value})
+        connection.request("POST", "/v1/traces", body, headers)
         response = connection.getresponse()
         response.read()
         assert response.status == 200, response.status
