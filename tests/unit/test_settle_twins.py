@@ -7,6 +7,7 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.emitters import EMITTERS, Truth
 from tests.observed import NATIVE, OWN, START_NS, make_span, observations_of, parents_of
 
 from spanledger_collector.model import AttributeValue, Call, ReceivedSpan, Scope
@@ -210,3 +211,35 @@ def test_calls_one_after_another_are_each_joined_with_their_twin(lengths: list[i
     reals = [_Real(0, 0, end - start, "bare inside") for start, end in pairwise(ends)]
     calls = _settled(*_seen(reals, traced=False))
     assert [len(call.sources) for call in calls] == [2] * len(lengths)
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 900), st.integers(1, 900), st.booleans()), min_size=1, max_size=8),
+    st.booleans(),
+    st.randoms(use_true_random=False),
+)
+def test_equal_calls_of_a_coding_agent_in_one_second_stay_as_many(
+    calls: list[tuple[int, int, bool]], in_span: bool, chance: Random
+) -> None:
+    """Claude Code writes a record of every request and, where that is switched on, a span; without request ids only
+    counts and times connect the two."""
+    spans: list[ReceivedSpan] = []
+    for number, (start, length, has_span) in enumerate(calls, 1):
+        end = (start + length) / 1000
+        record = _by_agent("claude-code-log", span=99 + number, trace=99 + number, start=start / 1000, end=end)
+        if has_span:
+            spans.append(_by_agent("claude-code", span=number, trace=number, start=start / 1000, end=end + 0.001))
+        if has_span and in_span:
+            record = replace(record, trace_id=number.to_bytes(16), parent_span_id=number.to_bytes(8))
+        spans.append(record)
+    chance.shuffle(spans)
+    settled = _settled(*spans)
+    assert len(settled) == len(calls)
+    assert sum(len(call.sources) for call in settled) == len(spans)
+
+
+def _by_agent(dialect: str, *, span: int, trace: int, start: float, end: float) -> ReceivedSpan:
+    emitter = next(emitter for emitter in EMITTERS if emitter.dialect == dialect)
+    said = emitter.write(Truth("anthropic", "claude-sonnet-4-5", 10, 60, 30, 30, 0))
+    said = {name: value for name, value in said.items() if name != "request_id"}
+    return make_span(said, emitter.scope, name=emitter.name, trace=trace, span=span, start=start, end=end, kind=0)
