@@ -3,7 +3,6 @@
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import compress, islice
 from typing import NamedTuple, TypeVar
@@ -33,6 +32,7 @@ from spanledger_collector.ledger.arrow import Inserter
 from spanledger_collector.ledger.handover import Handover
 from spanledger_collector.ledger.sql import query
 from spanledger_collector.ledger.store import Ledger
+from spanledger_collector.ledger.transactions import transaction
 from spanledger_collector.model import ReceivedSpan
 from spanledger_collector.stats import Stats
 
@@ -191,17 +191,11 @@ class Writer:
             new_spans = {name: [*compress(column, fresh)] for name, column in spans.items()}
             new = [each for each in observed if fresh[each.place]]
             conflicts = self._new_conflicts(batch, spans, first_hashes)
-        self._cursor.begin()
-        try:
+        with transaction(self._cursor):
             self._spans.insert_columns([*new_spans.values()])
             if new:
                 self._observations.insert_columns(observation_columns(self._next_seq, spans, new))
             self._conflicts.insert(conflicts)
-            self._cursor.commit()
-        except BaseException:
-            with suppress(duckdb.Error):  # a failed COMMIT has rolled back already
-                self._cursor.rollback()
-            raise
         if self._handover is not None:
             self._handover.put(self._next_seq, [each.observation for each in new])
         self._next_seq += len(new)
