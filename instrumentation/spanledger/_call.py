@@ -17,10 +17,12 @@ from threading import Lock
 from typing import TYPE_CHECKING, TypeVar, cast
 
 from opentelemetry import context, trace
-from opentelemetry.trace import NonRecordingSpan, SpanKind, Status, StatusCode
+from opentelemetry.context import Context
+from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from spanledger import semconv
-from spanledger._guard import guarded
+from spanledger._context_keys import SPAN_KEY, suppressed_in
+from spanledger._guard import guarded, guarded_reading
 from spanledger._metrics import Metrics
 from spanledger._others import anothers_call, under_own_names
 from spanledger._reading import Reading, end_attributes, ending_of
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from contextvars import Token
 
-    from opentelemetry.context import Context
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import Span, Tracer, TracerProvider
     from opentelemetry.util.types import AttributeValue
@@ -53,12 +54,6 @@ __all__ = [
 ]
 
 R = TypeVar("R")
-
-_SUPPRESSING_KEYS = (
-    "suppress_instrumentation",
-    str(getattr(context, "_SUPPRESS_INSTRUMENTATION_KEY", "suppress_instrumentation")),
-)
-"""The context keys of `suppress_instrumentation()`; one has no public name."""
 
 _CALL_KEY = context.create_key("spanledger-call")
 
@@ -103,7 +98,7 @@ def configure(
 
 def suppressed() -> bool:
     """Whether the application asked for no instrumentation in this context."""
-    return any(context.get_value(key) for key in _SUPPRESSING_KEYS)
+    return suppressed_in(context.get_current())
 
 
 def reporting() -> tuple[Tracer, Settings] | None:
@@ -116,13 +111,16 @@ def open_call(request: Request, read_response: Reader, read_chunk: Reader, *, ad
 
     With `adopts` no span is started yet: the SDK is about to start one, which `Call.adopt` takes.
     """
-    if _runtime is None or suppressed():
+    if _runtime is None:
+        return None
+    within = context.get_current()
+    if suppressed_in(within):
         return None
     call = Call(_runtime, request, read_response, read_chunk)
     if adopts:
         call.awaits_span = True
     else:
-        call.start()
+        call.start(within)
     return call
 
 
@@ -193,6 +191,7 @@ class Call:
         "reading",
         "request",
         "retries",
+        "settings",
         "span",
     )
 
@@ -200,10 +199,11 @@ class Call:
         self.request = request
         self.reading = Reading()
         self.retries = 0
+        self.settings = runtime.settings
         self._runtime = runtime
         self._read_response = read_response
         self._read_chunk = read_chunk
-        self.span: Span = NonRecordingSpan(trace.INVALID_SPAN_CONTEXT)
+        self.span: Span = trace.INVALID_SPAN
         self._owned = self._beside = False
         self._returned = False
         self._finished = Lock()
@@ -220,11 +220,6 @@ class Call:
         self.content: Content | None = None
 
     @property
-    def settings(self) -> Settings:
-        """What the instrumentation was switched on with."""
-        return self._runtime.settings
-
-    @property
     def recording(self) -> bool:
         """Whether there is a span that takes attributes."""
         return self.span.is_recording()
@@ -235,20 +230,26 @@ class Call:
         self._read_response = content.beside(self._read_response, content.response)
         self._read_chunk = content.beside(self._read_chunk, content.chunk)
 
-    def start(self) -> None:
+    def start(self, within: Context | None = None) -> None:
         """Start a span of our own, unless another instrumentation has one for this call: then add to that, if we may.
 
-        The start attributes include attribution.
+        The start attributes include attribution. `within` is the context of now, if that is known.
         """
-        another = anothers_call()
+        within = context.get_current() if within is None else within
+        another = anothers_call(within)
         if another.span is not None:
             self.adopt(another.span, measures=True, counts_alike=another.counts_alike)
         if another.observes:
             self.awaits_span = False
             return
-        attributes = {**self.request.span_attributes(), **self.attribution()}
+        if self._context is None:
+            self._context = within
         self.span = self._runtime.tracer.start_span(
-            self.request.span_name(), kind=SpanKind.CLIENT, attributes=attributes
+            self.request.span_name(),
+            context=within,
+            kind=SpanKind.CLIENT,
+            attributes={**self.request.span_attributes(), **self.attribution()},
+            start_time=self._started_ns,
         )
         self._owned = self._measured = True
         if self.awaits_span:  # the SDK is at work already, and made no span after all
@@ -265,7 +266,8 @@ class Call:
         self._measured = not measures
         self._beside = not counts_alike
         self.span = span
-        span.set_attributes({**(self.request.attributes if counts_alike else {}), **self.attribution()})
+        if known := {**(self.request.attributes if counts_alike else {}), **self.attribution()}:
+            span.set_attributes(known)
         if span.is_recording():
             vars(span)["end"] = self._end_after_us(span)
 
@@ -285,16 +287,16 @@ class Call:
 
     def attribution(self) -> Mapping[str, str]:
         """Who spends, in the context of the application."""
-        return attribution_attributes(self._context, self._runtime.settings.baggage_keys)
+        return attribution_attributes(self._context, self.settings.baggage_keys)
 
     def enter(self) -> None:
         """The SDK starts to work: our span is current, and attribution is not in the baggage that requests carry."""
         self._context = context.get_current()
-        inner = without_attribution_baggage(self._context, self._runtime.settings.baggage_keys)
-        inner = context.set_value(_CALL_KEY, self, inner)
+        inner: dict[str, object] = {**without_attribution_baggage(self._context, self.settings.baggage_keys)}
+        inner[_CALL_KEY] = self
         if self._owned:
-            inner = trace.set_span_in_context(self.span, inner)
-        self._token = context.attach(inner)
+            inner[SPAN_KEY] = self.span
+        self._token = context.attach(Context(inner))
 
     def leave(self) -> None:
         """The SDK has done its work; a stream that it returned is read in whatever context the application is in."""
@@ -321,7 +323,7 @@ class Call:
         reading = self.reading
         reading.chunks += 1
         self._last_ns = time.time_ns()
-        guarded("read a chunk of a stream", self._read_chunk, chunk, reading)
+        guarded_reading("read a chunk of a stream", self._read_chunk, chunk, reading)
         return self.hides is not None and guarded("hide a chunk", self.hides, chunk) is True
 
     def finish(self, how: Ending, error: BaseException | None = None) -> None:
@@ -349,20 +351,25 @@ class Call:
 
     def _end_span(self, attributes: Mapping[str, AttributeValue], how: Ending) -> None:
         span = self.span
-        if span.is_recording() and self._beside:
-            span.set_attributes(under_own_names(attributes))
-        elif span.is_recording():
-            span.set_attributes(attributes)
-            if self.retries:
-                span.set_attribute(semconv.HTTP_RESEND_COUNT, self.retries)
-            if how == "failed" or self.reading.error_type:
-                span.set_status(Status(StatusCode.ERROR))
+        if span.is_recording():
+            if self._beside:
+                span.set_attributes(under_own_names(attributes))
+            else:
+                span.set_attributes(attributes)
+                self._mark(span, how)
         if self._owned:
             # The garbage collector may come much later than the last chunk: the time of that one is the end.
             span.end(self._last_ns or None if how == "abandoned" else None)
         elif self._adopted_end_ns is not None:
             vars(span).pop("end", None)
             span.end(self._adopted_end_ns)
+
+    def _mark(self, span: Span, how: Ending) -> None:
+        """What few calls have: that they were tried again, or failed."""
+        if self.retries:
+            span.set_attribute(semconv.HTTP_RESEND_COUNT, self.retries)
+        if how == "failed" or self.reading.error_type:
+            span.set_status(Status(StatusCode.ERROR))
 
 
 def _observed(observe: Callable[[Call, R], None], call: Call, result: R) -> bool:

@@ -8,13 +8,15 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import ParamSpec, TypeVar
 
-__all__ = ["guarded", "troubles"]
+__all__ = ["guarded", "guarded_reading", "troubles"]
 
 _log = logging.getLogger("spanledger")
 _counts: Counter[str] = Counter()
 
 P = ParamSpec("P")
 R = TypeVar("R")
+A = TypeVar("A")
+B = TypeVar("B")
 
 
 def guarded(kind: str, function: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R | None:
@@ -24,6 +26,14 @@ def guarded(kind: str, function: Callable[P, R], /, *args: P.args, **kwargs: P.k
     except Exception:  # noqa: BLE001  # the purpose of this module: instrumentation observes, it never breaks a call
         _note(kind)
         return None
+
+
+def guarded_reading(kind: str, read: Callable[[A, B], object], answer: A, reading: B, /) -> None:
+    """`guarded` for what is done with each chunk of a stream: packing arguments would cost more than reading it."""
+    try:
+        read(answer, reading)
+    except Exception:  # noqa: BLE001  # as above
+        _note(kind)
 
 
 def troubles() -> Mapping[str, int]:

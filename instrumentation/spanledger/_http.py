@@ -115,8 +115,20 @@ def server_of(url: str) -> Server:
 
 
 def server_of_url(url: Url) -> Server:
-    """The server of a URL of httpx or its like."""
-    return Server(url.host, url.port or _default_port(url.scheme))
+    """The server of a URL of httpx or its like. A client has one, which is taken apart once."""
+    known = _servers.get(id(url))
+    if known is not None and known[0] is url:
+        return known[1]
+    server = Server(url.host, url.port or _default_port(url.scheme))
+    if len(_servers) >= _REMEMBERED:
+        _servers.clear()
+    _servers[id(url)] = (url, server)
+    return server
+
+
+_REMEMBERED = 64
+_servers: dict[int, tuple[Url, Server]] = {}
+"""By identity, as such URLs are compared by their text; each is held, so that its identity is not given to another."""
 
 
 def _default_port(scheme: str) -> int:

@@ -87,10 +87,10 @@ class Layer(Call):
             self._layer_token = None
         super().leave()
 
-    def start(self) -> None:
+    def start(self, within: Context | None = None) -> None:
         """Start the span now, as of the time when the framework was called, where the application was then; or add to
         that of another instrumentation, as any call does."""
-        another = anothers_call()
+        another = anothers_call(context.get_current() if within is None else within)
         if another.span is not None:
             self.adopt(another.span, measures=True, counts_alike=another.counts_alike)
         if another.observes:

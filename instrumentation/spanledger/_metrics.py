@@ -7,7 +7,7 @@ Names, units, boundaries and attributes are those of the GenAI conventions (`gen
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from opentelemetry import metrics, trace
 
@@ -40,6 +40,9 @@ _SHARED = (
 )
 _TOKEN_TYPES = tuple((name, METER_BY_NAME[name].attribute) for name in ("input", "output"))
 
+_API: Final = metrics.get_meter_provider.__globals__
+_ELSEWHERE: Final[Any] = object()
+
 
 @dataclass(frozen=True, slots=True)
 class _Instruments:
@@ -52,6 +55,7 @@ class Metrics:
 
     def __init__(self, provider: MeterProvider | None = None) -> None:
         self._given = provider
+        self._asked = False
         self._instruments: _Instruments | None = None
 
     @property
@@ -81,11 +85,19 @@ class Metrics:
 
     def _made(self) -> _Instruments | None:
         if self._instruments is None:
-            provider = self._given or metrics.get_meter_provider()
+            provider = self._given or (_global_provider() if self._asked else metrics.get_meter_provider())
+            self._asked = True
             # What the API has by itself does nothing, or waits for a real one to be set.
-            if not type(provider).__module__.startswith(metrics.__name__):
+            if provider is not None and not type(provider).__module__.startswith(metrics.__name__):
                 self._instruments = _make(provider)
         return self._instruments
+
+
+def _global_provider() -> MeterProvider | None:
+    """The global provider, if one has been set since `metrics.get_meter_provider` was asked, which looks at the whole
+    environment each time: too much for every call. Where the API keeps it elsewhere, ask again."""
+    known: MeterProvider | None = _API.get("_METER_PROVIDER", _ELSEWHERE)
+    return metrics.get_meter_provider() if known is _ELSEWHERE else known
 
 
 def _make(provider: MeterProvider) -> _Instruments:

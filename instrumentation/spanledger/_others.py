@@ -6,16 +6,17 @@ stand beside them, under names of our own (`spanledger.usage.input` ...), and th
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from opentelemetry import context, trace
-
 from spanledger import semconv
+from spanledger._context_keys import SPAN_KEY
 from spanledger.meters import METERS, OTHER_METER_PREFIX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from opentelemetry.context import Context
     from opentelemetry.trace import Span
     from opentelemetry.util.types import AttributeValue
 
@@ -58,21 +59,27 @@ class Another(NamedTuple):
     counts_alike: bool = True
 
 
-def anothers_call() -> Another:
-    """What another instrumentation does about the call that is about to be made."""
-    active = context.get_value(INFERENCE_CONTEXT_KEY) is not None
-    span = trace.get_current_span()
+_NO_OTHER, _UNSEEN = Another(observes=False), Another(observes=True)
+
+
+def anothers_call(within: Context) -> Another:
+    """What another instrumentation does about the call that is about to be made in the context `within`."""
+    nothing = _NO_OTHER if within.get(INFERENCE_CONTEXT_KEY) is None else _UNSEEN
+    span = cast("Span | None", within.get(SPAN_KEY))
     scope = getattr(span, "instrumentation_scope", None)
-    if scope is None or not span.is_recording():
-        return Another(active)
+    if span is None or scope is None or not span.is_recording():
+        return nothing
     alike = _counts_alike(scope.name)
+    if alike is None:
+        return nothing
     said = cast("Mapping[str, object]", getattr(span, "attributes", None) or {})
-    if alike is None or said.get(semconv.OPERATION_NAME) in _AROUND_CALLS:
-        return Another(active)
+    if said.get(semconv.OPERATION_NAME) in _AROUND_CALLS:
+        return nothing
     taken = "end" in vars(span)  # by an earlier call within the same span
     return Another(observes=True, span=None if taken else span, counts_alike=alike)
 
 
+@lru_cache(maxsize=256)
 def _counts_alike(scope: str) -> bool | None:
     """What the table says of a scope; `None` if it is not there."""
     while scope:

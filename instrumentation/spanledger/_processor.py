@@ -52,10 +52,10 @@ def switch_off() -> None:
 
 
 def _copy(span: Span, parent_context: Context | None, settings: Settings) -> None:
-    attributes = span.attributes or {}
+    found = attribution_attributes(parent_context, settings.baggage_keys)
     scope = span.instrumentation_scope
-    if scope is not None and scope.name == semconv.SCOPE_NAME:
+    if not found or (scope is not None and scope.name == semconv.SCOPE_NAME):
         return
+    attributes = span.attributes or {}
     if any(name.startswith(_GENAI_PREFIXES) for name in attributes):
-        found = attribution_attributes(parent_context, settings.baggage_keys)
         span.set_attributes({name: value for name, value in found.items() if name not in attributes})

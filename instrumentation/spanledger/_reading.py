@@ -46,37 +46,60 @@ class Request:
 
     def span_attributes(self) -> dict[str, AttributeValue]:
         """The attributes that the span starts with, so that a sampler sees them."""
-        named: dict[str, AttributeValue | None] = {
+        said: dict[str, AttributeValue] = {
             semconv.OPERATION_NAME: self.operation,
             semconv.PROVIDER_NAME: self.provider,
-            semconv.REQUEST_MODEL: self.model,
-            semconv.SERVER_ADDRESS: self.server_address,
-            semconv.SERVER_PORT: self.server_port,
-            semconv.REQUEST_STREAM: self.stream or None,
         }
-        return {**{name: value for name, value in named.items() if value is not None}, **self.attributes}
+        if self.model is not None:
+            said[semconv.REQUEST_MODEL] = self.model
+        if self.server_address is not None:
+            said[semconv.SERVER_ADDRESS] = self.server_address
+        if self.server_port is not None:
+            said[semconv.SERVER_PORT] = self.server_port
+        if self.stream:
+            said[semconv.REQUEST_STREAM] = True
+        if self.attributes:
+            said.update(self.attributes)
+        return said
 
 
-@dataclass(slots=True)
 class Reading:
     """What a response, or the chunks of a stream so far, said. `complete`: the message that ends a stream was seen.
 
     `evidence` is what is odd about usage that counts. `raw` is room for a provider's own counts, where usage arrives in
     pieces. `needs` names the meters that make this answer metered, where these are others than the request says.
+
+    No dataclass: of one, the four containers alone would take as long to make as the rest of a call takes to open.
     """
 
-    response_id: str | None = None
-    response_model: str | None = None
-    finish_reasons: list[str] = field(default_factory=list[str])
-    usage: Usage = field(default_factory=Usage)
-    attributes: dict[str, AttributeValue] = field(default_factory=dict[str, "AttributeValue"])
-    evidence: str | None = None
-    error_type: str | None = None
-    complete: bool = False
-    chunks: int = 0
-    characters: int = 0
-    raw: dict[str, int] = field(default_factory=dict[str, int])
-    needs: tuple[str, ...] | None = None
+    __slots__ = (
+        "attributes",
+        "characters",
+        "chunks",
+        "complete",
+        "error_type",
+        "evidence",
+        "finish_reasons",
+        "needs",
+        "raw",
+        "response_id",
+        "response_model",
+        "usage",
+    )
+
+    def __init__(self, attributes: dict[str, AttributeValue] | None = None) -> None:
+        self.response_id: str | None = None
+        self.response_model: str | None = None
+        self.finish_reasons: list[str] = []
+        self.usage: Usage = {}
+        self.attributes: dict[str, AttributeValue] = {} if attributes is None else attributes
+        self.evidence: str | None = None
+        self.error_type: str | None = None
+        self.complete = False
+        self.chunks = 0
+        self.characters = 0
+        self.raw: dict[str, int] = {}
+        self.needs: tuple[str, ...] | None = None
 
 
 class Reader(Protocol):
@@ -91,16 +114,19 @@ def end_attributes(
     """The attributes of a call that ended."""
     status, evidence = _usage_status(request, reading, how)
     failed = reading.error_type or (_error_type(error) if error is not None else None)
-    named: dict[str, AttributeValue | None] = {
-        semconv.RESPONSE_ID: reading.response_id,
-        semconv.RESPONSE_MODEL: reading.response_model,
-        semconv.FINISH_REASONS: reading.finish_reasons or None,
-        semconv.ERROR_TYPE: failed,
-        semconv.USAGE_STATUS: status,
-        semconv.USAGE_EVIDENCE: evidence,
-    }
-    given = {name: value for name, value in named.items() if value is not None}
-    return {**reading.attributes, **usage_attributes(reading.usage), **given}
+    said: dict[str, AttributeValue] = {**reading.attributes, **usage_attributes(reading.usage)}
+    if reading.response_id is not None:
+        said[semconv.RESPONSE_ID] = reading.response_id
+    if reading.response_model is not None:
+        said[semconv.RESPONSE_MODEL] = reading.response_model
+    if reading.finish_reasons:
+        said[semconv.FINISH_REASONS] = reading.finish_reasons
+    if failed is not None:
+        said[semconv.ERROR_TYPE] = failed
+    said[semconv.USAGE_STATUS] = status
+    if evidence is not None:
+        said[semconv.USAGE_EVIDENCE] = evidence
+    return said
 
 
 def _usage_status(request: Request, reading: Reading, how: Ending) -> tuple[str, str | None]:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, cast
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from spanledger._bodies import observe_body
 from spanledger._call import Call, current_call, open_call, run, run_async
 from spanledger._capturing import keep_content
 from spanledger._fetched import Fetching, open_fetch
 from spanledger._guard import guarded
+from spanledger._http import server_of_url
 from spanledger._patching import PatchPoint
 from spanledger._reading import Request
 from spanledger._stream_usage import asking_for_usage, may_ask
@@ -24,6 +26,7 @@ from spanledger.hosts import provider_of_host
 if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
+    from spanledger._http import Url
     from spanledger._reading import Reader
     from spanledger._streams import HttpResponse
     from spanledger.content import Format
@@ -31,17 +34,6 @@ if TYPE_CHECKING:
 __all__ = ["Client", "Endpoint", "Fetching", "Options", "Platform", "StainlessSdk", "observe_result", "request_points"]
 
 Body = Mapping[str, object]
-
-
-class Url(Protocol):
-    """The parts of `httpx.URL` that are used."""
-
-    @property
-    def host(self) -> str: ...
-    @property
-    def port(self) -> int | None: ...
-    @property
-    def scheme(self) -> str: ...
 
 
 class Client(Protocol):
@@ -120,7 +112,8 @@ def _sync_request(sdk: StainlessSdk) -> Callable[[Wrapped, Client, Args, Kwargs]
         call = guarded("open a call", _open, sdk, client, args, kwargs)
         if call is None:
             return wrapped(*args, **kwargs)
-        args, kwargs = _asking(call, args, kwargs)
+        if call.hides is not None:
+            args, kwargs = _asking(call, args, kwargs)
         return run(call, observe_result, lambda: wrapped(*args, **kwargs))
 
     return request
@@ -132,7 +125,8 @@ def _async_request(sdk: StainlessSdk) -> Callable[[Wrapped, Client, Args, Kwargs
         call = guarded("open a call", _open, sdk, client, args, kwargs)
         if call is None:
             return await coroutine_function(*args, **kwargs)
-        args, kwargs = _asking(call, args, kwargs)
+        if call.hides is not None:
+            args, kwargs = _asking(call, args, kwargs)
         return await run_async(call, observe_result, lambda: coroutine_function(*args, **kwargs))
 
     return request
@@ -166,9 +160,12 @@ def _open_endpoint(
     request = _request(sdk, client, body, stream=stream, endpoint=endpoint)
     adopts = sdk.traces_natively(client, options)
     call = open_call(request, endpoint.read_response, endpoint.read_chunk, adopts=adopts)
-    keep_content(call, endpoint.content, body)
+    if call is None:
+        return None
+    if call.settings.capture is not None:
+        keep_content(call, endpoint.content, body)
     # Only a stream that is observed can have a chunk hidden, and only a span that records is observed.
-    if call is not None and call.recording and endpoint.usage_chunk is not None:
+    if request.stream and endpoint.usage_chunk is not None and call.recording:
         call.hides = endpoint.usage_chunk if may_ask(request, options, call.settings) else None
     return call
 
@@ -178,9 +175,7 @@ def _options(args: Args, kwargs: Kwargs) -> Options:
 
 
 def _asking(call: Call, args: Args, kwargs: Kwargs) -> tuple[Args, Kwargs]:
-    """The arguments as they are, or asking for the usage chunk that the call will hide."""
-    if call.hides is None:
-        return args, kwargs
+    """Arguments that ask for the usage chunk which the call will hide; if that fails, as they are."""
     options = guarded("ask for usage", asking_for_usage, _options(args, kwargs))
     if options is None:
         call.hides = None
@@ -191,8 +186,12 @@ def _asking(call: Call, args: Args, kwargs: Kwargs) -> tuple[Args, Kwargs]:
 
 
 def _body(options: Options) -> Body:
-    body: Body = cast("Body", options.json_data) if isinstance(options.json_data, Mapping) else {}
-    return {**body, **cast("Body", options.extra_json)} if isinstance(options.extra_json, Mapping) else body
+    sent, more = _object(options.json_data), options.extra_json
+    return sent if more is None else {**sent, **_object(more)}
+
+
+def _object(json: Any) -> Body:  # noqa: ANN401  # whatever the SDK is about to send
+    return json if type(json) is dict or isinstance(json, Mapping) else {}  # pyright: ignore[reportUnknownVariableType]
 
 
 def _request(
@@ -200,25 +199,36 @@ def _request(
 ) -> Request:
     """What is known before a request; without an endpoint it is one that fetches, whose operation its answer tells."""
     model = body.get("model")
-    url, platform = client.base_url, sdk.platform(client)
-    attributes: dict[str, AttributeValue] = dict(platform.attributes) if platform is not None else {}
+    server, platform = server_of_url(_url_of(client)), sdk.platform(client)
+    attributes: dict[str, AttributeValue] = {**platform.attributes} if platform is not None else {}
     if endpoint is not None and endpoint.read_request is not None:
         attributes.update(endpoint.read_request(body))
     return Request(
         operation=endpoint.operation if endpoint is not None else "fetch_response",
-        provider=provider_of_host(url.host, platform.provider if platform is not None else sdk.provider),
+        provider=provider_of_host(server.host, platform.provider if platform is not None else sdk.provider),
         model=model if isinstance(model, str) else None,
-        server_address=url.host or None,
-        server_port=url.port or (80 if url.scheme == "http" else 443),
+        server_address=server.host or None,
+        server_port=server.port,
         stream=stream or body.get("stream") is True,
         needs=endpoint.needs if endpoint is not None else (),
         attributes=attributes,
     )
 
 
+def _url_of(client: Client) -> Url:
+    """The base URL of a client. In OpenAI's SDK the property imports a module each time, which costs more than all that
+    is done here; what it gives is this field, in every SDK of this make."""
+    url: Url | None = getattr(client, "_base_url", None)
+    return url if url is not None else client.base_url
+
+
 def observe_result(call: Call, result: object) -> None:
     """What `request` returned: a stream of events or of JSON lines, a raw response, bytes, or a parsed answer, which
     ends the call."""
+    if _is_model(type(result)):
+        call.response(result)
+        call.finish("read")
+        return
     fields = getattr(result, "__dict__", {})
     if "_raw_iterator" in fields:
         observe_items(result, call)
@@ -231,3 +241,9 @@ def observe_result(call: Call, result: object) -> None:
     else:
         call.response(result)
         call.finish("read")
+
+
+@lru_cache(maxsize=256)
+def _is_model(kind: type) -> bool:
+    """Whether objects of this class are parsed answers; what is no model of pydantic 2 may be one too."""
+    return hasattr(kind, "__pydantic_fields__")

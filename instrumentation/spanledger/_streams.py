@@ -8,7 +8,7 @@ is collected when it would have been without us.
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from spanledger._guard import guarded
 from spanledger._reading import ending_of
@@ -83,7 +83,7 @@ class _Observed:
 
     def __init__(self, inner: object, observer: Observer) -> None:
         self._observer = observer
-        self._inner = inner
+        self._inner: Any = inner  # an iterator of either kind
 
     def _left(self, error: BaseException) -> None:
         self._observer.advancing = False
@@ -112,7 +112,7 @@ class Items(_Observed):
         observer = self._observer
         observer.advancing = True
         try:
-            item = cast("Iterator[object]", self._inner).__next__()
+            item = self._inner.__next__()
         except BaseException as error:
             self._left(error)
             raise
@@ -132,7 +132,7 @@ class AsyncItems(_Observed):
         observer = self._observer
         observer.advancing = True
         try:
-            item = await cast("AsyncIterator[object]", self._inner).__anext__()
+            item = await self._inner.__anext__()
         except BaseException as error:
             self._left(error)
             raise

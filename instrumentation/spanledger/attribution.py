@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar, cast
 from opentelemetry import baggage, context
 
 from spanledger import semconv
+from spanledger._context_keys import baggage_in
 from spanledger._settings import BAGGAGE_KEYS
 
 if TYPE_CHECKING:
@@ -142,8 +143,10 @@ def attribution_attributes(
 
     What `attribution(...)` says wins over baggage.
     """
-    stated = cast("Mapping[str, str]", context.get_value(_ATTRIBUTES, within) or {})
-    carried = baggage.get_all(within)
+    if within is None:
+        within = context.get_current()
+    stated = cast("Mapping[str, str]", within.get(_ATTRIBUTES) or {})
+    carried = baggage_in(within)
     if not carried:
         return stated
     return {**{key: str(value) for key, value in carried.items() if _allowed(key, baggage_keys)}, **stated}
@@ -151,7 +154,7 @@ def attribution_attributes(
 
 def without_attribution_baggage(within: Context, baggage_keys: Iterable[str] = BAGGAGE_KEYS) -> Context:
     """`within` without the baggage entries that are attribution: what may be active while an LLM host is called."""
-    for key in baggage.get_all(within):
+    for key in baggage_in(within):
         if _allowed(key, baggage_keys):
             within = baggage.remove_baggage(key, within)
     return within

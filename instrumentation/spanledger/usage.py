@@ -7,41 +7,64 @@ Usage is a mapping from meter name to count, *inclusive* as the conventions defi
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
 from math import inf
-from typing import cast
+from typing import Any, Final, Protocol, cast
 
-from spanledger.meters import METER_BY_NAME, OTHER_METER_PREFIX
+from spanledger.meters import METERS, OTHER_METER_PREFIX
 
-__all__ = ["Usage", "count", "decimal_text", "get", "put", "put_seconds", "usage_attributes"]
+__all__ = ["Fields", "Usage", "count", "decimal_text", "fields", "get", "put", "put_seconds", "usage_attributes"]
 
 Usage = dict[str, int | float]
 """Counts by meter; only seconds may be fractions."""
 
-_NO_FIELDS: dict[str, object] = {}
+_ATTRIBUTE_BY_METER: Final = {meter.name: meter.attribute for meter in METERS}
+
+
+class Fields(Protocol):
+    """What an answer, or a part of one, says by name."""
+
+    def get(self, name: str, /) -> object: ...
+
+
+_NO_FIELDS: Final[Fields] = {}
 
 
 def usage_attributes(usage: Mapping[str, int | float]) -> dict[str, int | float]:
     """The span attributes for `usage`: those of the table of meters, and `spanledger.usage.<meter>` for any other."""
-    return {
-        meter.attribute if (meter := METER_BY_NAME.get(name)) else OTHER_METER_PREFIX + name: quantity
-        for name, quantity in usage.items()
-    }
+    return {_ATTRIBUTE_BY_METER.get(name) or OTHER_METER_PREFIX + name: usage[name] for name in usage}
 
 
-def get(value: object, key: str) -> object:
-    """`value[key]` of a dict, `value.key` of an object, `None` when there is no such entry: SDKs give either.
+def fields(value: Any) -> Fields:  # noqa: ANN401  # whatever an SDK gives
+    """The fields of a dict or of an object, for several to be looked up: SDKs give either. What has none has no fields.
 
     This runs several times for each chunk of a stream. A pydantic model, which is what most SDKs give, keeps its fields
     in two dicts; asking it for a name that it lacks would cost it an exception. Properties of a model are not fields.
     """
-    if isinstance(value, dict):
-        return cast("dict[str, object]", value).get(key)
-    fields = cast("dict[str, object]", getattr(value, "__dict__", _NO_FIELDS))
-    if key in fields:
-        return fields[key]
-    extra = cast("dict[str, object] | None", getattr(value, "__pydantic_extra__", _NO_FIELDS))
-    if extra is not _NO_FIELDS:
-        return extra.get(key) if extra else None
-    return getattr(value, key, None)
+    if type(value) is dict:
+        return value  # pyright: ignore[reportUnknownVariableType]  # whatever is in it
+    if value is None:
+        return _NO_FIELDS
+    try:
+        extra, own = value.__pydantic_extra__, value.__dict__
+    except AttributeError:
+        return cast("Mapping[str, object]", value) if isinstance(value, Mapping) else _Attributes(value)
+    return {**extra, **own} if extra else own
+
+
+class _Attributes:
+    """The attributes of an object that is no model."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    def get(self, name: str, /) -> object:
+        return getattr(self._value, name, None)
+
+
+def get(value: object, name: str) -> object:
+    """One field of `value` (see `fields`), `None` when there is no such field."""
+    return fields(value).get(name)
 
 
 def count(value: object) -> int | None:

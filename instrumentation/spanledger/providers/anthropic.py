@@ -31,27 +31,34 @@ from spanledger._stainless import (
     request_points,
 )
 from spanledger.content import ANTHROPIC_MESSAGES
-from spanledger.usage import count, get, put
+from spanledger.usage import count, fields, get, put
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from opentelemetry.trace import Span
 
+    from spanledger.usage import Fields
+
 __all__ = ["SDK"]
 
-_METER_BY_FIELD: tuple[tuple[tuple[str, ...], str], ...] = (
-    (("input_tokens",), "uncached"),
-    (("cache_read_input_tokens",), "cache_read"),
-    (("cache_creation_input_tokens",), "cache_write"),
-    (("cache_creation", "ephemeral_5m_input_tokens"), "cache_write_5m"),
-    (("cache_creation", "ephemeral_1h_input_tokens"), "cache_write_1h"),
-    (("output_tokens",), "output"),
-    (("output_tokens_details", "thinking_tokens"), "reasoning"),
-    (("server_tool_use", "web_search_requests"), "web_search"),
-    (("server_tool_use", "web_fetch_requests"), "web_fetch"),
+_METER_BY_FIELD = (
+    ("input_tokens", "uncached"),
+    ("cache_read_input_tokens", "cache_read"),
+    ("cache_creation_input_tokens", "cache_write"),
+    ("output_tokens", "output"),
 )
-"""Path of a field in `usage`, and where its count goes; `uncached` is the part of `input` that no cache had."""
+"""Field of `usage`, and where its count goes; `uncached` is the part of `input` that no cache had."""
+
+_METERS_BY_PART = (
+    (
+        "cache_creation",
+        (("ephemeral_5m_input_tokens", "cache_write_5m"), ("ephemeral_1h_input_tokens", "cache_write_1h")),
+    ),
+    ("output_tokens_details", (("thinking_tokens", "reasoning"),)),
+    ("server_tool_use", (("web_search_requests", "web_search"), ("web_fetch_requests", "web_fetch"))),
+)
+"""The same for what lies deeper."""
 
 _INPUT_FIELDS = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
 
@@ -70,59 +77,69 @@ _ATTRIBUTE_BY_FIELD = (
 
 def read_message(answer: object, reading: Reading) -> None:
     """A whole message."""
-    _read_identity(answer, reading)
-    _read_stop_reason(answer, reading)
-    _read_usage(get(answer, "usage"), reading)
+    message = fields(answer)
+    _read_identity(message, reading)
+    _read_stop_reason(message, reading)
+    _read_usage(message.get("usage"), reading)
 
 
 def read_event(event: object, reading: Reading) -> None:
     """An event of a streamed message."""
-    kind = get(event, "type")
+    said = fields(event)
+    kind = said.get("type")
     if kind == "content_block_delta":
-        delta = get(event, "delta")
+        delta = fields(said.get("delta"))
         for field in ("text", "partial_json", "thinking"):
-            if isinstance(text := get(delta, field), str):
+            if isinstance(text := delta.get(field), str):
                 reading.characters += len(text)
                 break
     elif kind == "message_start":
-        message = get(event, "message")
+        message = fields(said.get("message"))
         _read_identity(message, reading)
-        _read_usage(get(message, "usage"), reading, leave_out=_FINAL)
+        _read_usage(message.get("usage"), reading, leave_out=_FINAL)
     elif kind == "message_delta":
-        _read_stop_reason(get(event, "delta"), reading)
-        _read_usage(get(event, "usage"), reading)
+        _read_stop_reason(fields(said.get("delta")), reading)
+        _read_usage(said.get("usage"), reading)
         reading.complete = bool(reading.finish_reasons)
 
 
-def _read_identity(message: object, reading: Reading) -> None:
-    if isinstance(response_id := get(message, "id"), str):
+def _read_identity(message: Fields, reading: Reading) -> None:
+    if isinstance(response_id := message.get("id"), str):
         reading.response_id = response_id
-    if isinstance(model := get(message, "model"), str):
+    if isinstance(model := message.get("model"), str):
         reading.response_model = model
 
 
-def _read_stop_reason(holder: object, reading: Reading) -> None:
-    if isinstance(reason := get(holder, "stop_reason"), str):
+def _read_stop_reason(holder: Fields, reading: Reading) -> None:
+    if isinstance(reason := holder.get("stop_reason"), str):
         reading.finish_reasons = [reason]
 
 
 def _read_usage(usage: object, reading: Reading, leave_out: frozenset[str] = frozenset()) -> None:
     if usage is None:
         return
-    counts = reading.raw
-    for path, meter in _METER_BY_FIELD:
-        if meter not in leave_out:
-            value = usage
-            for name in path:
-                value = get(value, name)
-            put(counts, meter, value)
+    said, counts = fields(usage), reading.raw
+    _read_counts(said, counts, leave_out)
     reading.usage.update({meter: quantity for meter, quantity in counts.items() if meter != "uncached"})
     if "uncached" in counts:
         reading.usage["input"] = counts["uncached"] + counts.get("cache_read", 0) + counts.get("cache_write", 0)
     for field, attribute in _ATTRIBUTE_BY_FIELD:
-        if isinstance(value := get(usage, field), str):
+        if isinstance(value := said.get(field), str):
             reading.attributes[attribute] = value
-    _read_iterations(get(usage, "iterations"), reading)
+    if (iterations := said.get("iterations")) is not None:
+        _read_iterations(iterations, reading)
+
+
+def _read_counts(usage: Fields, counts: dict[str, int], leave_out: frozenset[str]) -> None:
+    for field, meter in _METER_BY_FIELD:
+        if meter not in leave_out and (value := usage.get(field)) is not None:
+            put(counts, meter, value)
+    for field, meters in _METERS_BY_PART:
+        if (value := usage.get(field)) is not None:
+            part = fields(value)
+            for name, meter in meters:
+                if meter not in leave_out:
+                    put(counts, meter, part.get(name))
 
 
 def _read_iterations(iterations: object, reading: Reading) -> None:

@@ -19,7 +19,7 @@ from spanledger.providers.openai_fetched import FETCHINGS
 from spanledger.providers.openai_media import MEDIA_ENDPOINTS
 from spanledger.providers.openai_responses import LAST_EVENTS, read_whole_response
 from spanledger.providers.openai_usage import first, items, read_identity, read_reported_cost, read_usage
-from spanledger.usage import get, put
+from spanledger.usage import fields, get, put
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
     from spanledger._reading import Reading
+    from spanledger.usage import Fields
 
 __all__ = ["SDK"]
 
@@ -41,24 +42,25 @@ def read_request(body: Mapping[str, object]) -> dict[str, AttributeValue]:
 
 def read_completion(answer: object, reading: Reading) -> None:
     """A chat completion or a legacy completion."""
-    read_identity(answer, reading)
-    for choice in items(get(answer, "choices")):
-        _read_finish_reason(choice, reading)
-    read_usage(get(answer, "usage"), reading)
+    said = fields(answer)
+    read_identity(said, reading)
+    for choice in items(said.get("choices")):
+        _read_finish_reason(fields(choice), reading)
+    read_usage(said.get("usage"), reading)
 
 
 def read_completion_chunk(chunk: object, reading: Reading) -> None:
     """A chunk of either. Usage comes with the last one, where it comes at all."""
+    said = fields(chunk)
     if reading.response_id is None:
-        read_identity(chunk, reading)
-    for choice in items(get(chunk, "choices")):
-        _read_finish_reason(choice, reading)
-        reading.characters += _characters(choice)
-    usage = get(chunk, "usage")
+        read_identity(said, reading)
+    for choice in items(said.get("choices")):
+        _read_piece(fields(choice), reading)
+    usage = said.get("usage")
     if usage is None and reading.finish_reasons:
-        usage = get(get(chunk, "x_groq"), "usage")
+        usage = get(said.get("x_groq"), "usage")
     if usage is not None:
-        read_identity(chunk, reading)
+        read_identity(said, reading)
         read_usage(usage, reading)
         reading.complete = bool(reading.finish_reasons)
 
@@ -76,46 +78,51 @@ def read_response(answer: object, reading: Reading) -> None:
 
 def read_response_event(event: object, reading: Reading) -> None:
     """An event of a streamed response; the last one repeats the whole response with its usage."""
-    kind = get(event, "type")
+    said = fields(event)
+    kind = said.get("type")
     if not isinstance(kind, str):
         return
     if kind.endswith(".delta"):
-        delta = get(event, "delta")
+        delta = said.get("delta")
         reading.characters += len(delta) if isinstance(delta, str) else 0
     elif kind in LAST_EVENTS:
         reading.complete = True
-        read_response(get(event, "response"), reading)
+        read_response(said.get("response"), reading)
     elif kind == "response.created":
-        read_identity(get(event, "response"), reading)
+        read_identity(fields(said.get("response")), reading)
     elif kind == "error":
-        code = get(event, "code")
+        code = said.get("code")
         reading.error_type = code if isinstance(code, str) else "error"
 
 
 def read_embeddings(answer: object, reading: Reading) -> None:
     """Embeddings: only input is counted, and some hosts give no more than the total."""
-    read_identity(answer, reading)
-    usage = get(answer, "usage")
+    said = fields(answer)
+    read_identity(said, reading)
+    usage = fields(said.get("usage"))
     put(reading.usage, "input", first(usage, "prompt_tokens", "input_tokens", "total_tokens"))
     read_reported_cost(usage, reading)
 
 
-def _read_finish_reason(choice: object, reading: Reading) -> None:
-    reason = get(choice, "finish_reason")
+def _read_finish_reason(choice: Fields, reading: Reading) -> None:
+    reason = choice.get("finish_reason")
     if isinstance(reason, str):
         reading.finish_reasons.append(reason)
 
 
-def _characters(choice: object) -> int:
-    delta = get(choice, "delta")
-    content = get(delta, "content") if delta is not None else get(choice, "text")
+def _read_piece(choice: Fields, reading: Reading) -> None:
+    """A piece of a choice: how long it is, and at the end why it ended."""
+    if choice.get("finish_reason") is not None:
+        _read_finish_reason(choice, reading)
+    delta = choice.get("delta")
+    said = fields(delta)
+    content = said.get("content") if delta is not None else choice.get("text")
     if isinstance(content, str):
-        return len(content)
-    length = 0
-    for tool_call in items(get(delta, "tool_calls")):
+        reading.characters += len(content)
+        return
+    for tool_call in items(said.get("tool_calls")):
         arguments = get(get(tool_call, "function"), "arguments")
-        length += len(arguments) if isinstance(arguments, str) else 0
-    return length
+        reading.characters += len(arguments) if isinstance(arguments, str) else 0
 
 
 _AZURE = Platform("azure.ai.openai", {})

@@ -15,7 +15,7 @@ from spanledger._stainless import Fetching
 from spanledger.content import OPENAI_RESPONSES
 from spanledger.providers.openai_responses import LAST_EVENTS, read_whole_response
 from spanledger.providers.openai_usage import read_identity, read_usage
-from spanledger.usage import get
+from spanledger.usage import fields, get
 
 __all__ = ["FETCHINGS"]
 
@@ -50,7 +50,7 @@ def find_batch(answer: object) -> Found | None:
     if get(answer, "object") != "batch" or not _has_ended(answer):
         return None
     reading = Reading(attributes={semconv.PROCESSING: "batch"})
-    read_identity(answer, reading)
+    read_identity(fields(answer), reading)
     read_usage(get(answer, "usage"), reading)
     operation = _OPERATION_BY_ENDPOINT.get(str(get(answer, "endpoint")), "chat")
     return Found(operation, reading, _created_ns(answer)) if any(reading.usage.values()) else None
@@ -62,7 +62,7 @@ def find_run(answer: object) -> Found | None:
     if get(run, "object") != "thread.run" or not _has_ended(run):
         return None
     reading = Reading()
-    read_identity(run, reading)
+    read_identity(fields(run), reading)
     read_usage(get(run, "usage"), reading)
     return Found("invoke_agent", reading, _created_ns(run))
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from spanledger._stainless import Endpoint
 from spanledger.providers.openai_usage import items, read_identity, read_usage
-from spanledger.usage import get, put_seconds
+from spanledger.usage import fields, get, put_seconds
 
 if TYPE_CHECKING:
     from spanledger._reading import Reading
@@ -78,7 +78,7 @@ def read_no_speech(_answer: object, _reading: Reading) -> None:
 
 def read_moderation(answer: object, reading: Reading) -> None:
     """A moderation, which has no usage (and is free of charge at OpenAI)."""
-    read_identity(answer, reading)
+    read_identity(fields(answer), reading)
 
 
 MEDIA_ENDPOINTS = (

@@ -5,15 +5,16 @@ Usage is inclusive on the wire: `prompt_tokens` contains cached tokens, `complet
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from spanledger import semconv
-from spanledger.usage import count, decimal_text, get, put
+from spanledger.usage import count, decimal_text, fields, put
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from spanledger._reading import Reading
+    from spanledger.usage import Fields
 
 __all__ = ["first", "items", "read_identity", "read_reported_cost", "read_usage"]
 
@@ -32,52 +33,59 @@ _METER_BY_OUTPUT_DETAIL = {
     "image_tokens": "output_image",
 }
 
+_SEQUENCES: Final = (list, tuple)
 
-def read_identity(answer: object, reading: Reading) -> None:
-    if isinstance(response_id := get(answer, "id"), str) and response_id:
+
+def read_identity(answer: Fields, reading: Reading) -> None:
+    if isinstance(response_id := answer.get("id"), str) and response_id:
         reading.response_id = response_id
-    if isinstance(model := get(answer, "model"), str) and model:
+    if isinstance(model := answer.get("model"), str) and model:
         reading.response_model = model
-    if isinstance(tier := get(answer, "service_tier"), str):
+    if isinstance(tier := answer.get("service_tier"), str):
         reading.attributes[semconv.OPENAI_SERVICE_TIER] = tier
 
 
 def read_usage(usage: object, reading: Reading) -> None:
     if usage is None:
         return
-    _read_details(usage, _INPUT_DETAILS, _METER_BY_INPUT_DETAIL, reading)
-    _read_details(usage, _OUTPUT_DETAILS, _METER_BY_OUTPUT_DETAIL, reading)
+    said = fields(usage)
+    _read_details(said, _INPUT_DETAILS, _METER_BY_INPUT_DETAIL, reading)
+    _read_details(said, _OUTPUT_DETAILS, _METER_BY_OUTPUT_DETAIL, reading)
     if "cache_read" not in reading.usage:
         # DeepSeek and Together name it outside the details.
-        put(reading.usage, "cache_read", get(usage, "prompt_cache_hit_tokens") or get(usage, "cached_tokens"))
-    _read_token_counts(usage, reading)
-    read_reported_cost(usage, reading)
+        put(reading.usage, "cache_read", said.get("prompt_cache_hit_tokens") or said.get("cached_tokens"))
+    _read_token_counts(said, reading)
+    read_reported_cost(said, reading)
 
 
-def read_reported_cost(usage: object, reading: Reading) -> None:
-    if (cost := decimal_text(get(usage, "cost"))) is not None:
-        reading.attributes[semconv.REPORTED_COST_USD] = cost
+def read_reported_cost(usage: Fields, reading: Reading) -> None:
+    if (cost := usage.get("cost")) is not None and (amount := decimal_text(cost)) is not None:
+        reading.attributes[semconv.REPORTED_COST_USD] = amount
 
 
-def _read_details(usage: object, names: tuple[str, ...], meters: Mapping[str, str], reading: Reading) -> None:
+def _read_details(usage: Fields, names: tuple[str, ...], meters: Mapping[str, str], reading: Reading) -> None:
     for name in names:
-        if (details := get(usage, name)) is not None:
+        if (details := usage.get(name)) is not None:
+            said = fields(details)
             for field, meter in meters.items():
-                put(reading.usage, meter, get(details, field))
+                if (value := said.get(field)) is not None:
+                    put(reading.usage, meter, value)
             return
 
 
-def _read_token_counts(usage: object, reading: Reading) -> None:
+def _read_token_counts(usage: Fields, reading: Reading) -> None:
     """Input and output. Some hosts leave reasoning out of the output but not out of the total (xAI, Gemini): what the
     total has beyond the two is output, and when no reasoning is given, it is the reasoning. An output of nothing is
     left out by some, and is what the total does not have beyond the input."""
     given_input = first(usage, "prompt_tokens", "input_tokens")
     given_output = first(usage, "completion_tokens", "output_tokens")
-    total = count(get(usage, "total_tokens"))
+    total = count(usage.get("total_tokens"))
     if given_output is None and given_input is not None and given_input == total:
         given_output = 0
-    put(reading.usage, "input", given_input)
-    put(reading.usage, "output", given_output)
+    if given_input is not None:
+        reading.usage["input"] = given_input
+    if given_output is not None:
+        reading.usage["output"] = given_output
     if given_input is None or given_output is None or total is None:
         return
     hidden = total - given_input - given_output
@@ -88,12 +96,14 @@ def _read_token_counts(usage: object, reading: Reading) -> None:
         reading.usage["reasoning"] = hidden
 
 
-def first(usage: object, *names: str) -> int | None:
+def first(usage: Fields, *names: str) -> int | None:
     for name in names:
-        if (value := count(get(usage, name))) is not None:
-            return value
+        if (value := usage.get(name)) is not None and (quantity := count(value)) is not None:
+            return quantity
     return None
 
 
-def items(value: object) -> Iterable[object]:
-    return cast("list[object]", value) if isinstance(value, list | tuple) else ()
+def items(value: Any) -> Iterable[object]:  # noqa: ANN401  # whatever an answer has there
+    if isinstance(value, _SEQUENCES):
+        return value  # pyright: ignore[reportUnknownVariableType]  # whatever is in it
+    return ()
