@@ -181,3 +181,26 @@ async def test_crowds_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> No
         await stack.enter_async_context(shared.turn("another"))
         with pytest.raises(Overloaded):
             await stack.enter_async_context(shared.turn("third"))
+
+
+def test_a_server_that_stops_lets_go_of_clients_that_still_send(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    over, begun = Event(), Event()
+    read = grpc_server._message  # pyright: ignore[reportPrivateUsage] - where a request waits for its message
+
+    async def message(context: Any) -> bytes:  # noqa: ANN401 - gRPC's, passed on
+        begun.set()
+        return await read(context)
+
+    def never() -> Iterator[bytes]:
+        over.wait(30)
+        yield from ()
+
+    monkeypatch.setattr(grpc_server, "_message", message)
+    with receiving(db, grace=0.2) as receiver:
+        channel: Any = grpc.insecure_channel(str(receiver.grpc), OPTIONS)
+        call = channel.stream_unary(EXPORT).future(never(), timeout=30)
+        assert begun.wait(20)
+    error = call.exception()
+    over.set()
+    channel.close()
+    assert error.code() in {StatusCode.UNAVAILABLE, StatusCode.CANCELLED}, "it may be sent again"
