@@ -10,6 +10,8 @@ from tests.real_emitters.environments import (
     FRAMEWORKS,
     GOOGLE_2,
     LLAMA_INDEX,
+    MISTRAL_1,
+    MLFLOW,
     OLDER_SDKS,
     OPENAI_V2,
     OTHER_SDKS,
@@ -55,6 +57,8 @@ _LACKS: dict[str, Lacks] = {
     "openinference-litellm": Lacks(_TTL | {"cache_write"}),
     "langfuse-openai": Lacks(frozenset({"cache_write"})),
     "langsmith-sdks": Lacks(frozenset({"cache_write"}), unseen=frozenset({"embeddings"})),
+    "mlflow-openai": Lacks(frozenset({"cache_write", "reasoning"}), endpoints=frozenset({"embeddings"})),
+    "mlflow-langchain": Lacks(frozenset({"reasoning"})),
     "strands": Lacks(frozenset({"reasoning"})),
     "otel-openai-v2": Lacks(frozenset({"cache_read", "cache_write", "reasoning"}), unseen=frozenset({"responses"})),
 }
@@ -121,6 +125,9 @@ COMBINATIONS: tuple[Combination, ...] = (
     ),
     *_framework("langchain_chat", "langfuse-langchain", ("langfuse-openai",), environment=TRACERS),
     *_framework("langchain_chat", "langsmith", ("openinference-openai",), environment=TRACERS),
+    Combination("openai_sdk", ("mlflow-openai",), MLFLOW),
+    *_framework("langchain_chat", "mlflow-langchain", environment=MLFLOW),
+    *(Combination("mistral_sdk", ("openllmetry-mistralai", *more), MISTRAL_1) for more in ((), ("spanledger",))),
     *_framework("strands_agent", "strands", ("openllmetry-sdks",), ("openinference-openai",), environment=STRANDS),
     *_framework("adk_agent", "google-adk", ("openllmetry-google-genai",), environment=ADK),
     # By itself, it writes all of an agent's calls onto one span, so that the last is left.

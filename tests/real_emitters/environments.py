@@ -16,6 +16,8 @@ __all__ = [
     "FRAMEWORKS",
     "GOOGLE_2",
     "LLAMA_INDEX",
+    "MISTRAL_1",
+    "MLFLOW",
     "OLDER_SDKS",
     "OPENAI_V2",
     "OTHER_SDKS",
@@ -115,6 +117,14 @@ TRACERS = Environment(
 )
 """The SDKs of tracing products."""
 
+MLFLOW = Environment(
+    "mlflow", ("mlflow", "openai", "anthropic", "langchain", "langchain-openai", "langchain-anthropic")
+)
+"""MLflow, whole: its smaller packages cannot trace by themselves."""
+
+MISTRAL_1 = Environment("mistral-1", ("mistralai<2", "opentelemetry-instrumentation-mistralai"))
+"""OpenLLMetry's instrumentation of Mistral's SDK, which does not work with the newest."""
+
 STRANDS = Environment(
     "strands",
     (
@@ -173,7 +183,7 @@ OTHER_SDKS = Environment(
         "openinference-instrumentation-mistralai",
     ),
 )
-"""SDKs of other providers. OpenLLMetry's instrumentation of Mistral's does not work with the newest."""
+"""SDKs of other providers."""
 
 GOOGLE_2 = Environment(
     "google-2",

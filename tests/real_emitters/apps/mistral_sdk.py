@@ -11,7 +11,10 @@ _MODEL = "mistral-small-latest"
 
 
 def scenario(run_async: telemetry.RunAsync) -> None:
-    from mistralai.client import Mistral
+    try:
+        from mistralai.client import Mistral
+    except ImportError:  # before 2.0
+        from mistralai import Mistral
 
     client = Mistral(api_key="any", server_url=os.environ["ANTHROPIC_BASE_URL"])
     if telemetry.is_on("mistral-native"):

@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Coroutine
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from opentelemetry import trace
@@ -46,6 +47,7 @@ _INSTRUMENTORS = {
     "openllmetry-llama-index": (f"{_OPENLLMETRY}.llamaindex:LlamaIndexInstrumentor",),
     "openllmetry-openai-agents": (f"{_OPENLLMETRY}.openai_agents:OpenAIAgentsInstrumentor",),
     "openllmetry-bedrock": (f"{_OPENLLMETRY}.bedrock:BedrockInstrumentor",),
+    "openllmetry-mistralai": (f"{_OPENLLMETRY}.mistralai:MistralAiInstrumentor",),
     "openllmetry-google-genai": (f"{_OPENLLMETRY}.google_generativeai:GoogleGenerativeAiInstrumentor",),
     "openinference-openai": (f"{_OPENINFERENCE}.openai:OpenAIInstrumentor",),
     "openinference-anthropic": (f"{_OPENINFERENCE}.anthropic:AnthropicInstrumentor",),
@@ -205,10 +207,10 @@ def _wrapped(wrap, kind, **options):
 def _mlflow(*names: str) -> None:
     """Its spans go to the OTLP endpoint by an exporter of its own, and nowhere else."""
     endpoint = os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"]
+    runs = Path(os.environ["APP_EMPTY_JSON"]).with_name("mlflow.db")
     os.environ |= {
         "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{endpoint}/v1/traces",
-        "MLFLOW_TRACKING_URI": endpoint,  # which is not asked, but must not be a database
-        "MLFLOW_EXPERIMENT_ID": "1",
+        "MLFLOW_TRACKING_URI": f"sqlite:///{runs}",
     }
     for name in names:
         importlib.import_module(f"mlflow.{name}").autolog()
