@@ -148,6 +148,20 @@ def test_the_same_id_with_other_counts_is_no_answer_from_a_cache() -> None:
     assert len({call.call_id for call in calls}) == 2
 
 
+def test_usage_that_is_fetched_later_is_of_the_call_that_was_answered_without() -> None:
+    asked = _chat(trace=1, tokens=None, answer="resp_aaaaaaaaaa", more={"user.id": "ann"})
+    polled = _chat(trace=2, start=30, end=31, tokens=None, answer="resp_aaaaaaaaaa")
+    fetched = _chat(trace=3, start=60, end=61, answer="resp_aaaaaaaaaa")
+    again = _chat(trace=4, start=90, end=91, answer="resp_aaaaaaaaaa")
+    calls = _settled(asked, polled, fetched, again)
+    assert [(call.flags, call.attribution.user, bool(call.meters)) for call in calls] == [
+        (("cache_replay",), None, False),
+        ((), "ann", True),
+        (("cache_replay",), None, False),
+    ]
+    assert len({call.call_id for call in calls}) == 3
+
+
 def test_numbers_that_a_local_server_counts_are_no_ids() -> None:
     calls = [_chat(trace=trace, start=trace * 20, end=trace * 20 + 1, answer="chatcmpl-417") for trace in (1, 2)]
     assert [call.flags for call in _settled(*calls)] == [(), ()]

@@ -124,7 +124,7 @@ def _twin_parts(observation: Observation, totals: Totals) -> tuple[object, ...] 
 
 def _model_parts(observation: Observation) -> tuple[object, ...] | None:
     model = observation.request_model or observation.response_model
-    if model is None:
+    if model is None or observation.operation == semconv.RECORD:
         return None
     failed = observation.error_type is not None
     return observation.service, observation.service_instance, failed, undated_model(model)

@@ -1,7 +1,7 @@
 """The rules by which observations are the same call (design, section 4), each a pass over the groups found so far."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from spanledger_collector.settle.groups import Group, Groups
 from spanledger_collector.settle.keys import Totals, bare_model
@@ -111,7 +111,8 @@ def _models(node: Node) -> set[str]:
 def mark_replays(groups: Groups) -> None:
     """Rule 2 for disjoint times: an answer that comes again with the same id and counts came from a cache, for nothing.
 
-    The earliest call with an id owns its name. One with the same id and other counts is no answer from a cache.
+    The earliest call with an id owns its name. One with the same id and other counts is no answer from a cache; if it
+    is the first with counts, after one that had none, it is the same call, whose answer was fetched later.
     """
     by_key: dict[str, list[Node]] = defaultdict(list)
     for group in groups.all():
@@ -120,13 +121,28 @@ def mark_replays(groups: Groups) -> None:
                 by_key[node.response_key].append(node)
     for key, nodes in by_key.items():
         earliest: dict[Totals, Node] = {}
-        for node in sorted(nodes, key=lambda node: node.order):
-            own, owner = groups.of(node), groups.of(earliest.setdefault(node.totals, node))
+        ordered = sorted(nodes, key=lambda node: node.order)
+        for node in ordered:
+            earliest.setdefault(node.totals, node)
+        _join_fetched(groups, earliest)
+        for node in ordered:
+            own, owner = groups.of(node), groups.of(earliest[node.totals])
             if own is not None and own is not owner:
                 own.is_replay = True
         first = groups.of(min(earliest.values(), key=lambda node: node.order))
         if first is not None:
             first.owned_keys.add(key)
+
+
+def _join_fetched(groups: Groups, earliest: Mapping[Totals, Node]) -> None:
+    """Join a call that was answered without usage with the fetching of its usage."""
+    started = earliest.get(Totals(None, None))
+    own = groups.of(started) if started is not None else None
+    if started is None or own is None or own.metered or any(node.observation.error_type for node in own.members):
+        return
+    fetched = min((node for node in earliest.values() if node.metered), key=lambda node: node.order, default=None)
+    if fetched is not None and fetched.order > started.order:
+        _join(groups, fetched, started)
 
 
 def _join(groups: Groups, one: Node, other: Node) -> None:
