@@ -66,6 +66,18 @@ def with_the_sdk() -> None:
     openai.OpenAI(api_key="any").chat.completions.create(**CHAT)
 
 
+def with_a_span_beside() -> None:
+    """Metered by the app itself, in a span that is not the parent of the request's."""
+    import httpx
+
+    asked = {"gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": CHAT["model"]}
+    span = trace.get_tracer("app").start_span("chat gpt-4o-mini", kind=trace.SpanKind.CLIENT, attributes=asked)
+    usage = httpx.post(f"{URL}/chat/completions", headers=HEADERS, json=CHAT).json()["usage"]
+    span.set_attribute("gen_ai.usage.input_tokens", usage["prompt_tokens"])
+    span.set_attribute("gen_ai.usage.output_tokens", usage["completion_tokens"])
+    span.end()
+
+
 def main() -> None:
     provider = TracerProvider()
     provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
@@ -78,7 +90,7 @@ def main() -> None:
         URLLib3Instrumentor(),
     ):
         instrumentor.instrument()
-    for send in (with_httpx, with_requests, with_urllib3, with_aiohttp, with_the_sdk):
+    for send in (with_httpx, with_requests, with_urllib3, with_aiohttp, with_the_sdk, with_a_span_beside):
         with trace.get_tracer("app").start_as_current_span(send.__name__):
             send()
     provider.shutdown()
