@@ -249,6 +249,20 @@ async def test_a_journal_finds_what_is_sealed(ledger: Ledger, monkeypatch: pytes
     assert stored(ledger, "SELECT count(*) FROM spans") == [(40,)]
 
 
+async def test_what_comes_when_the_clock_was_set_back_is_not_taken_for_sealed(ledger: Ledger) -> None:
+    """Also where retention took all that was sealed."""
+    _fill(ledger, 0, 400)
+    with _known(ledger) as spans:
+        _seal(ledger, spans, 2)
+    with ledger.cursor() as cursor:
+        cursor.execute("DELETE FROM store.spans")
+        cursor.execute("UPDATE store.key_runs SET until_ns = until_ns + 4 * CAST(1e18 AS BIGINT) WHERE keys < 300")
+    with journal_on(ledger) as (journal, _stats):
+        assert await journal.append(_SPANS) == Appended(40)
+    with _known(ledger) as spans:
+        assert spans.suspects(_keys(ledger)) == list(range(40))
+
+
 async def test_a_wrong_suspicion_costs_a_look_and_changes_nothing(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
