@@ -24,11 +24,12 @@ def ending_of(error: BaseException) -> Ending:
     return "failed" if isinstance(error, Exception) else "cancelled"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Request:
     """What is known before a call is made; `attributes` are those without a field of their own.
 
-    `needs` names the meters without which the call is not metered.
+    `needs` names the meters without which the call is not metered. It does not change; to be frozen would make it take
+    several times as long to be made.
     """
 
     operation: str

@@ -26,7 +26,7 @@ from spanledger.hosts import provider_of_host
 if TYPE_CHECKING:
     from opentelemetry.util.types import AttributeValue
 
-    from spanledger._http import Url
+    from spanledger._http import Server, Url
     from spanledger._reading import Reader
     from spanledger._streams import HttpResponse
     from spanledger.content import Format
@@ -88,7 +88,7 @@ class StainlessSdk:
     endpoints: tuple[Endpoint, ...]
     fetchings: tuple[Fetching, ...] = ()
     traces_natively: Callable[[Client, Options], bool] = lambda _client, _options: False
-    platform: Callable[[Client], Platform | None] = lambda _client: None
+    platform: Callable[[Client, Server], Platform | None] = lambda _client, _server: None
 
 
 def request_points(package: str, sdk: StainlessSdk) -> tuple[PatchPoint, ...]:
@@ -199,7 +199,8 @@ def _request(
 ) -> Request:
     """What is known before a request; without an endpoint it is one that fetches, whose operation its answer tells."""
     model = body.get("model")
-    server, platform = server_of_url(_url_of(client)), sdk.platform(client)
+    server = server_of_url(_url_of(client))
+    platform = sdk.platform(client, server)
     attributes: dict[str, AttributeValue] = {**platform.attributes} if platform is not None else {}
     if endpoint is not None and endpoint.read_request is not None:
         attributes.update(endpoint.read_request(body))

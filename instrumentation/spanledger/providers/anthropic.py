@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import Span
 
+    from spanledger._http import Server
     from spanledger.usage import Fields
 
 __all__ = ["SDK"]
@@ -183,7 +184,7 @@ _PLATFORMS = (
 """Class of a client, who bills what it calls, and which of its attributes is the region, if it has one."""
 
 
-def _platform(client: Client) -> Platform | None:
+def _platform(client: Client, _server: Server) -> Platform | None:
     """The cloud that a client is for, also where its base URL does not tell (a proxy, a private endpoint)."""
     known = _platform_of(type(client))
     if known is None:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.util.types import AttributeValue
 
+    from spanledger._http import Server
     from spanledger._reading import Reading
     from spanledger.usage import Fields
 
@@ -130,12 +131,12 @@ _OLLAMA = Platform("ollama", {})
 _OLLAMA_PORT = 11434
 
 
-def _platform(client: Client) -> Platform | None:
+def _platform(client: Client, server: Server) -> Platform | None:
     """Azure, for whose clients that is, also where the base URL does not tell (a gateway, a private endpoint); or an
     Ollama server, which has a port of its own (its FAQ)."""
     if _is_azure(type(client)):
         return _AZURE
-    return _OLLAMA if client.base_url.port == _OLLAMA_PORT else None
+    return _OLLAMA if server.port == _OLLAMA_PORT else None
 
 
 @lru_cache(maxsize=64)
