@@ -58,10 +58,7 @@ class Outcome:
         ids = {given for record in self.served for given in (record.id, record.request_id)}
         return [
             *(f"served, but not in the ledger: {_words(key)}" for key in (expected - found).elements()),
-            *(
-                f"in the ledger, but not served: {_words(key)}"
-                for key in (found - expected).elements()
-            ),
+            *(f"in the ledger, but not served: {_words(key)}" for key in (found - expected).elements()),
             *([f"refused by the provider: {refused}, failed in the ledger: {failed}"] if refused != failed else []),
             *(f"no such id was served: {found}" for found in self._response_ids() - ids),
         ]
