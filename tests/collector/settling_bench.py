@@ -24,7 +24,6 @@ _DERIVED_AND_JOURNALED = (
     "call_history",
     "store.call_sources",
     "store.settle_index",
-    "store.response_keys",
     "store.repeated_keys",
     "store.set_aside",
     "store.observations",

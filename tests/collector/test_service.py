@@ -240,7 +240,7 @@ def test_what_was_pending_when_it_was_killed_is_settled_at_the_next_start(db: Pa
         server.kill()
     with Ledger.open(db) as ledger:
         cursor = ledger.cursor()
-        for table in ("calls", "store.settle_index", "store.response_keys"):
+        for table in ("calls", "store.settle_index"):
             cursor.execute(f"DELETE FROM {table}")
         cursor.execute("DELETE FROM meta WHERE key LIKE 'settled%'")
         cursor.close()

@@ -8,16 +8,17 @@ one that meets a bug does not hold up all others.
 
 import logging
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 import duckdb
 
 from spanledger_collector.journal.reading import decode_reading
-from spanledger_collector.ledger.arrow import Inserter, Int64, Target, Text, UInt64
+from spanledger_collector.ledger.arrow import Inserter, Int64, Target, Text
 from spanledger_collector.ledger.book_rows import BookRecorder
 from spanledger_collector.ledger.handover import Handover
+from spanledger_collector.ledger.known_ids import KnownIds
 from spanledger_collector.ledger.lone import Told, apart, told
 from spanledger_collector.ledger.neighbours import INDEX, IndexRow, Neighbourhood, Neighbours
 from spanledger_collector.ledger.revisions import Revisions
@@ -36,12 +37,6 @@ _FEW: Final = 3
 is not they that are wrong."""
 
 
-class _ResponseKey(NamedTuple):
-    """A row of `store.response_keys`."""
-
-    id_key: UInt64
-
-
 class _SetAside(NamedTuple):
     """An observation that cannot be settled: the first columns of `store.set_aside`."""
 
@@ -56,7 +51,6 @@ class _Failing(NamedTuple):
     error: Exception
 
 
-_RESPONSE_KEYS: Final = Target.of("store.response_keys", _ResponseKey)
 _SET_ASIDE: Final = Target.of("store.set_aside", _SetAside)
 
 
@@ -108,7 +102,7 @@ class Passes:
         self._handover = handover
         self._limit = limit
         self._index = Inserter(cursor, INDEX)
-        self._response_keys = Inserter(cursor, _RESPONSE_KEYS)
+        self._ids = KnownIds(cursor)
         self._set_aside = Inserter(cursor, _SET_ASIDE)
         self._neighbours = Neighbours(cursor, self._index)
         self._revisions = Revisions(cursor, self._index, book)
@@ -119,7 +113,7 @@ class Passes:
 
     def close(self) -> None:
         """Let go of the last batches and of the cursor."""
-        for part in (self._revisions, self._books, self._set_aside, self._response_keys, self._index, self._cursor):
+        for part in (self._revisions, self._books, self._set_aside, self._index, self._cursor):
             part.close()
 
     def run(self) -> int:
@@ -201,34 +195,28 @@ class Passes:
     def _settle(self, work: _Work, spans_ns: int) -> None:
         last = work.observations[-1][0] if work.observations else self._settled
         fresh = _Fresh(last, [told(number, one) for number, one in work.observations if one.role != "ignored"])
-        try:
-            self._attempt(fresh, work.linked, spans_ns, seen=set())
-        except duckdb.ConstraintException:
-            seen = self._seen_before(fresh)
-            if not seen:
-                raise
-            self._attempt(fresh, work.linked, spans_ns, seen=seen)
-
-    def _attempt(self, fresh: _Fresh, linked: Sequence[IndexRow], spans_ns: int, *, seen: set[int]) -> None:
-        """Settle and write, whole or not at all. `seen` are response ids that came before, at another time.
-
-        Raises duckdb.ConstraintException when there are such ids and `seen` does not have them: asking for every id
-        whether it came before would mean to search the whole index for each.
-        """
         rows = fresh.rows
-        hood = self._neighbours.of(rows, linked, seen)
+        hood = self._neighbourhood(fresh, rows, work.linked)
         known = [*(hood.rows[number] for number in hood.rows.keys() - {row.seq for row in rows})]
         calls = self._calls(fresh.told, known, hood)
         before = [one for one in self._failing if one.number < fresh.last]
         with transaction(self._cursor):
             self._mark(before)
-            self._remember_ids(fresh, known, hood)
+            self._note_repeated_ids(hood)
             self._books.record()
             self._revisions.write(calls, known)
             self._index.insert(rows)
             self._note(fresh.last, spans_ns)
         self._settled = fresh.last
         self._marked(before)
+
+    def _neighbourhood(self, fresh: _Fresh, rows: Sequence[IndexRow], linked: Sequence[IndexRow]) -> Neighbourhood:
+        """What new observations have to do with: of the same time, and whatever came before with their response ids."""
+        hood = self._neighbours.of(rows, linked, set())
+        near = {row.id_key for row in hood.rows.values() if row.seq <= self._settled}
+        seen = self._ids.seen(fresh.id_keys - near - hood.repeated)
+        self._ids.add(fresh.id_keys)
+        return self._neighbours.of(rows, linked, seen) if seen else hood
 
     def _calls(self, fresh: Sequence[Told], known: Sequence[IndexRow], hood: Neighbourhood) -> list[Call]:
         """The calls that new observations tell of together with known ones."""
@@ -246,16 +234,10 @@ class Passes:
         if not noted:
             self._cursor.execute(query("settling.note_first"), progress)
 
-    def _remember_ids(self, fresh: _Fresh, known: Iterable[IndexRow], hood: Neighbourhood) -> None:
-        new = fresh.id_keys - {row.id_key for row in known} - hood.repeated
-        self._response_keys.insert([(key,) for key in sorted(new)])
+    def _note_repeated_ids(self, hood: Neighbourhood) -> None:
         repeated = hood.disjoint_ids() - hood.known_repeated
         if repeated:
             self._cursor.execute(query("settling.add_repeated_keys"), {"keys": sorted(repeated)})
-
-    def _seen_before(self, fresh: _Fresh) -> set[int]:
-        found = self._cursor.execute(query("settling.seen_keys"), {"keys": sorted(fresh.id_keys)}).fetchall()
-        return {key for (key,) in found}
 
 
 def _is_about_content(error: Exception) -> bool:

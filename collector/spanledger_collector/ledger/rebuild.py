@@ -229,13 +229,12 @@ def _changes(differing: Iterable[tuple[CallRows | None, CallRows | None]], settl
 
 
 def _replace_index(cursor: duckdb.DuckDBPyConnection, fresh: duckdb.DuckDBPyConnection, index: Inserter) -> None:
-    """Take over what settling looks up, which follows from the readings. An id too many on record does no harm."""
+    """Take over what settling looks up, which follows from the readings. A repeated id too many does no harm."""
     cursor.execute(query("rebuild.forget_index"))
     page = {"after": 0, "limit": ROWS_AT_A_TIME}
     while found := fresh.execute(all_of("rebuild.index", INDEX), page).fetchall():
         index.insert(rows := [IndexRow._make(row) for row in found])
         page["after"] = rows[-1].seq
-    cursor.execute(query("rebuild.add_response_keys"))
     repeated = [key for (key,) in fresh.execute(query("rebuild.repeated_keys")).fetchall()]
     cursor.execute(query("settling.add_repeated_keys"), {"keys": repeated})
 

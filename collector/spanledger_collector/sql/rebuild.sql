@@ -44,10 +44,6 @@ DELETE FROM store.settle_index;
 -- name: repeated_keys
 SELECT DISTINCT id_key FROM store.repeated_keys;
 
--- name: add_response_keys
-INSERT INTO store.response_keys
-SELECT DISTINCT id_key FROM store.settle_index ANTI JOIN store.response_keys USING (id_key) WHERE id_key IS NOT NULL;
-
 -- name: forget_lost_charges
 -- What belongs to no call as it is: someone deleted or changed the call.
 DELETE FROM charges WHERE NOT EXISTS (

@@ -91,8 +91,15 @@ SELECT /*columns*/
 FROM store.settle_index SEMI JOIN (SELECT unnest(CAST($keys AS UBIGINT[])) AS id_key) USING (id_key)
 QUALIFY row_number() OVER (PARTITION BY id_key, answer_key ORDER BY started_at, trace_hi, trace_lo, span) = 1;
 
--- name: seen_keys
-SELECT id_key FROM store.response_keys SEMI JOIN (SELECT unnest(CAST($keys AS UBIGINT[])) AS id_key) USING (id_key);
+-- name: count_ids
+SELECT count(id_key) FROM store.settle_index;
+
+-- name: ids
+SELECT id_key FROM store.settle_index WHERE id_key IS NOT NULL;
+
+-- name: seen_ids
+-- Those of the ids that are in the index. Reads the whole index.
+SELECT DISTINCT id_key FROM store.settle_index SEMI JOIN (SELECT unnest(CAST($keys AS UBIGINT[])) AS id_key) USING (id_key);
 
 -- name: add_repeated_keys
 INSERT INTO store.repeated_keys SELECT unnest(CAST($keys AS UBIGINT[]));

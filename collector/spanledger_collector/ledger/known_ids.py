@@ -1,0 +1,40 @@
+"""The response ids of all settled observations: in a filter in memory, which overlooks none, so that a new id costs no
+look at the index, however long that is.
+
+An index of the database over them would have to be in memory whole: 80 MiB for each million.
+"""
+
+from collections.abc import Collection
+
+import duckdb
+
+from spanledger_collector.journal.key_filter import GrowingFilter
+from spanledger_collector.ledger.arrow import integers
+from spanledger_collector.ledger.sql import query
+
+__all__ = ["KnownIds"]
+
+
+class KnownIds:
+    """Asks and answers through one cursor. Nothing else may write to `store.settle_index` meanwhile."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        """Reads the ids that are there: a second or two for ten million."""
+        self._cursor = cursor
+        ((count,),) = cursor.execute(query("settling.count_ids")).fetchall()
+        self._filter = GrowingFilter(2 * int(count))
+        for keys in integers(cursor.sql(query("settling.ids"))):
+            self._filter.add(keys)
+
+    def seen(self, keys: Collection[int]) -> set[int]:
+        """Those of the ids that settled observations have. What the filter only takes for known costs a search of the
+        whole index, which is exact."""
+        asked = sorted(keys)
+        suspects = [asked[place] for place in self._filter.suspects(asked)]
+        if not suspects:
+            return set()
+        return {key for (key,) in self._cursor.execute(query("settling.seen_ids"), {"keys": suspects}).fetchall()}
+
+    def add(self, keys: Collection[int]) -> None:
+        """Know these ids too, before they are stored: one too many does no harm, one too few would."""
+        self._filter.add(list(keys))
