@@ -8,6 +8,7 @@ import pytest
 from opentelemetry import baggage, context, trace
 
 import spanledger
+from spanledger._context_keys import BAGGAGE_KEY, SPAN_KEY, baggage_in, suppressed_in
 from spanledger.attribution import attribution_attributes, without_attribution_baggage
 
 
@@ -160,3 +161,14 @@ def test_only_the_allowed_baggage_counts() -> None:
     assert set(attribution_attributes(carried, ("password",))) == {"password"}
     assert set(baggage.get_all(without_attribution_baggage(carried))) == {"password", "user.id.more"}
     assert len(baggage.get_all(carried)) == 6
+
+
+def test_the_keys_of_a_context_are_those_that_the_api_uses() -> None:
+    carried = baggage.set_baggage("user.id", "u")
+    assert dict(baggage_in(carried)) == dict(baggage.get_all(carried)) == {"user.id": "u"}
+    assert carried.get(BAGGAGE_KEY)
+    assert not baggage_in(context.Context())
+    span = trace.NonRecordingSpan(trace.INVALID_SPAN_CONTEXT)
+    assert trace.set_span_in_context(span).get(SPAN_KEY) is span
+    assert suppressed_in(context.set_value("suppress_instrumentation", True))
+    assert not suppressed_in(context.Context())
