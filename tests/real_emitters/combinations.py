@@ -121,7 +121,7 @@ COMBINATIONS: tuple[Combination, ...] = (
             ("langfuse-openai", "openllmetry-openai"),
             (
                 "langsmith-sdks",
-            ),  # with another one, a failed call may be there twice: its span is made late, in a thread
+            ),  # beside others, a failed call may be there twice: its span comes late
         )
     ),
     *_framework("langchain_chat", "langfuse-langchain", ("langfuse-openai",), environment=TRACERS),
