@@ -119,9 +119,7 @@ COMBINATIONS: tuple[Combination, ...] = (
             ("langfuse-openai",),
             ("langfuse-openai", "spanledger"),
             ("langfuse-openai", "openllmetry-openai"),
-            (
-                "langsmith-sdks",
-            ),  # beside others, a failed call may be there twice: its span comes late
+            ("langsmith-sdks",),  # beside others, a failed call may be there twice: its span comes late
         )
     ),
     *_framework("langchain_chat", "langfuse-langchain", ("langfuse-openai",), environment=TRACERS),
