@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from spanledger_collector import dialects
 from spanledger_collector.model import AttributeValue, Observation, ReceivedSpan, Scope
+from spanledger_collector.settle.nodes import Identity, Link
 
-__all__ = ["NATIVE", "OWN", "START_NS", "Seen", "make_span", "observations_of", "parents_of", "worlds"]
+__all__ = ["NATIVE", "OWN", "START_NS", "Seen", "links_of", "make_span", "observations_of", "worlds"]
 
 OWN = Scope("spanledger", "0.1")
 NATIVE = Scope("com.anthropic.sdk.python", "2.12.0")
@@ -51,9 +52,9 @@ def observations_of(spans: Sequence[ReceivedSpan]) -> list[Observation]:
     return [found for span in spans if (found := dialects.recognise(span)) is not None]
 
 
-def parents_of(spans: Sequence[ReceivedSpan]) -> dict[tuple[bytes, bytes], bytes | None]:
-    """The parent of every span."""
-    return {(span.trace_id, span.span_id): span.parent_span_id for span in spans}
+def links_of(spans: Sequence[ReceivedSpan]) -> dict[Identity, Link]:
+    """The parent and the time of every span."""
+    return {(span.trace_id, span.span_id): Link(span.parent_span_id, span.started_ns, span.ended_ns) for span in spans}
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from settling_bench import SettlingBench, settling_bench
-from tests.observed import observations_of, parents_of, worlds
+from tests.observed import links_of, observations_of, worlds
 
 from spanledger_collector.model import ReceivedSpan
 from spanledger_collector.settle import settle
@@ -30,6 +30,6 @@ def test_any_batching_gives_what_one_batch_gives(
     cuts = sorted(data.draw(st.lists(st.integers(0, len(spans)), max_size=4)))
     batches = [shuffled[start:end] for start, end in zip([0, *cuts], [*cuts, len(spans)], strict=True) if start < end]
     step_by_step = bench.run(batches)
-    at_once = settle(observations_of(spans), parents_of(spans))
+    at_once = settle(observations_of(spans), links_of(spans))
     assert {row[0] for row in step_by_step} == {call.call_id for call in at_once}
     assert step_by_step == bench.run([spans])

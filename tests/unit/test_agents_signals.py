@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.emitters import EMITTERS, Truth
-from tests.observed import make_span, observations_of, parents_of
+from tests.observed import links_of, make_span, observations_of
 
 from spanledger_collector import dialects
 from spanledger_collector.model import AttributeValue, Call, ReceivedSpan, Scope
@@ -36,7 +36,7 @@ def _spans(agent: str, *, log_in_span: bool) -> list[ReceivedSpan]:
 
 
 def _settled(spans: list[ReceivedSpan]) -> list[Call]:
-    return settle(observations_of(spans), parents_of(spans))
+    return settle(observations_of(spans), links_of(spans))
 
 
 @given(st.sampled_from(sorted(PAIRS)), st.booleans(), st.booleans())

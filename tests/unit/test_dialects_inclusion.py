@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 from tests.emitters import EMITTERS, Emitter, Truth
-from tests.observed import make_span, observations_of, parents_of
+from tests.observed import links_of, make_span, observations_of
 
 from spanledger_collector.dialects.table import DIALECTS
 from spanledger_collector.model import Call, Pricing, ReceivedSpan
@@ -40,7 +40,7 @@ def _span(emitter: Emitter, provider: str, model: str) -> ReceivedSpan:
 
 
 def _priced(span: ReceivedSpan) -> tuple[Call, Pricing]:
-    (call,) = settle(observations_of([span]), parents_of([span]))
+    (call,) = settle(observations_of([span]), links_of([span]))
     return call, price(call, shipped_book())
 
 

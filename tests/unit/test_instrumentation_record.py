@@ -13,7 +13,7 @@ from opentelemetry.instrumentation.utils import (
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from tests.observed import make_span, observations_of, parents_of
+from tests.observed import links_of, make_span, observations_of
 
 import spanledger
 from spanledger_collector.model import AttributeValue, Call, ReceivedSpan, Scope
@@ -59,7 +59,7 @@ def received(span: ReadableSpan) -> ReceivedSpan:
 
 def settled(exporter: InMemorySpanExporter) -> list[Call]:
     spans = [received(span) for span in exporter.get_finished_spans()]
-    return settle(observations_of(spans), parents_of(spans))
+    return settle(observations_of(spans), links_of(spans))
 
 
 def test_a_record_is_a_call_with_that_meter(ended: InMemorySpanExporter) -> None:
@@ -110,7 +110,7 @@ def test_records_in_one_trace_are_apart_from_each_other_and_from_what_encloses_t
         make_span(mine, span=3, parent=2, start=0.1, end=0.1, kind=1),
         make_span(mine, span=4, parent=2, start=0.1, end=0.1, kind=1),
     ]
-    calls = settle(observations_of(spans), parents_of(spans))
+    calls = settle(observations_of(spans), links_of(spans))
     assert sorted(call.meters.get("page", 0) for call in calls) == [0, 1, 1]
     [rest] = [call for call in calls if "page" not in call.meters]
     assert rest.meters == {"input": 9, "output": 1}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from tests.emitters import EMITTERS, Emitter, Truth
-from tests.observed import make_span, observations_of, parents_of
+from tests.observed import links_of, make_span, observations_of
 
 from spanledger_collector.model import AttributeValue, Call, ReceivedSpan, Scope
 from spanledger_collector.settle import settle
@@ -102,7 +102,7 @@ def _spans(pair: Pair) -> list[ReceivedSpan]:
 
 
 def _settled(spans: list[ReceivedSpan]) -> list[Call]:
-    return settle(observations_of(spans), parents_of(spans))
+    return settle(observations_of(spans), links_of(spans))
 
 
 @pytest.mark.parametrize("pair", PAIRS.values(), ids=PAIRS)

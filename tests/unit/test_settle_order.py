@@ -6,41 +6,41 @@ from collections.abc import Mapping
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.observed import observations_of, parents_of, worlds
+from tests.observed import links_of, observations_of, worlds
 
 import spanledger_collector.settle
-from spanledger_collector.ledger.kin import Parents, kin
+from spanledger_collector.ledger.kin import Placed, Spans, kin
 from spanledger_collector.ledger.lone import told
 from spanledger_collector.ledger.neighbours import IndexRow
 from spanledger_collector.model import Call, ReceivedSpan
 from spanledger_collector.settle import settle
-from spanledger_collector.settle.nodes import OVERLAP_SLACK_NS, Identity, Node
+from spanledger_collector.settle.nodes import OVERLAP_SLACK_NS, Identity, Link, Node
 from spanledger_collector.settle.twins import APART_NS, CELL_NS, HANDED_OVER_NS
 
 
 @given(worlds(), st.randoms(use_true_random=False))
 def test_any_order_and_repetition_gives_the_same_calls(spans: list[ReceivedSpan], chance: random.Random) -> None:
-    observations, parents = observations_of(spans), parents_of(spans)
+    observations, links = observations_of(spans), links_of(spans)
     again = [*observations, *chance.choices(observations, k=3)] if observations else []
     chance.shuffle(again)
-    assert settle(again, dict(chance.sample(sorted(parents.items(), key=repr), len(parents)))) == settle(
-        observations, parents
+    assert settle(again, dict(chance.sample(sorted(links.items(), key=repr), len(links)))) == settle(
+        observations, links
     )
 
 
 @given(worlds(most=12))
 def test_calls_of_lone_observations_are_those_that_the_rules_give(spans: list[ReceivedSpan]) -> None:
     """The short way for what has to do with nothing else, against the way through all rules."""
-    observations, parents = observations_of(spans), parents_of(spans)
-    short = settle(observations, parents)
+    observations, links = observations_of(spans), links_of(spans)
+    short = settle(observations, links)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(spanledger_collector.settle, "set_apart", _none_apart)
-        assert settle(observations, parents) == short
+        assert settle(observations, links) == short
 
 
 @given(worlds())
 def test_every_call_has_a_name_of_its_own_and_a_span_that_is_believed(spans: list[ReceivedSpan]) -> None:
-    calls = settle(observations_of(spans), parents_of(spans))
+    calls = settle(observations_of(spans), links_of(spans))
     assert len({call.call_id for call in calls}) == len(calls)
     assert len({(call.trace_id, call.span_id) for call in calls}) == len(calls)
     for call in calls:
@@ -51,7 +51,7 @@ def test_every_call_has_a_name_of_its_own_and_a_span_that_is_believed(spans: lis
 @given(worlds())
 def test_no_observation_is_forgotten_and_none_counted_twice(spans: list[ReceivedSpan]) -> None:
     observations = observations_of(spans)
-    calls = settle(observations, parents_of(spans))
+    calls = settle(observations, links_of(spans))
     counted = [(source.trace_id, source.span_id) for call in calls for source in call.sources]
     for observation in observations:
         times = counted.count((observation.trace_id, observation.span_id))
@@ -64,12 +64,12 @@ def test_no_observation_is_forgotten_and_none_counted_twice(spans: list[Received
 @given(worlds(most=12))
 def test_what_a_call_is_depends_on_its_neighbours_only(spans: list[ReceivedSpan]) -> None:
     """What makes it possible to settle step by step: the questions of `ledger.neighbours` find all that matters."""
-    observations, parents = observations_of(spans), parents_of(spans)
+    observations, links = observations_of(spans), links_of(spans)
     rows = [told(number, one).row for number, one in enumerate(observations) if one.role != "ignored"]
-    everything = settle(observations, parents)
+    everything = settle(observations, links)
     for row in rows:
-        near = _neighbourhood(row, rows, _numbered(parents))
-        alone = settle([observations[found.seq] for found in near], parents)
+        near = _neighbourhood(row, rows, _numbered(links))
+        alone = settle([observations[found.seq] for found in near], links)
         identity = observations[row.seq].trace_id, observations[row.seq].span_id
         assert _calls_of(identity, alone) == _calls_of(identity, everything)
 
@@ -82,19 +82,20 @@ def _calls_of(identity: tuple[bytes, bytes], calls: list[Call]) -> list[Call]:
     return [call for call in calls if identity in {(source.trace_id, source.span_id) for source in call.sources}]
 
 
-def _numbered(parents: Mapping[Identity, bytes | None]) -> Parents:
+def _numbered(links: Mapping[Identity, Link]) -> Spans:
     return {
-        (int.from_bytes(trace[:8]), int.from_bytes(trace[8:]), int.from_bytes(span)): int.from_bytes(parent)
-        for (trace, span), parent in parents.items()
-        if parent is not None
+        (int.from_bytes(trace[:8]), int.from_bytes(trace[8:]), int.from_bytes(span)): Placed(
+            None if link.parent_span_id is None else int.from_bytes(link.parent_span_id), *link[1:]
+        )
+        for (trace, span), link in links.items()
     }
 
 
-def _neighbourhood(row: IndexRow, rows: list[IndexRow], parents: Parents) -> list[IndexRow]:
+def _neighbourhood(row: IndexRow, rows: list[IndexRow], spans: Spans) -> list[IndexRow]:
     found, frontier = {row.seq: row}, [row]
     while frontier:
         one = frontier.pop()
-        near = [other for other in rows if _near(one, other, parents)]
+        near = [other for other in rows if _near(one, other, spans)]
         for other in (*near, *_of_model(one, rows), *_owners(one, rows)):
             if other.seq not in found:
                 found[other.seq] = other
@@ -102,11 +103,11 @@ def _neighbourhood(row: IndexRow, rows: list[IndexRow], parents: Parents) -> lis
     return list(found.values())
 
 
-def _near(one: IndexRow, other: IndexRow, parents: Parents) -> bool:
+def _near(one: IndexRow, other: IndexRow, spans: Spans) -> bool:
     def overlap(slack: int) -> bool:
         return one.started_at <= other.ended_at + slack and other.started_at <= one.ended_at + slack
 
-    if overlap(OVERLAP_SLACK_NS) and kin([other], [one[1:4]], parents):
+    if overlap(OVERLAP_SLACK_NS) and kin([other], [one[1:4]], spans):
         return True
     if not overlap(0):
         return False

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.observed import NATIVE, OWN, make_span, observations_of, parents_of
+from tests.observed import NATIVE, OWN, links_of, make_span, observations_of
 
 from spanledger_collector.model import AttributeValue, Call, ReceivedSpan, Scope
 from spanledger_collector.settle import settle
@@ -33,7 +33,7 @@ def _chat(
 
 
 def _settled(*spans: ReceivedSpan) -> list[Call]:
-    return settle(observations_of(spans), parents_of(spans))
+    return settle(observations_of(spans), links_of(spans))
 
 
 def _usage(calls: list[Call]) -> list[tuple[int, int]]:

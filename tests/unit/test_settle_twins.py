@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.emitters import EMITTERS, Truth
-from tests.observed import NATIVE, OWN, START_NS, make_span, observations_of, parents_of
+from tests.observed import NATIVE, OWN, START_NS, links_of, make_span, observations_of
 
 from spanledger_collector.model import AttributeValue, Call, ReceivedSpan, Scope
 from spanledger_collector.settle import settle
@@ -48,7 +48,7 @@ def _chat(
 
 
 def _settled(*spans: ReceivedSpan) -> list[Call]:
-    return settle(observations_of(spans), parents_of(spans))
+    return settle(observations_of(spans), links_of(spans))
 
 
 def _between(span: int, parent: int) -> ReceivedSpan:

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import anthropic
 import pytest
-from tests.observed import observations_of, parents_of
+from tests.observed import links_of, observations_of
 from wire_contract import shape, without_instrumentation
 from wire_openai import OpenAIContract, openai_async_client, openai_client
 from wire_recording import Recording, attributes_of
@@ -156,7 +156,7 @@ def test_created_and_fetched_are_one_call_of_a_ledger(instrumented: Recording) -
         client.responses.create(model="gpt-5", input="Where?", background=True)
         client.responses.retrieve(name)
     received = [received_of(span) for span in instrumented.spans]
-    (call,) = settle(observations_of(received), parents_of(received))
+    (call,) = settle(observations_of(received), links_of(received))
     assert (call.usage_status, call.request_model, call.response_model) == ("metered", "gpt-5", MODEL)
     assert call.meters["reasoning"] == 12
 

@@ -1,18 +1,32 @@
-"""Which spans of a trace lie in one another: only those may tell of the same call by their place."""
+"""Which spans of a trace lie in one another: only those may tell of the same call by their place.
+
+`settle.nodes.Ancestry` says the same of observations that are read.
+"""
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
-__all__ = ["Parents", "SpanKey", "kin"]
+from spanledger_collector.settle.nodes import overlap
+
+__all__ = ["Placed", "SpanKey", "Spans", "kin"]
 
 SpanKey = tuple[int, int, int]
 """Both halves of the trace id, and the span id."""
 
-Parents = Mapping[SpanKey, int]
-"""The span ids of parents, as far as they are known."""
+
+class Placed(NamedTuple):
+    """The span id of a span's parent, and its start and end (ns)."""
+
+    parent: int | None
+    started_ns: int
+    ended_ns: int
 
 
-class _Placed(Protocol):
+Spans = Mapping[SpanKey, Placed]
+"""Spans, as far as they are known."""
+
+
+class _Identified(Protocol):
     @property
     def trace_hi(self) -> int: ...
     @property
@@ -21,27 +35,34 @@ class _Placed(Protocol):
     def span(self) -> int: ...
 
 
-_Row = TypeVar("_Row", bound=_Placed)
+_Row = TypeVar("_Row", bound=_Identified)
 
 
-def kin(near: Iterable[_Row], of: Iterable[SpanKey], parents: Parents) -> list[_Row]:
+def kin(near: Iterable[_Row], of: Iterable[SpanKey], spans: Spans) -> list[_Row]:
     """Of the rows near those that lie in one of the other spans, or around one of them."""
     others = set(of)
-    above = {key for other in others for key in _above(other, parents)}
+    above = {key for other in others for key in _above(other, spans)}
     return [
         row
         for row in near
-        if (key := (row.trace_hi, row.trace_lo, row.span)) in above or not others.isdisjoint(_above(key, parents))
+        if (key := (row.trace_hi, row.trace_lo, row.span)) in above or not others.isdisjoint(_above(key, spans))
     ]
 
 
-def _above(key: SpanKey, parents: Parents) -> Iterator[SpanKey]:
-    """What a span lies in, nearest first."""
+def _above(key: SpanKey, spans: Spans) -> Iterator[SpanKey]:
+    """What a span lies in, nearest first, as long as all overlap one another."""
     trace_hi, trace_lo, _ = key
     seen = {key}
-    while (parent := parents.get(key)) is not None:
+    known = spans.get(key)
+    if known is None:
+        return
+    parent, last_start, first_end = known
+    while parent is not None:
         key = trace_hi, trace_lo, parent
-        if key in seen:
+        known = spans.get(key)
+        if known is None or key in seen or not overlap(known.started_ns, known.ended_ns, last_start, first_end):
             return
-        seen.add(key)
         yield key
+        seen.add(key)
+        parent = known.parent
+        last_start, first_end = max(last_start, known.started_ns), min(first_end, known.ended_ns)

@@ -16,12 +16,12 @@ import duckdb
 
 from spanledger_collector.journal.reading import decode_reading
 from spanledger_collector.ledger.arrow import Inserter, Int64, Target, Text, Time, UInt64
-from spanledger_collector.ledger.kin import Parents, SpanKey, kin
+from spanledger_collector.ledger.kin import Placed, SpanKey, Spans, kin
 from spanledger_collector.ledger.rows import all_of
 from spanledger_collector.ledger.sql import query
 from spanledger_collector.model import Observation
 from spanledger_collector.settle.keys import model_key, text_key, wide_key
-from spanledger_collector.settle.nodes import OVERLAP_SLACK_NS, Identity, Shared
+from spanledger_collector.settle.nodes import OVERLAP_SLACK_NS, Identity, Link, Shared
 from spanledger_collector.settle.twins import APART_NS, CELL_NS, HANDED_OVER_NS, near_an_edge
 
 __all__ = ["INDEX", "IndexRow", "Neighbourhood", "Neighbours", "index_row"]
@@ -160,10 +160,10 @@ class Neighbours:
         in_trace = Counter([row[1:3] for row in found])
         return [row for row in found if in_trace[row[1:3]] > 1], int(arrived)
 
-    def _ancestry(self, rows: Sequence[IndexRow]) -> Parents:
-        """The parents of all spans in the traces of the rows, which are the batch, in their time."""
+    def _ancestry(self, rows: Sequence[IndexRow]) -> Spans:
+        """All spans in the traces of the rows, which are the batch, in their time."""
         answer = self._cursor.execute(query("settling.ancestry"), _bounds(rows)).fetchall()
-        return {(high, low, span): parent for high, low, span, parent in answer}
+        return {(high, low, span): Placed(*placed) for high, low, span, *placed in answer}
 
     def read(self, rows: Sequence[IndexRow]) -> list[Observation]:
         """The observations of the rows, in no order."""
@@ -174,17 +174,17 @@ class Neighbours:
         found = self._cursor.execute(query("settling.readings"), bounds).fetchall()
         return [decode_reading(reading) for _, reading in found]
 
-    def parents(self, rows: Sequence[IndexRow]) -> dict[Identity, bytes | None]:
-        """The parents of spans that lie between the rows of a trace, so that ancestry can be followed over them."""
+    def links(self, rows: Sequence[IndexRow]) -> dict[Identity, Link]:
+        """The spans that lie between the rows of a trace, so that ancestry can be followed over them."""
         in_trace = Counter([(row.trace_hi, row.trace_lo) for row in rows])
         shared = [row for row in rows if in_trace[row.trace_hi, row.trace_lo] > 1]
         if not shared:
             return {}
         self._index.load(shared)
-        found = self._cursor.execute(query("settling.parents"), _bounds(shared)).fetchall()
+        found = self._cursor.execute(query("settling.between"), _bounds(shared)).fetchall()
         return {
-            (high.to_bytes(8) + low.to_bytes(8), span.to_bytes(8)): parent.to_bytes(8)
-            for high, low, span, parent in found
+            (high.to_bytes(8) + low.to_bytes(8), span.to_bytes(8)): Link(parent.to_bytes(8), started, ended)
+            for high, low, span, parent, started, ended in found
         }
 
     def _rows(self, name: str, **parameters: object) -> list[IndexRow]:

@@ -223,8 +223,8 @@ class Passes:
         lone, others = apart(fresh, hood.rows.values())
         calls = [lone_call(one.observation, one.shared.response_key) for one in lone]
         if others or known:
-            parents = self._neighbours.parents([*(one.row for one in others), *known])
-            calls += settle([*(one.observation for one in others), *self._neighbours.read(known)], parents)
+            links = self._neighbours.links([*(one.row for one in others), *known])
+            calls += settle([*(one.observation for one in others), *self._neighbours.read(known)], links)
         return calls
 
     def _note(self, last: int, spans_ns: int) -> None:

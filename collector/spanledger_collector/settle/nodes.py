@@ -14,12 +14,14 @@ __all__ = [
     "OVERLAP_SLACK_NS",
     "Ancestry",
     "Identity",
+    "Link",
     "Node",
     "Order",
     "Shared",
     "depth_first",
     "linked",
     "node_of",
+    "overlap",
     "set_apart",
     "shared_by",
 ]
@@ -32,6 +34,14 @@ Order = tuple[int, bytes, bytes]
 
 OVERLAP_SLACK_NS: Final = 10_000_000_000
 """A span can only have seen what happened during it, give or take the clocks of two machines."""
+
+
+class Link(NamedTuple):
+    """A span as part of the way up from what lies in it: its parent, and its start and end (ns)."""
+
+    parent_span_id: bytes | None
+    started_ns: int
+    ended_ns: int
 
 
 class Shared(NamedTuple):
@@ -66,13 +76,8 @@ class Node:
     above: Sequence["Node"] = ()
     below: Sequence["Node"] = ()
 
-    def overlaps(self, other: "Node", slack_ns: int = 0) -> bool:
-        """Whether both were going on at some moment, give or take the slack."""
-        mine, theirs = self.observation, other.observation
-        return mine.started_ns <= theirs.ended_ns + slack_ns and theirs.started_ns <= mine.ended_ns + slack_ns
 
-
-def linked(nodes: Iterable[Node], parents: Mapping[Identity, bytes | None]) -> list[Node]:
+def linked(nodes: Iterable[Node], links: Mapping[Identity, Link]) -> list[Node]:
     """Everything that may matter, in its total order, each span once, linked to what is above and below (links that the
     nodes had are forgotten)."""
     distinct: dict[Identity, Node] = {}
@@ -84,19 +89,17 @@ def linked(nodes: Iterable[Node], parents: Mapping[Identity, bytes | None]) -> l
         if known is not node and repr(node.observation) < repr(known.observation):
             distinct[node.identity] = node
     ordered = sorted(distinct.values(), key=attrgetter("order"))
-    _link(ordered, distinct, parents)
+    _link(ordered, distinct, Ancestry(ordered, links))
     return ordered
 
 
-def _link(
-    ordered: Sequence[Node], by_identity: Mapping[Identity, Node], parents: Mapping[Identity, bytes | None]
-) -> None:
+def _link(ordered: Sequence[Node], by_identity: Mapping[Identity, Node], ancestry: "Ancestry") -> None:
     in_trace = Counter([node.identity[0] for node in ordered])
     below: defaultdict[Identity, list[Node]] = defaultdict(list)
     for node in ordered:
         node.below = ()
         alone = node.observation.parent_span_id is None or in_trace[node.identity[0]] == 1
-        node.above = () if alone else tuple(_ancestors(node, by_identity, parents))
+        node.above = () if alone else tuple(ancestry.observed(node))
         if node.above and node.observation.operation != semconv.RECORD:  # that tells of nothing but itself
             for ancestor in node.above:
                 below[ancestor.identity].append(node)
@@ -174,46 +177,61 @@ def _told_by_several(
 
 
 class Ancestry:
-    """The spans above a node, whether they are observations or not."""
+    """The spans above a node, whether they are observations or not.
 
-    def __init__(self, nodes: Iterable[Node], parents: Mapping[Identity, bytes | None]) -> None:
-        self._parents = parents
-        self._observed = {node.identity: node.observation.parent_span_id for node in nodes}
+    A way leads up as long as all spans on it overlap one another: what went on at another time has not seen the call,
+    and what is above it is not looked for. So whether two spans lie in one another depends only on spans of their time.
+    """
+
+    def __init__(self, nodes: Iterable[Node], links: Mapping[Identity, Link]) -> None:
+        self._nodes = {node.identity: node for node in nodes}
+        self._links = links
         self._known: dict[Identity, frozenset[bytes]] = {}
 
     def of(self, node: Node) -> frozenset[bytes]:
-        """The ids of the spans above it in its trace, as far as they are known."""
+        """The ids of the spans above it, as far as they are known; the parent of the last is one of them."""
         found = self._known.get(node.identity)
         if found is None:
-            found = self._known[node.identity] = frozenset(self._walk(node))
+            own = node.observation.parent_span_id
+            ids = [own, *(link.parent_span_id for _, link in self._way(node))]
+            found = self._known[node.identity] = frozenset([span_id for span_id in ids if span_id is not None])
         return found
 
-    def _walk(self, node: Node) -> Iterator[bytes]:
+    def observed(self, node: Node) -> Iterator[Node]:
+        """The nodes above it, nearest first."""
+        for identity, _ in self._way(node):
+            above = self._nodes.get(identity)
+            if above is not None:
+                yield above
+
+    def _way(self, node: Node) -> Iterator[tuple[Identity, Link]]:
         trace_id, span_id = node.identity
-        seen = set[bytes]()
-        while True:
-            identity = trace_id, span_id
-            parent = self._observed[identity] if identity in self._observed else self._parents.get(identity)
-            if parent is None or parent in seen:
-                return
+        seen = {span_id}
+        parent, last_start, first_end = _link_of(node)
+        while parent is not None and parent not in seen:
             seen.add(parent)
-            yield parent
-            span_id = parent
+            identity = trace_id, parent
+            link = self._link(identity)
+            if link is None or not overlap(link.started_ns, link.ended_ns, last_start, first_end):
+                return
+            yield identity, link
+            parent = link.parent_span_id
+            last_start, first_end = max(last_start, link.started_ns), min(first_end, link.ended_ns)
+
+    def _link(self, identity: Identity) -> Link | None:
+        node = self._nodes.get(identity)
+        return self._links.get(identity) if node is None else _link_of(node)
 
 
-def _ancestors(node: Node, nodes: Mapping[Identity, Node], parents: Mapping[Identity, bytes | None]) -> Iterator[Node]:
-    trace_id = node.observation.trace_id
-    seen = {node.observation.span_id}
-    span_id = node.observation.parent_span_id
-    while span_id is not None and span_id not in seen:
-        seen.add(span_id)
-        above = nodes.get((trace_id, span_id))
-        if above is None:
-            span_id = parents.get((trace_id, span_id))
-            continue
-        if above.overlaps(node, OVERLAP_SLACK_NS):
-            yield above
-        span_id = above.observation.parent_span_id
+def _link_of(node: Node) -> Link:
+    observation = node.observation
+    return Link(observation.parent_span_id, observation.started_ns, observation.ended_ns)
+
+
+def overlap(started_ns: int, ended_ns: int, last_start_ns: int, first_end_ns: int) -> bool:
+    """Whether a span overlaps each of others, give or take the clocks: these are given by the last start and the first
+    end among them."""
+    return started_ns <= first_end_ns + OVERLAP_SLACK_NS and last_start_ns <= ended_ns + OVERLAP_SLACK_NS
 
 
 def depth_first(nodes: Sequence[Node]) -> list[Node]:

@@ -133,21 +133,21 @@ SEMI JOIN store.spans c ON c.trace_hi = a.trace_hi AND c.trace_lo = a.trace_lo A
 WHERE a.received_at > make_timestamp_ns($since) AND a.parent IS NOT NULL;
 
 -- name: ancestry
--- The parents of the spans in the traces of the batch.
-SELECT s.trace_hi, s.trace_lo, s.span, s.parent
+-- The spans in the traces of the batch, with their parents and times.
+SELECT s.trace_hi, s.trace_lo, s.span, s.parent, epoch_ns(s.started_at), epoch_ns(s.ended_at)
 FROM store.spans s SEMI JOIN batch_store_settle_index USING (trace_hi, trace_lo)
-WHERE s.parent IS NOT NULL AND s.started_at <= make_timestamp_ns($last) AND s.ended_at >= make_timestamp_ns($first);
+WHERE s.started_at <= make_timestamp_ns($last) AND s.ended_at >= make_timestamp_ns($first);
 
--- name: parents
--- The parents of spans that lie between observations of the batch: of those that something else has for its parent and that
--- are not in the batch themselves.
+-- name: between
+-- The spans that lie between observations of the batch, with their parents and times: those that something else has for its
+-- parent and that are not in the batch themselves.
 WITH near AS (
-    SELECT s.trace_hi, s.trace_lo, s.span, s.parent
+    SELECT s.trace_hi, s.trace_lo, s.span, s.parent, s.started_at, s.ended_at
     FROM store.spans s SEMI JOIN batch_store_settle_index USING (trace_hi, trace_lo)
     WHERE s.parent IS NOT NULL
       AND s.started_at <= make_timestamp_ns($last) AND s.ended_at >= make_timestamp_ns($first)
 )
-SELECT n.trace_hi, n.trace_lo, n.span, n.parent
+SELECT n.trace_hi, n.trace_lo, n.span, n.parent, epoch_ns(n.started_at), epoch_ns(n.ended_at)
 FROM near n ANTI JOIN batch_store_settle_index USING (trace_hi, trace_lo, span)
 SEMI JOIN near inner_span
     ON inner_span.trace_hi = n.trace_hi AND inner_span.trace_lo = n.trace_lo AND inner_span.parent = n.span;
