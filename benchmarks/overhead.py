@@ -1,6 +1,6 @@
 """What the instrumentation costs an application: CPU for each call and each streamed chunk, and time at the start.
 
-    python benchmarks/overhead.py [--calls 40] [--streams 4] [--rounds 25] [--official PYTHON]
+    python benchmarks/overhead.py [--calls 20] [--streams 2] [--rounds 80] [--official PYTHON]
 
 Every kind of application is a process of its own that asks one local server, in another process, in turns: a round of
 one, a round of the next, so that a busy machine slows all of them alike. Printed are, of the CPU time that a process
@@ -12,7 +12,8 @@ The limits were set on a machine in a state in which the official instrumentatio
 a chunk: where it adds more or less than that, the ratio (at most 0.66 and 0.28) says what the numbers of ours mean.
 
 `--official` is the interpreter of an environment that also has `opentelemetry-instrumentation-genai-openai` and
-`-genai-anthropic`. Spans go to a provider that drops them: sending them is the same for everybody.
+`-genai-anthropic`; what they add is measured against the bare SDK of that environment. Spans go to a provider that
+drops them: sending them is the same for everybody.
 """
 
 import argparse
@@ -146,20 +147,25 @@ class Added(NamedTuple):
     by_kind: dict[str, float]
 
 
+BARE_OF = {"ours": "bare", "official": "bare, official's"}
+"""The application that each is compared with: the SDK without it, in the same environment."""
+
+
 def measure(applications: dict[str, subprocess.Popen[str]], work: Work, times: int, rounds: int) -> tuple[Added, Added]:
-    """The medians over the rounds, where what is added is the difference within a round, and the fastest rounds."""
+    """The medians over the rounds, where what is added is the difference within a round, and the fastest rounds.
+
+    Every other round goes the other way round, so that no application always follows the same one.
+    """
     took: dict[str, list[float]] = {kind: [] for kind in applications}
     for turn in range(rounds + 1):
-        for kind, process in applications.items():
-            seconds = float(answer_of(process, json.dumps([work.function, times])))
+        for kind in list(applications)[:: 1 if turn % 2 else -1]:
+            seconds = float(answer_of(applications[kind], json.dumps([work.function, times])))
             if turn:  # the first is for warming up
                 took[kind].append(seconds / work.parts * 1e6)
-    bare = took.pop("bare")
-    medians = {
-        kind: median(us - of_bare for us, of_bare in zip(found, bare, strict=True)) for kind, found in took.items()
-    }
-    fastest = {kind: min(found) - min(bare) for kind, found in took.items()}
-    return Added(median(bare), medians), Added(min(bare), fastest)
+    measured = {kind: (took[kind], took[BARE_OF[kind]]) for kind in BARE_OF if kind in took}
+    medians = {kind: median(us - of_bare for us, of_bare in zip(*pair, strict=True)) for kind, pair in measured.items()}
+    fastest = {kind: min(us) - min(of_bare) for kind, (us, of_bare) in measured.items()}
+    return Added(median(took["bare"]), medians), Added(min(took["bare"]), fastest)
 
 
 def show(work: Work, name: str, added: Added) -> None:
@@ -187,14 +193,14 @@ def start_up(rounds: int) -> tuple[float, float]:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--calls", type=int, default=40)
-    parser.add_argument("--streams", type=int, default=4)
-    parser.add_argument("--rounds", type=int, default=25)
+    parser.add_argument("--calls", type=int, default=20)
+    parser.add_argument("--streams", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=80)
     parser.add_argument("--official", metavar="PYTHON", help="interpreter with the official instrumentation too")
     given = parser.parse_args()
     interpreters: dict[str, str] = {"bare": sys.executable, "ours": sys.executable}
     if given.official:
-        interpreters["official"] = given.official
+        interpreters |= {"official": given.official, BARE_OF["official"]: given.official}
     with started([sys.executable, "-c", SERVER]) as server:
         port = answer_of(server).strip()
         with ExitStack() as stack:
@@ -207,7 +213,7 @@ def main() -> None:
                 medians, fastest = measure(applications, work, times, cast("int", given.rounds))
                 show(work, "median", medians)
                 show(work, "fastest", fastest)
-    without, with_ours = start_up(given.rounds)
+    without, with_ours = start_up(25)
     print(f"start-up: {without:.0f} ms without, {with_ours:.0f} ms with: +{with_ours - without:.0f} ms (at most 30 ms)")
 
 
