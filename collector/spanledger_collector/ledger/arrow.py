@@ -229,6 +229,6 @@ class Inserter:
 
     def close(self) -> None:
         """Let go of the last batch."""
-        # A database that gave up needs no tidying: it raises the first, or the second where it could not even roll back.
+        # A database that gave up needs no tidying; it raises the second where it could not even roll back.
         with suppress(duckdb.FatalException, duckdb.TransactionException):
             self._cursor.unregister(self.target.view)
