@@ -61,14 +61,16 @@ _BY_RULES = (
     ("deepseek", "deepseek-v4-flash"),
 ) * 2
 _FILL = """
-INSERT INTO calls SELECT
-    printf('%032x', i), printf('%032x', i), printf('%016x', i), make_timestamp_ns(1790000000000000000 + i * 1000000),
-    make_timestamp_ns(1790000000000000000 + i * 1000000 + 1000), 'shop', $providers[1 + i % 10], 'chat',
-    $models[1 + i % 10], $models[1 + i % 10], NULL,
-    NULL, NULL, 'metered', NULL, 'unpriced', [], 1000 + i % 500, NULL, NULL, 100, NULL, 1100 + i % 500,
-    NULL, NULL, NULL, NULL, NULL,
-    'org-' || i % 7, NULL, NULL, NULL, MAP {}, 'conventions', 1, [], 1, 'none', make_timestamp_ns(1790000000000000000),
-    MAP {}
+INSERT INTO calls BY NAME SELECT
+    printf('%032x', i) AS call_id, printf('%032x', i) AS trace_id, printf('%016x', i) AS span_id,
+    make_timestamp_ns(1790000000000000000 + i * 1000000) AS started_at,
+    make_timestamp_ns(1790000000000000000 + i * 1000000 + 1000) AS ended_at,
+    'shop' AS service, $providers[1 + i % 10] AS provider, 'chat' AS operation,
+    $models[1 + i % 10] AS request_model, $models[1 + i % 10] AS response_model,
+    'metered' AS usage_status, 'unpriced' AS price_status, [] AS price_reasons,
+    1000 + i % 500 AS input_tokens, 100 AS output_tokens, 1100 + i % 500 AS total_tokens,
+    'org-' || i % 7 AS org_id, MAP {} AS dimensions, 'conventions' AS dialect, 1 AS sources, [] AS flags,
+    1 AS revision, 'none' AS price_book, make_timestamp_ns(1790000000000000000) AS settled_at, MAP {} AS conditions
 FROM range($calls) r(i);
 INSERT INTO call_meters SELECT call_id, 1, 'input', if(input_tokens = 1007, 300000, input_tokens), started_at FROM calls
     UNION ALL SELECT call_id, 1, 'output', output_tokens, started_at FROM calls
