@@ -3,7 +3,9 @@
 import json
 import os
 import socket
-from collections.abc import Generator, Mapping
+import sys
+import types
+from collections.abc import Callable, Generator, Mapping
 from contextlib import closing
 from pathlib import Path
 
@@ -12,6 +14,8 @@ import pytest
 from click.testing import CliRunner
 from web_port import WebPort, web_port
 
+from spanledger._patching import PatchPoint, Sdk
+from spanledger.providers import SDKS
 from spanledger_collector.cli import spanledger
 from spanledger_collector.cli.checks.exporting import target
 from spanledger_collector.cli.checks.finding import Finding
@@ -108,6 +112,38 @@ def test_the_installed_sdks_are_patched_and_left_as_they_were() -> None:
     assert "functions patched" in found["openai"].seen
     assert found["anthropic"].level == "ok"
     assert vars(Completions)["create"] is before
+
+
+def test_every_patch_point_is_named() -> None:
+    """As patched, absent or failed, whatever the format."""
+    sdks = {sdk.distribution: {point.key for point in sdk.points} for sdk in SDKS}
+    named = {finding.about.partition(" ")[0]: finding.points for finding in check_patches() if finding.points}
+    assert len(named) > 8
+    for sdk, points in named.items():
+        assert {point.point for point in points} == sdks[sdk]
+        assert {point.status for point in points} <= {"patched", "absent"}
+    by_hand = CliRunner().invoke(spanledger, ["doctor", "--url", NO_SERVER]).stdout
+    assert "        patched openai._base_client: SyncAPIClient.request, AsyncAPIClient.request" in by_hand
+    assert "        absent google.genai._interactions._base_client: SyncAPIClient.request" in by_hand
+
+
+def unused(wrapped: Callable[..., object], _instance: object, args: tuple[object, ...], _named: object) -> object:
+    return wrapped(*args)
+
+
+def test_a_point_that_could_not_be_patched_is_named_with_its_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    frozen = types.ModuleType("frozen_sdk")
+    frozen.number = int  # pyright: ignore[reportAttributeAccessIssue]  # whose methods cannot be replaced
+    monkeypatch.setitem(sys.modules, "frozen_sdk", frozen)
+    points = tuple(PatchPoint("frozen_sdk", name, unused) for name in ("number.bit_length", "missing"))
+    broken = Sdk(distribution="openai", supported=">=1", points=points)
+    monkeypatch.setattr("spanledger._report.SDKS", (broken,))
+    monkeypatch.setattr("spanledger_collector.cli.checks.patches.SDKS", (broken,))
+    [finding] = [finding for finding in check_patches() if finding.points]
+    assert finding.level == "trouble"
+    assert [point.status for point in finding.points] == ["failed", "absent"]
+    assert finding.points[0].reason is not None
+    assert "frozen_sdk:number.bit_length failed" in finding.seen
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from spanledger._report import PointReport
+
 __all__ = ["Finding", "Level"]
 
 Level = Literal["ok", "note", "trouble"]
@@ -11,9 +13,11 @@ Level = Literal["ok", "note", "trouble"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the doctor: about what, how bad, what was seen, and what to do about it."""
+    """One line of the doctor: about what, how bad, what was seen, and what to do about it. `points`: of an SDK, what
+    became of each of its functions that are to be patched."""
 
     about: str
     level: Level
     seen: str
     remedy: str = ""
+    points: tuple[PointReport, ...] = ()

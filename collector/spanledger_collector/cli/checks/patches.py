@@ -1,12 +1,13 @@
 """Which SDK functions SpanLedger patches in the versions installed here: found by patching them in this process."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 from importlib.metadata import entry_points
 
 from spanledger import _settings
 from spanledger._patching import Sdk, apply, remove
-from spanledger._report import OtherInstrumentor, PatchReport, other_instrumentors, report
+from spanledger._report import OtherInstrumentor, PatchReport, PointReport, other_instrumentors, report
 from spanledger.providers import SDKS
 from spanledger_collector.cli.checks.finding import Finding
 
@@ -48,16 +49,24 @@ def _sdk(facts: PatchReport, broken: str | None) -> Finding:
     about = f"{facts.sdk} {facts.installed}"
     if broken:
         return Finding(about, "trouble", f"cannot be imported: {broken}", f"Install {facts.sdk} again.")
-    missed = [point for point in facts.points if point.expected and point.status not in _DONE]
+    points = tuple(map(_settled, facts.points))
+    missed = [point for point in points if point.expected and point.status not in _DONE]
     if missed:
         reasons = "; ".join(f"{point.point} {point.status} {point.reason or ''}".strip() for point in missed)
-        return Finding(about, "trouble", f"not patched: {reasons}", f"SpanLedger knows {facts.sdk} {facts.supported}.")
-    patched = sum(point.status in _DONE for point in facts.points)
+        remedy = f"SpanLedger knows {facts.sdk} {facts.supported}."
+        return Finding(about, "trouble", f"not patched: {reasons}", remedy, points)
+    patched = sum(point.status in _DONE for point in points)
     native = f"; its own spans ({facts.native_scope}) are used" if facts.native_scope else ""
     seen = f"{patched} functions patched{native}"
     if not facts.in_range:
-        return Finding(about, "note", seen, f"This version is not tested: SpanLedger is tested with {facts.supported}.")
-    return Finding(about, "ok", seen)
+        remedy = f"This version is not tested: SpanLedger is tested with {facts.supported}."
+        return Finding(about, "note", seen, remedy, points)
+    return Finding(about, "ok", seen, points=points)
+
+
+def _settled(point: PointReport) -> PointReport:
+    """A point after everything was imported: what still waits for its module waits for one that is not there."""
+    return replace(point, status="absent") if point.status == "pending" else point
 
 
 def _missing(sdks: Sequence[str]) -> list[Finding]:
