@@ -1,6 +1,7 @@
 """Sockets that listen, the web servers behind them, and the sidecar while a server owns a ledger."""
 
 import asyncio
+import logging
 import os
 import socket
 from collections.abc import AsyncGenerator, Generator
@@ -18,6 +19,7 @@ from spanledger_collector.sidecar import Sidecar, sidecar_path
 
 __all__ = ["announced", "http_server", "listen"]
 
+_logger = logging.getLogger(__name__)
 _LIMITS = ConnectionLimits()
 
 
@@ -71,12 +73,24 @@ async def http_server(
 
 @contextmanager
 def announced(db: Path, web: str) -> Generator[None, None, None]:
-    """Write the sidecar of a ledger, whose web port has that URL, and remove it at the end."""
+    """Write the sidecar of a ledger, whose web port has that URL, and remove it at the end. On a disk that lets it do
+    neither the server runs and ends all the same."""
     sidecar = sidecar_path(db)
     written = sidecar.with_name(f"{sidecar.name}.{os.getpid()}")
-    written.write_text(Sidecar(os.getpid(), web).text(), encoding="utf-8")
-    written.replace(sidecar)
+    try:
+        written.write_text(Sidecar(os.getpid(), web).text(), encoding="utf-8")
+        written.replace(sidecar)
+    except OSError as error:
+        _logger.warning("%s cannot be written (%s): commands find this server by --url %s", sidecar, error, web)
     try:
         yield
     finally:
-        sidecar.unlink(missing_ok=True)
+        for file in (written, sidecar):
+            _remove(file)
+
+
+def _remove(file: Path) -> None:
+    try:
+        file.unlink(missing_ok=True)
+    except OSError as error:
+        _logger.warning("%s stays: %s", file, error)
