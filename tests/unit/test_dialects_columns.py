@@ -34,6 +34,8 @@ COLUMN_OF_FACT = {
     "workflow": "workflow",
     "feature": "feature",
     "agent": "dimensions",
+    "project": "dimensions",
+    "api_key": "dimensions",
     "environment": "dimensions",
 }
 NOT_IN_A_COLUMN = {

@@ -178,17 +178,49 @@ def test_the_conversation_goes_before_the_session() -> None:
         ("traceloop.association.properties.user_id", "user"),
         ("litellm.end_user.id", "user"),
         ("mlflow.trace.user", "user"),
-        ("langsmith.trace.session_id", "session"),
+        ("langsmith.metadata.thread_id", "session"),
         ("traceloop.association.properties.session_id", "session"),
         ("gcp.vertex.agent.session_id", "session"),
         ("copilot_chat.session_id", "session"),
         ("mlflow.trace.session", "session"),
         ("litellm.team.id", "org"),
         ("traceloop.workflow.name", "workflow"),
+        ("langfuse.trace.name", "workflow"),
+        ("gen_ai.request.user", "user"),
     ],
 )
 def test_attribution_by_other_names(name: str, field: str) -> None:
     assert getattr(_read({name: "x"}).attribution, field) == "x"
+
+
+@pytest.mark.parametrize(
+    ("name", "dimension"),
+    [
+        ("langsmith.trace.session_id", "project"),
+        ("metadata.user_api_key_project_id", "project"),
+        ("litellm.api_key.hash", "api_key"),
+        ("litellm.metadata.team", "team"),
+        ("langfuse.environment", "environment"),
+    ],
+)
+def test_dimensions_by_other_names(name: str, dimension: str) -> None:
+    assert _read({name: "x"}).attribution.dimensions == {dimension: "x"}
+
+
+@pytest.mark.parametrize("method", ["Converse", "InvokeModel"])
+def test_the_region_of_botocores_spans_is_that_which_bills(method: str) -> None:
+    scope = Scope("opentelemetry.instrumentation.botocore.bedrock-runtime", "0.66b2")
+    found = dialects.recognise(make_span(_CHAT | {"cloud.region": "eu-west-1", "rpc.method": method}, scope))
+    assert found is not None
+    assert found.conditions.region == "eu-west-1"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["gen_ai.task.input", "gen_ai.tool.0.parameters", "gen_ai.tool.args", "gen_ai.headers", "model_request_parameters"],
+)
+def test_what_may_hold_messages_or_keys_is_not_kept(name: str) -> None:
+    assert name not in dialects.kept_attributes(make_span(_CHAT | {name: "secret"}))
 
 
 def test_free_dimensions_of_other_libraries_and_ours_before_theirs() -> None:

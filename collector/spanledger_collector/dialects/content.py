@@ -28,12 +28,16 @@ _CONTENT: Final = frozenset(
         "gen_ai.content",
         "gen_ai.request.messages",
         "gen_ai.response.text",
+        "gen_ai.tool.args",
+        "gen_ai.task.input",
+        "gen_ai.task.output",
         "gen_ai.retrieval.documents",
         "gen_ai.retrieval.query.text",
         "gen_ai.embeddings.input",
         "input.value",
         "output.value",
         "embedding.text",
+        "embedding.invocation_parameters",
         "llm.prompts",
         "llm.invocation_parameters",
         "llm.function_call",
@@ -44,6 +48,13 @@ _CONTENT: Final = frozenset(
         "langfuse.observation.output",
         "langfuse.trace.input",
         "langfuse.trace.output",
+        "langfuse.observation.status_message",
+        "langfuse.experiment.item.expected_output",
+        "litellm.guardrail.response",
+        "litellm.provider.error.stack_trace",
+        "metadata.mcp_tool_call_metadata",
+        "metadata.vector_store_request_metadata",
+        "model_request_parameters",
         "ai.toolCall.args",
         "ai.toolCall.result",
         "ai.value",
@@ -75,10 +86,22 @@ _CONTENT: Final = frozenset(
     }
 )
 
+_MAY_HOLD_KEYS: Final = frozenset(
+    {
+        "gen_ai.headers",
+        "gen_ai.request.extra_body",
+        "gen_ai.request.extra_query",
+        "langsmith.request.headers",
+        "metadata.requester_custom_headers",
+    }
+)
+"""What an application adds to its requests by hand, often a key of its own: kept as little as messages are."""
+
 _CONTENT_PREFIXES: Final = (
     "gen_ai.prompt",
     "gen_ai.completion",
     "gen_ai.tool.message",
+    *(f"gen_ai.tool.{digit}" for digit in range(10)),  # definitions of tools, numbered
     "gen_ai.assistant.message",
     "gen_ai.user.message",
     "gen_ai.system.message",
@@ -174,8 +197,10 @@ def _names_kept(_: None, names: tuple[str, ...]) -> _Kept:
 
 
 def is_content(name: str) -> bool:
-    """Whether the attribute of that name holds what people or models said, which is never stored."""
-    return name in _CONTENT or (name.startswith(_CONTENT_PREFIXES) and name not in _FACTS_WITHIN)
+    """Whether the attribute of that name holds what people or models said, or may hold keys: it is never stored."""
+    if name in _CONTENT or name in _MAY_HOLD_KEYS:
+        return True
+    return name.startswith(_CONTENT_PREFIXES) and name not in _FACTS_WITHIN
 
 
 def _is_overlong(value: AttributeValue) -> bool:

@@ -31,7 +31,7 @@ LONGEST_FACT: Final = 4096
 
 _OF_ONE_CALL: Final = frozenset({"response_id", "user", "session", "lasted", "reported_cost_usd", "emitter_cost_usd"})
 """Facts that are others in nearly every call; the rest an emitter says alike in call after call."""
-_AS_DIMENSION: Final = ("agent", "environment")
+_AS_DIMENSION: Final = ("agent", "project", "api_key", "environment")
 _LONGEST_STEADY: Final = 1024
 """Characters of all texts that are remembered together: with their number that makes 4 MB at most."""
 

@@ -166,24 +166,34 @@ GENERIC: Final[Names] = MappingProxyType(
             "mlflow.trace.user",
             "ai.telemetry.metadata.userId",
             "langsmith.metadata.user_id",
+            "gen_ai.user",  # the end user whom OpenAI's requests may name
+            "gen_ai.request.user",
         ),
         "org": (semconv.ORG, "organization.id", "litellm.team.id", "traceloop.association.properties.org_id"),
         "session": (
             semconv.CONVERSATION_ID,
             semconv.SESSION_ID,
             "langfuse.session.id",
-            "langsmith.trace.session_id",
             "traceloop.association.properties.session_id",
             "gcp.vertex.agent.session_id",
             "copilot_chat.session_id",
             "mlflow.trace.session",
             "ai.telemetry.metadata.sessionId",
             "langsmith.metadata.session_id",
+            "langsmith.metadata.thread_id",
+            "langsmith.metadata.conversation_id",
         ),
-        "workflow": (semconv.WORKFLOW_NAME, "traceloop.workflow.name"),
+        "workflow": (semconv.WORKFLOW_NAME, "traceloop.workflow.name", "langfuse.trace.name"),
         "feature": (semconv.FEATURE, "ai.telemetry.functionId"),
-        "agent": ("gen_ai.agent.name", "agent.name"),
-        "environment": ("deployment.environment.name", "deployment.environment"),
+        "agent": ("gen_ai.agent.name", "agent.name", "agent_name"),
+        # LangSmith calls a project a session; conversations are threads there.
+        "project": (
+            "langsmith.trace.session_name",
+            "langsmith.trace.session_id",
+            "metadata.user_api_key_project_id",
+        ),
+        "api_key": ("litellm.api_key.hash", "metadata.user_api_key_alias", "metadata.user_api_key_hash"),
+        "environment": ("deployment.environment.name", "deployment.environment", "langfuse.environment", "env"),
     }
 )
 
@@ -193,5 +203,6 @@ DIMENSION_PREFIXES: Final = (
     "langfuse.trace.metadata.",
     "langsmith.metadata.",
     "ai.telemetry.metadata.",
+    "litellm.metadata.",
 )
 """Attributes under these prefixes become free dimensions of the call, named by what follows the prefix."""

@@ -20,6 +20,7 @@ _CLAUDE_CODE: Final[Names] = {
     "speed": ("speed",),
     "emitter_cost_usd": ("cost_usd",),
     "user": ("user.account_uuid", "user.email", "user.id"),
+    "feature": (*GENERIC["feature"], "query_source", "query_source_safe"),
 }
 _CODEX: Final[Names] = {
     "input": ("input_token_count",),
@@ -42,6 +43,7 @@ _GEMINI_CLI: Final[Names] = {
     "total": ("total_token_count",),
     "request_model": ("model",),
     "user": ("user.email", "installation.id"),
+    "feature": (*GENERIC["feature"], "role"),
 }
 
 _LOG_RECORDS: Final = (
@@ -106,7 +108,15 @@ _SPANS: Final = (
         operation="chat",
         cache_outside=ANY_PROVIDER,
         names=_CLAUDE_CODE,
-        notes="Spans (beta) of the requests that the log records tell of.",
+        notes="Spans (beta) of the requests that the log records tell of. What asked (the conversation, a subagent, a "
+        "summary) is the feature; the span tells it without the names that users gave their agents.",
+    ),
+    Dialect(
+        id="claude-code-turn",
+        scopes=("com.anthropic.claude_code*", "claude_code*"),
+        source_rank=2,
+        provider="anthropic",
+        notes="What a user asked for, around its requests: without counts.",
     ),
     Dialect(
         id="codex",

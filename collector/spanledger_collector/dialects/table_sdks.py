@@ -3,11 +3,13 @@
 from typing import Final
 
 from spanledger_collector.dialects.dialect import ANY_PROVIDER, Dialect
-from spanledger_collector.dialects.names import GENERIC
+from spanledger_collector.dialects.names import GENERIC, Names
 
 __all__ = ["SDKS"]
 
 _GOOGLE: Final = frozenset({"gcp.gemini", "gcp.vertex_ai"})
+_BOTOCORE_REGION: Final[Names] = {"region": (*GENERIC["region"], "cloud.region")}
+"""On its spans the region of the service that was asked; on a resource it is the application's."""
 
 _NATIVE: Final = (
     Dialect(
@@ -55,6 +57,7 @@ _OPENTELEMETRY: Final = (
         source_rank=2,
         provider="aws.bedrock",
         cache_outside=ANY_PROVIDER,
+        names=_BOTOCORE_REGION,
         estimates=("cohere.", "mistral."),
         flags=("cached_tokens_missing",),
         notes="botocore 0.66b2 makes up what InvokeModel does not answer for these models: a token for six characters. "
@@ -66,7 +69,7 @@ _OPENTELEMETRY: Final = (
         source_rank=1,
         provider="aws.bedrock",
         cache_outside=ANY_PROVIDER,
-        names={"response_id": (*GENERIC["response_id"], "aws.request_id")},  # as ours has it
+        names={"response_id": (*GENERIC["response_id"], "aws.request_id"), **_BOTOCORE_REGION},  # the id as ours has it
         notes="genai-bedrock 1.3b0 and botocore 0.66b2 pass on Bedrock's inputTokens, which lack cached tokens.",
     ),
     Dialect(
