@@ -124,3 +124,26 @@ def test_each_request_of_a_tool_runner_is_a_call(instrumented: Recording) -> Non
     counted = [attributes_of(span) for span in instrumented.spans if counts_of(span)]
     assert [attributes["gen_ai.response.id"] for attributes in counted] == ["msg_1", "msg_2"]
     assert [attributes["gen_ai.usage.input_tokens"] for attributes in counted] == [10, 30]
+
+
+def test_decisions(instrumented: Recording) -> None:
+    usage = {
+        "input_tokens": 20,
+        "input_tokens_details": {"cached_tokens": 8, "cache_write_tokens": 4},
+        "output_tokens": 3,
+        "output_tokens_details": {"reasoning_tokens": 2},
+        "total_tokens": 23,
+    }
+    decision = {"answers": [{"type": "predicate", "probability": 0.5}], "model": "gpt-6-luna", "usage": usage}
+    with serving(answer(decision)) as server:
+        client: Any = openai_client(server.url)
+        client.decisions.create(model="gpt-6-luna", input="Where?", questions=[{"type": "predicate", "text": "Is it?"}])
+    assert counts_of(instrumented.only) == {
+        "gen_ai.usage.input_tokens": 20,
+        "gen_ai.usage.cache_read.input_tokens": 8,
+        "gen_ai.usage.cache_write.input_tokens": 4,
+        "gen_ai.usage.output_tokens": 3,
+        "gen_ai.usage.reasoning.output_tokens": 2,
+    }
+    assert instrumented.attributes["gen_ai.response.model"] == "gpt-6-luna"
+    assert instrumented.attributes["spanledger.usage_status"] == "metered"

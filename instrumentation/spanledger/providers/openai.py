@@ -18,6 +18,7 @@ from spanledger.content import OPENAI_CHAT, OPENAI_COMPLETION, OPENAI_RESPONSES
 from spanledger.providers.openai_fetched import FETCHINGS
 from spanledger.providers.openai_media import MEDIA_ENDPOINTS
 from spanledger.providers.openai_responses import LAST_EVENTS, read_whole_response
+from spanledger.providers.openai_sessions import session_points
 from spanledger.providers.openai_usage import first, items, read_identity, read_reported_cost, read_usage
 from spanledger.usage import fields, get, put
 
@@ -168,9 +169,14 @@ _OPENAI = StainlessSdk(
             content=OPENAI_COMPLETION,
         ),
         Endpoint("/responses/compact", "chat", read_response, read_response_event),
+        Endpoint("/decisions", "chat", read_whole_response, read_response_event),
         *MEDIA_ENDPOINTS,
     ),
     fetchings=FETCHINGS,
 )
 
-SDK = Sdk(distribution="openai", supported=">=1.100,<4", points=request_points("openai", _OPENAI))
+SDK = Sdk(
+    distribution="openai",
+    supported=">=1.100,<4",
+    points=(*request_points("openai", _OPENAI), *session_points(read_response_event)),
+)
