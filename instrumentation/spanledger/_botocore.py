@@ -88,11 +88,15 @@ class ApiOperation:
 
 @dataclass(frozen=True, slots=True)
 class AwsService:
-    """A service with billed operations. `kind_of` gives operation and needed meters from the model id."""
+    """A service with billed operations.
+
+    `operation_of` gives the operation of a name and a model id, `None` if it is not billed; `kind_of` gives what the
+    conventions call it and the needed meters, from the model id.
+    """
 
     name: str
     provider: str
-    operations: Mapping[str, ApiOperation]
+    operation_of: Callable[[str, str], ApiOperation | None]
     kind_of: Callable[[str], tuple[str, tuple[str, ...]]]
 
 
@@ -145,25 +149,28 @@ def async_api_call(service: AwsService) -> Callable[..., Awaitable[object]]:
 
 
 def _open(service: AwsService, client: AwsClient, args: Args, kwargs: Kwargs) -> tuple[Call, ApiOperation] | None:
-    operation = service.operations.get(str(args[0] if args else kwargs.get("operation_name")))
-    if operation is None or client.meta.service_model.service_name != service.name:
+    if client.meta.service_model.service_name != service.name:
         return None
     params = cast("Params", args[1] if len(args) > 1 else kwargs.get("api_params"))
-    request = _request(service, operation, client.meta, params)
+    model = params.get("modelId")
+    model = model if isinstance(model, str) else None
+    operation = service.operation_of(str(args[0] if args else kwargs.get("operation_name")), model or "")
+    if operation is None:
+        return None
+    request = _request(service, operation, client.meta, model)
     call = open_call(request, operation.read_response, operation.read_event)
     if request.operation == "chat":
         keep_content(call, operation.content, params)
     return (call, operation) if call is not None else None
 
 
-def _request(service: AwsService, operation: ApiOperation, meta: Meta, params: Params) -> Request:
-    model = params.get("modelId")
-    name, needs = service.kind_of(model if isinstance(model, str) else "")
+def _request(service: AwsService, operation: ApiOperation, meta: Meta, model: str | None) -> Request:
+    name, needs = service.kind_of(model or "")
     server = server_of(meta.endpoint_url)
     return Request(
         operation=name,
         provider=service.provider,
-        model=model if isinstance(model, str) else None,
+        model=model,
         server_address=server.host or None,
         server_port=server.port,
         stream=operation.stream,
@@ -185,7 +192,8 @@ def _read_error(call: Call, error: Exception) -> None:
 def _read_metadata(call: Call, answer: Params) -> None:
     metadata = answer.get("ResponseMetadata")
     if isinstance(request_id := get(metadata, "RequestId"), str) and request_id:
-        call.reading.response_id = request_id
+        call.reading.response_id = request_id  # until the answer tells one of its own
+        call.reading.attributes[semconv.AWS_REQUEST_ID] = request_id
     call.retries = count(get(metadata, "RetryAttempts")) or 0
 
 

@@ -28,6 +28,7 @@ SERVER_ADDRESS: Final = "server.address"
 SERVER_PORT: Final = "server.port"
 ERROR_TYPE: Final = "error.type"
 HTTP_RESEND_COUNT: Final = "http.request.resend_count"
+AWS_REQUEST_ID: Final = "aws.request_id"
 TOKEN_TYPE: Final = "gen_ai.token.type"  # noqa: S105  # not that kind of token
 """`input` or `output`; of metrics, never of spans."""
 USER_ID: Final = "user.id"

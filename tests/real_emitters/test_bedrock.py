@@ -53,7 +53,7 @@ _TRIED = (
     _Tried(("openinference-bedrock",), summed=frozenset({"invoke-with-response-stream"})),
     _Tried(("otel-botocore", "spanledger")),
     _Tried(("openinference-bedrock", "spanledger")),
-    _Tried(("openllmetry-bedrock", "spanledger")),  # fails: streams of InvokeModel have another id with each
+    _Tried(("openllmetry-bedrock", "spanledger")),
     _Tried(("otel-botocore", "openinference-bedrock"), summed=frozenset({"invoke-with-response-stream"})),
 )
 

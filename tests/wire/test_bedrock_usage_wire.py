@@ -47,14 +47,16 @@ def converse(**more: object) -> Document:
     return {"output": {"message": message}, "stopReason": "end_turn", "metrics": {"latencyMs": 7}, **more}
 
 
-def check(recording: Recording, **meters: int) -> None:
-    """The span has these counts and no other that is not zero."""
+def check(recording: Recording, response_id: str = REQUEST_ID, /, **meters: int) -> None:
+    """The span has these counts and no other that is not zero; where nothing else is said, the answer has no id of its
+    own, so that it goes by that of the request."""
     attributes = recording.attributes
     expected = usage(**meters)
     assert {name: count for name, count in attributes.items() if name in expected} == expected
     assert usage_of(recording.only).keys() <= expected.keys()
     assert attributes["spanledger.usage_status"] == "metered"
-    assert attributes["gen_ai.response.id"] == REQUEST_ID
+    assert attributes["gen_ai.response.id"] == response_id
+    assert attributes["aws.request_id"] == REQUEST_ID
     assert attributes["gen_ai.provider.name"] == "aws.bedrock"
 
 
@@ -106,6 +108,25 @@ def test_converse_stream_has_its_usage_after_the_message(instrumented: Recording
 
 
 @knows_all
+@pytest.mark.parametrize(
+    ("model", "said", "contained"),
+    [
+        ("us.openai.gpt-5.6", 4995, 4995),  # as measured: the cached ones, and two more
+        ("us.openai.gpt-5.6", 2, 4993 + 2),
+        (MODEL, 4995, 4993 + 4995),
+    ],
+)
+def test_streams_of_openai_count_cached_tokens_twice(
+    instrumented: Recording, model: str, said: int, contained: int
+) -> None:
+    counts = {"inputTokens": said, "cacheWriteInputTokens": 4993, "outputTokens": 19, "totalTokens": said + 4993 + 19}
+    with answering(stream({"messageStop": {"stopReason": "end_turn"}}, {"metadata": {"usage": counts}})) as server:
+        ask(server.url, "converse_stream", modelId=model, messages=MESSAGES)
+    check(instrumented, input=contained, cache_write=4993, output=19)
+    assert ("spanledger.usage_evidence" in instrumented.attributes) is (said == contained)
+
+
+@knows_all
 def test_the_model_that_a_prompt_router_chose(instrumented: Recording) -> None:
     chosen = "arn:aws:bedrock:eu-west-1::foundation-model/anthropic.claude-3-haiku-20240307-v1:0"
     whole = converse(usage=CONVERSE_USAGE, trace={"promptRouter": {"invokedModelId": chosen}})
@@ -150,6 +171,13 @@ OPENAI_USAGE = {
     "completion_tokens_details": {"reasoning_tokens": 25},
 }
 OPENAI_METERS = {"input": 100, "cache_read": 60, "output": 40, "reasoning": 25}
+ID_BY_MODEL = {
+    MODEL: "msg_bdrk_1",
+    "openai.gpt-oss-120b-1:0": "chatcmpl-of-openai",
+    "openai.gpt-oss-20b-1:0": "chatcmpl-of-openai",
+    "cohere.command-r-v1:0": "0f6e3a1c-of-cohere",
+}
+"""The ids of answers, of those that have any."""
 CHOICES = [{"index": 0, "message": {"role": "assistant", "content": "Yes"}, "finish_reason": "stop"}]
 
 BODIES = [
@@ -183,7 +211,11 @@ BODIES = [
     ),
     pytest.param(
         "cohere.command-r-v1:0",
-        document({"text": "Yes", "finish_reason": "COMPLETE"}, input_token_count="9", output_token_count="3"),
+        document(
+            {"response_id": "0f6e3a1c-of-cohere", "text": "Yes", "finish_reason": "COMPLETE"},
+            input_token_count="9",
+            output_token_count="3",
+        ),
         {"input": 9, "output": 3},
         id="cohere",
     ),
@@ -191,7 +223,10 @@ BODIES = [
         "ai21.jamba-1-5-large-v1:0", document({"choices": CHOICES, "usage": OPENAI_USAGE}), OPENAI_METERS, id="ai21"
     ),
     pytest.param(
-        "openai.gpt-oss-120b-1:0", document({"choices": CHOICES, "usage": OPENAI_USAGE}), OPENAI_METERS, id="openai"
+        "openai.gpt-oss-120b-1:0",
+        document({"id": "chatcmpl-of-openai", "choices": CHOICES, "usage": OPENAI_USAGE}),
+        OPENAI_METERS,
+        id="openai",
     ),
     pytest.param(
         "us.deepseek.r1-v1:0",
@@ -226,7 +261,7 @@ BODIES = [
 def test_invoke_model(instrumented: Recording, asking: Ask, model: str, reply: Reply, meters: dict[str, int]) -> None:
     with answering(reply) as server:
         asking(server.url, "invoke_model", modelId=model, body="{}")
-    check(instrumented, **meters)
+    check(instrumented, ID_BY_MODEL.get(model, REQUEST_ID), **meters)
     assert instrumented.attributes["gen_ai.request.model"] == model
     assert "gen_ai.response.model" not in instrumented.attributes
 
@@ -299,8 +334,8 @@ STREAMS = [
     pytest.param(
         "openai.gpt-oss-20b-1:0",
         parts(
-            {"choices": [{"index": 0, "delta": {"content": "Yes"}, "finish_reason": "stop"}]},
-            {"choices": [], "usage": OPENAI_USAGE, **LAST},
+            {"id": "chatcmpl-of-openai", "choices": [{"delta": {"content": "Yes"}, "finish_reason": "stop"}]},
+            {"id": "chatcmpl-of-openai", "choices": [], "usage": OPENAI_USAGE, **LAST},
         ),
         OPENAI_METERS,
         id="openai",
@@ -321,7 +356,7 @@ def test_invoke_model_with_response_stream(
 ) -> None:
     with answering(reply) as server:
         asking(server.url, "invoke_model_with_response_stream", modelId=model, body="{}")
-    check(instrumented, **meters)
+    check(instrumented, ID_BY_MODEL.get(model, REQUEST_ID), **meters)
 
 
 @pytest.mark.parametrize(

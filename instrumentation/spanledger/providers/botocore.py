@@ -2,7 +2,9 @@
 
 Bedrock's own counts are disjoint: `inputTokens` leaves out what was read from and written to the cache. Converse has
 them in `usage`. InvokeModel answers in the format of the model's maker; what the body does not say is in the headers,
-or in the metrics that Bedrock adds to the last event of a stream.
+or in the metrics that Bedrock adds to the last event of a stream. An answer is known by the id in its body, as other
+instrumentations have it; where the format has none, by the id of the request. The names of models in bodies are left
+out: those with which Bedrock prices are in the request.
 
 Sources: the service model of bedrock-runtime; "Inference request parameters and response fields for foundation models"
 in the user guide of Amazon Bedrock.
@@ -67,6 +69,9 @@ _TEXTS: Final = ("outputText", "generation", "completion", "text")
 
 _REASONS: Final = ("stopReason", "stop_reason", "finish_reason", "completionReason")
 
+_IDS: Final = ("id", "response_id")
+"""Where a maker's format has the id of an answer, in the body, or in the event of a stream that begins or ends one."""
+
 _KINDS: Final = (
     ("embed", ("embeddings", ("input",))),
     ("rerank", ("rerank", ("search_unit",))),
@@ -101,6 +106,18 @@ def read_converse_event(event: object, reading: Reading) -> None:
         reading.complete = True
 
 
+def read_converse_event_of_openai(event: object, reading: Reading) -> None:
+    """The same of OpenAI's models, whose `inputTokens` in a stream contain what was read from and written to the cache,
+    other than in a whole answer (measured with gpt-5.6: maximhq/bifrost#6942). The total adds both, and proves nothing.
+    """
+    read_converse_event(event, reading)
+    counts = reading.raw
+    cached = counts.get("cache_read", 0) + counts.get("cache_write", 0)
+    if 0 < cached <= counts.get("uncached", 0):
+        reading.usage["input"] = counts["uncached"]
+        reading.evidence = f"inputTokens of a stream of OpenAI's taken to contain the {cached} cached ones"
+
+
 def read_nothing(_answer: object, _reading: Reading) -> None:
     """An answer whose head says nothing."""
 
@@ -114,7 +131,7 @@ def read_headers(answer: object, reading: Reading) -> None:
 
 def read_body(body: object, reading: Reading) -> None:
     """The body of an answer of InvokeModel, in its maker's format, which shows in the body itself."""
-    identity = reading.response_id, reading.response_model
+    model = reading.response_model
     usage = get(body, "usage")
     if count(get(usage, "input_tokens")) is not None:
         anthropic.read_message(body, reading)
@@ -126,12 +143,13 @@ def read_body(body: object, reading: Reading) -> None:
         _read_reason(body, reading)
     if isinstance(images := get(body, "images") or get(body, "artifacts"), list):
         reading.usage["image"] = len(cast("list[object]", images))
-    reading.response_id, reading.response_model = identity
+    _read_id(body, reading)
+    reading.response_model = model
 
 
 def read_chunk(event: object, reading: Reading) -> None:
     """An event of a streamed InvokeModel: a part of the body in its maker's format, and in the last one the metrics."""
-    identity = reading.response_id, reading.response_model
+    model = reading.response_model
     encoded = get(get(event, "chunk"), "bytes")
     part: object = json.loads(base64.b64decode(encoded)) if isinstance(encoded, str) else {}
     if isinstance(get(part, "choices"), list):
@@ -149,7 +167,17 @@ def read_chunk(event: object, reading: Reading) -> None:
         _read_disjoint(metrics, _METRICS, reading)
         reading.usage.update(given)
         reading.complete = True
-    reading.response_id, reading.response_model = identity
+    _read_id(part, reading)
+    reading.response_model = model
+
+
+def _read_id(body: object, reading: Reading) -> None:
+    """The maker's own id of an answer, by which others know the call too, in place of the id of the request."""
+    for holder in (body, get(body, "message"), get(body, "response")):
+        for name in _IDS:
+            if isinstance(found := get(holder, name), str) and found:
+                reading.response_id = found
+                return
 
 
 def _read_usage(usage: object, reading: Reading) -> None:
@@ -205,20 +233,26 @@ def _kind_of(model: str) -> tuple[str, tuple[str, ...]]:
 
 
 _CONVERSING: Final = ApiOperation(read_nothing, read_converse, read_converse_event, content=BEDROCK_CONVERSE)
+_CONVERSE_STREAM: Final = replace(_CONVERSING, held_in="stream", stream=True)
+_CONVERSE_STREAM_OF_OPENAI: Final = replace(_CONVERSE_STREAM, read_event=read_converse_event_of_openai)
 _INVOKING: Final = ApiOperation(read_headers, read_body, read_chunk, "body", content=BEDROCK_INVOKE)
+_OPERATIONS: Final = MappingProxyType(
+    {
+        "Converse": _CONVERSING,
+        "ConverseStream": _CONVERSE_STREAM,
+        "InvokeModel": _INVOKING,
+        "InvokeModelWithResponseStream": replace(_INVOKING, stream=True),
+    }
+)
+
+
+def _operation_of(name: str, model: str) -> ApiOperation | None:
+    operation = _OPERATIONS.get(name)
+    return _CONVERSE_STREAM_OF_OPENAI if operation is _CONVERSE_STREAM and "openai." in model else operation
+
 
 _BEDROCK: Final = AwsService(
-    name="bedrock-runtime",
-    provider="aws.bedrock",
-    operations=MappingProxyType(
-        {
-            "Converse": _CONVERSING,
-            "ConverseStream": replace(_CONVERSING, held_in="stream", stream=True),
-            "InvokeModel": _INVOKING,
-            "InvokeModelWithResponseStream": replace(_INVOKING, stream=True),
-        }
-    ),
-    kind_of=_kind_of,
+    name="bedrock-runtime", provider="aws.bedrock", operation_of=_operation_of, kind_of=_kind_of
 )
 
 BOTOCORE: Final = Sdk(
