@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -22,7 +23,7 @@ from spanledger_collector.journal import Appended
 from spanledger_collector.journal.identity import Fingerprints
 from spanledger_collector.journal.reading import decode_reading
 from spanledger_collector.ledger.store import Ledger
-from spanledger_collector.model import Observation, ReceivedSpan
+from spanledger_collector.model import Observation, ReceivedSpan, Scope
 
 ROWS = "SELECT * EXCLUDE (received_at) FROM store.spans ORDER BY ALL"
 READINGS = "SELECT * EXCLUDE (seq, received_at) FROM store.observations ORDER BY ALL"
@@ -94,8 +95,7 @@ async def test_another_content_under_the_same_identity_is_a_conflict(ledger: Led
         assert await journal.append([other, first, received(2)]) == Appended(1, duplicates=1, conflicts=1)
         assert await journal.append([other, later]) == Appended(0, conflicts=2)
         assert await journal.append([later, other, later]) == Appended(0, conflicts=3)
-    fingerprint = Fingerprints().of
-    expected = {(f"{fingerprint(span):016x}", f"{fingerprint(first):016x}") for span in (other, later)}
+    expected = {(f"{_fingerprint(span):016x}", f"{_fingerprint(first):016x}") for span in (other, later)}
     conflicts = stored(ledger, "SELECT payload_hash, first_hash FROM conflicts")
     assert len(conflicts) == 2, "each content is on record once, however often it comes"
     assert set(conflicts) == expected
@@ -227,28 +227,38 @@ def test_any_split_repetition_and_order_stores_the_same_rows(
     assert len(once) == len(SPANS_SENT) + 5, "spans, and observations of the model calls among them"
 
 
-def test_fingerprints_ignore_the_order_of_attributes_and_nothing_else() -> None:
-    span = replace(received(1), attributes={"a": 1, "b": {"x": 1, "y": 2}})
-    fingerprint = Fingerprints().of
-    same = replace(span, attributes={"b": {"y": 2, "x": 1}, "a": 1}, resource=dict(span.resource))
-    assert fingerprint(same) == fingerprint(span)
-    others = [
-        replace(span, **change)
-        for change in (
-            {"attributes": {"a": 1.0, "b": {"x": 1, "y": 2}}},
-            {"attributes": {"a": "1", "b": {"x": 1, "y": 2}}},
-            {"attributes": {"a": True, "b": {"x": 1, "y": 2}}},
-            {"attributes": {"a": 1}},
-            {"resource": {"service.name": "shop", "x": None}},
-            {"scope": replace(span.scope, version="2")},
-            {"parent_span_id": b"p" * 8},
-            {"name": "x"},
-            {"kind": 1},
-            {"status": 2},
-            {"ended_ns": span.ended_ns + 1},
-        )
-    ]
-    assert len({fingerprint(each) for each in [span, *others]}) == len(others) + 1
+def _fingerprint(span: ReceivedSpan) -> int:
+    """As the journal makes it."""
+    kept = None if dialects.recognise(span) is None else dialects.kept_json(span)
+    return Fingerprints().of(span, kept, dialects.peer_host(span))
+
+
+_UNLIKE: tuple[dict[str, Any], ...] = (
+    {"resource": {"service.name": "shop", "x": None}},
+    {"scope": Scope("x", "2")},
+    {"parent_span_id": b"p" * 8},
+    {"name": "x"},
+    {"kind": 1},
+    {"status": 2},
+    {"ended_ns": START + 10**10},
+)
+
+
+def test_fingerprints_of_model_calls_ignore_the_order_of_attributes_and_what_is_not_kept() -> None:
+    span = replace(received(1), attributes={**CHAT, "a": 1, "b": {"x": 1, "y": 2}})
+    same = replace(span, attributes={"b": {"y": 2, "x": 1}, "a": 1, **CHAT}, resource=dict(span.resource))
+    assert _fingerprint(same) == _fingerprint(span)
+    assert _fingerprint(replace(span, attributes={**span.attributes, "gen_ai.prompt": "Hi"})) == _fingerprint(span)
+    others = [{**span.attributes, "a": value} for value in (1.0, "1", True, None, [1])]
+    unlike = [replace(span, **change) for change in (*_UNLIKE, *({"attributes": other} for other in others))]
+    assert len({*map(_fingerprint, [span, *unlike])}) == len(unlike) + 1
+
+
+def test_fingerprints_of_other_spans_are_of_their_skeletons() -> None:
+    span = replace(received(1), attributes={"server.address": "a.example", "http.route": "/"})
+    assert _fingerprint(replace(span, attributes={"server.address": "A.example", "y": 1})) == _fingerprint(span)
+    unlike = [replace(span, **change) for change in (*_UNLIKE, {"attributes": {"server.address": "b.example"}})]
+    assert len({*map(_fingerprint, [span, *unlike])}) == len(unlike) + 1
 
 
 DYING = """

@@ -75,9 +75,10 @@ def check(signal: Signal, encoding: Encoding, body: bytes) -> None:
     for span in decoded.spans:
         assert (len(span.trace_id), len(span.span_id)) == (16, 8)
         assert 0 < span.started_ns <= span.ended_ns < 2**63 - 1
-        assert 0 <= fingerprint(span) < 2**64
         dialects.recognise(span)
-        assert dialects.kept_json(span) == msgspec.json.encode(dialects.kept_attributes(span)).decode()
+        kept = dialects.kept_json(span)
+        assert kept == msgspec.json.encode(dialects.kept_attributes(span), order="sorted").decode()
+        assert 0 <= fingerprint(span, kept, dialects.peer_host(span)) < 2**64
         span.name.encode()
 
 

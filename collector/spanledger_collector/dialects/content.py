@@ -15,7 +15,7 @@ from spanledger_collector.model import AttributeValue, ReceivedSpan
 
 __all__ = ["is_content", "kept_attributes", "kept_json"]
 
-_encode = msgspec.json.Encoder().encode
+_encode = msgspec.json.Encoder(order="sorted").encode  # so that attributes in another order are the same text
 
 _CONTENT: Final = frozenset(
     {
@@ -63,6 +63,10 @@ _CONTENT: Final = frozenset(
         "ai.result.object",
         "mlflow.spanInputs",
         "mlflow.spanOutputs",
+        "mlflow.traceInputs",
+        "mlflow.traceOutputs",
+        "mlflow.trace.intermediate_outputs",
+        "mlflow.chat.tools",
         "gcp.vertex.agent.llm_request",
         "gcp.vertex.agent.llm_response",
         "gcp.vertex.agent.tool_call_args",
@@ -131,7 +135,7 @@ _CONTENT_PREFIXES: Final = (
 _FACTS_WITHIN: Final = frozenset({"reranker.model_name"})
 """Names under those prefixes that are facts after all."""
 
-_URLS: Final = frozenset({"url.full", "http.url", "http.target"})
+_URLS: Final = frozenset({"url.full", "http.url", "http.target", "gen_ai.openai.api_base"})
 """What may end in a query, and so in a key."""
 
 _WITH_IDS: Final = frozenset(path[0] for dialect in DIALECTS for path in dialect.hidden_ids)
@@ -169,7 +173,7 @@ def kept_attributes(span: ReceivedSpan) -> dict[str, AttributeValue]:
 
 
 def kept_json(span: ReceivedSpan) -> str:
-    """`kept_attributes` as JSON text; bytes are base64."""
+    """`kept_attributes` as JSON text, in the order of their names; bytes are base64."""
     attributes = span.attributes
     shape = _names_kept(None, tuple(attributes))
     if shape.as_they_are:

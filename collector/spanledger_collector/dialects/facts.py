@@ -23,7 +23,7 @@ from spanledger_collector.dialects.names import (
 from spanledger_collector.dialects.shapes import by_names
 from spanledger_collector.model import Attributes, AttributeValue
 
-__all__ = ["LONGEST_FACT", "Facts", "Steady", "hidden_response_id", "read_facts", "text_of"]
+__all__ = ["LONGEST_FACT", "Facts", "Steady", "hidden_response_id", "read_facts", "text_of", "with_members"]
 
 _LONGEST_MESSAGE: Final = 1 << 20
 LONGEST_FACT: Final = 4096
@@ -85,13 +85,18 @@ def read_facts(dialect: Dialect, attributes: Attributes) -> Facts:
     An attribute without value, with the empty text or with an overlong one is as good as absent.
     """
     if dialect.unpack:
-        attributes = {**attributes, **dict(_unpacked(dialect.unpack, attributes))}
+        attributes = with_members(dialect, attributes)
     facts = _read(_shape(dialect, tuple(attributes)), attributes)
     if facts is None:
         attributes = {name: value for name, value in attributes.items() if _is_usable(value)}
         facts = _read(_shape(dialect, tuple(attributes)), attributes)
         assert facts is not None  # noqa: S101 - whatever is left is usable
     return _unquoted(facts, attributes) if dialect.quoted else facts
+
+
+def with_members(dialect: Dialect, attributes: Attributes) -> Attributes:
+    """The attributes, and the members of those that the dialect unpacks as `<attribute>.<member>`."""
+    return {**attributes, **dict(_unpacked(dialect.unpack, attributes))}
 
 
 def _read(shape: _Shape, attributes: Attributes) -> Facts | None:
@@ -166,9 +171,9 @@ def _shape(dialect: Dialect, names: tuple[str, ...]) -> _Shape:
     for name in names:
         for fact, rank in plan.get(name, ()):
             ranked.setdefault(fact, []).append((rank, name))
-    chosen = {fact: min(carriers)[1] for fact, carriers in ranked.items()}
+    chosen = {fact: min(carriers)[1] for fact, carriers in sorted(ranked.items())}  # whatever the order of attributes
     steady = {fact: name for fact, name in chosen.items() if fact not in _COUNTED and fact not in _OF_ONE_CALL}
-    free = tuple(name for name in names if name not in plan and name.startswith(OTHER_METER_PREFIX))
+    free = sorted(name for name in names if name not in plan and name.startswith(OTHER_METER_PREFIX))
     dimensions = tuple(name for name in names if name not in plan and name.startswith(DIMENSION_PREFIXES))
     return _Shape(
         steady=tuple(steady),

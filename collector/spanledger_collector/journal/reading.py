@@ -40,7 +40,7 @@ _Observation: Any = _document(
     Observation, {"conditions": _Conditions, "attribution": _Attribution, **dict.fromkeys(_IDS, str)}
 )
 
-_encode = msgspec.json.Encoder(decimal_format="string").encode
+_encode = msgspec.json.Encoder(decimal_format="string", order="deterministic").encode
 _decode = msgspec.json.Decoder(_Observation).decode
 
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import chain
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
-from spanledger_collector.journal.identity import Fingerprints, Identity, identities, unsigned
+from spanledger_collector.journal.identity import Fingerprints, Identity, identities
 from spanledger_collector.journal.reading import encode_reading
 from spanledger_collector.ledger.arrow import Int64, Target, Text, Time, UInt8, UInt64
 from spanledger_collector.model import Attributes, Observation, ReceivedSpan
@@ -118,10 +118,19 @@ OBSERVATIONS = Target.of("store.observations", ObservationRow)
 CONFLICTS = Target.of("store.conflicts", ConflictRow)
 
 
-def span_columns(spans: Sequence[ReceivedSpan], peer_hosts: Sequence[str | None], received_ns: int) -> Columns:
-    """The columns of spans that arrived together, with the hosts that their calls went to."""
+def span_columns(
+    spans: Sequence[ReceivedSpan],
+    peer_hosts: Sequence[str | None],
+    received_ns: int,
+    observed: Sequence["Told"] = (),
+    first: int = 0,
+) -> Columns:
+    """The columns of spans that arrived together, with the hosts that their calls went to, and what was `observed` in
+    them, whose places count from `first`."""
     trace_hi, trace_lo, own = identities(spans)
-    digest = Fingerprints().digest
+    kept: list[str | None] = [None] * len(spans)
+    for each in observed:
+        kept[each.place - first] = each.fields[_ATTRIBUTES]
     parents = [span.parent_span_id for span in spans]
     return {
         "trace_hi": trace_hi,
@@ -136,7 +145,7 @@ def span_columns(spans: Sequence[ReceivedSpan], peer_hosts: Sequence[str | None]
         "ended_at": [span.ended_ns for span in spans],
         "status": [span.status for span in spans],
         "peer_host": peer_hosts,
-        "payload_hash": unsigned(b"".join([digest(span) for span in spans])),
+        "payload_hash": [*map(Fingerprints().of, spans, kept, peer_hosts)],
         "received_at": [received_ns] * len(spans),
     }
 
@@ -160,6 +169,10 @@ class Told(NamedTuple):
     place: int
     observation: Observation
     fields: tuple[str | None, ...]
+
+
+_ATTRIBUTES: Final = -2
+"""The place of the attributes among those fields."""
 
 
 def told(place: int, span: ReceivedSpan, observation: Observation, attributes: str, resource: str) -> Told:

@@ -89,8 +89,9 @@ class Writer:
         observed: list[Told] = []
         first = 0
         for spans, received_ns in batch:  # request by request: all is read of a span while it is in the CPU's cache
-            parts.append(span_columns(spans, self._peer_hosts(spans), self._stamp(received_ns)))
-            observed += self._observed(spans, first)
+            told_here = self._observed(spans, first)
+            parts.append(span_columns(spans, self._peer_hosts(spans), self._stamp(received_ns), told_here, first))
+            observed += told_here
             first += len(spans)
         columns = joined(parts)
         first_hashes = self._first_hashes(columns)

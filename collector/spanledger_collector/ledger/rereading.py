@@ -15,7 +15,7 @@ from spanledger_collector.ledger.arrow import Inserter
 from spanledger_collector.ledger.rows import all_of
 from spanledger_collector.ledger.sql import query
 from spanledger_collector.ledger.store import Ledger
-from spanledger_collector.model import Attributes, ReceivedSpan, Scope
+from spanledger_collector.model import Attributes, Observation, ReceivedSpan, Scope
 
 __all__ = ["ROWS_AT_A_TIME", "copy_journal", "journal_rows", "read_again"]
 
@@ -62,8 +62,16 @@ def read_again(row: ObservationRow, skeleton: Skeleton, reader: Reader) -> Obser
         response_model=now.response_model,
         response_id=now.response_id,
         usage_status=now.usage_status,
-        reading=encode_reading(now),
+        reading=row.reading if _says(row.reading, now) else encode_reading(now),
     )
+
+
+def _says(reading: str, now: Observation) -> bool:
+    """Whether a text says the same, if perhaps in another order: then it stays as it is."""
+    try:
+        return decode_reading(reading) == now
+    except ValueError:  # as read by a release whose words we do not know
+        return False
 
 
 def _span(row: ObservationRow, skeleton: Skeleton) -> ReceivedSpan | None:
