@@ -1,10 +1,11 @@
 """OTLP protobuf to spans: what is read, what is rejected and counted, and that no bytes do worse than being refused."""
 
 import pytest
-from hypothesis import given
+from google.protobuf.message import DecodeError
+from hypothesis import example, given
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from spanledger_collector.errors import BadRequest
@@ -12,7 +13,7 @@ from spanledger_collector.model import Scope
 from spanledger_collector.receive import decode
 from spanledger_collector.receive.decode import decode_traces
 from spanledger_collector.receive.decoded import REJECTIONS
-from spanledger_collector.receive.known_attributes import KnownAttributes
+from spanledger_collector.receive.known_attributes import KnownAttributes, attributes_of
 
 TRACE = bytes(range(16))
 SPAN = bytes(range(8))
@@ -155,6 +156,48 @@ def test_attributes_that_come_again_are_read_the_same_and_not_all_remembered(mon
         assert received.attributes == {"number": number // 2, "text": str(number % 3), "prompt": f"{number}" * 500}
         assert len(known) <= 10
     assert max(map(len, known)) < 500
+
+
+_texts = st.text(max_size=140) | st.sampled_from(["", "chat", "ä" * 63, "x" * 127])
+_any_value = st.one_of(
+    _texts.map(lambda text: AnyValue(string_value=text)),
+    st.integers(-(2**63), 2**63 - 1).map(lambda number: AnyValue(int_value=number)),
+    st.integers(0, 20_000).map(lambda number: AnyValue(int_value=number)),
+    st.floats(allow_nan=False).map(lambda number: AnyValue(double_value=number)),
+    st.booleans().map(lambda told: AnyValue(bool_value=told)),
+    st.just(AnyValue()),
+)
+
+
+def _sent(key_and_value: tuple[str, AnyValue]) -> bytes:
+    key, value = key_and_value
+    return KeyValue(key=key, value=value).SerializeToString()
+
+
+_pairs = st.tuples(_texts, _any_value).map(_sent)
+
+
+@given(st.lists(st.tuples(_pairs, st.integers(0, 300), st.binary(max_size=2), st.integers(0, 2)), max_size=8))
+@example([(b"\n\x01a\x12\x03\n\x01x\n\x01b", 300, b"", 0), (b"\n\x01a\x12\x03\n\x01y", 300, b"", 0)])  # two keys
+@example([(b"\n\x01a\x12\x03\n\x01\xff", 300, b"", 0)])
+@example([(b"\n\x01a\x12\x03\x18\x80\x00", 300, b"", 0)])
+def test_an_attribute_says_what_the_library_reads_in_it(sent: list[tuple[bytes, int, bytes, int]]) -> None:
+    """Also when it is damaged, and when others with its key came before."""
+    known = KnownAttributes()
+    for key in ("", "chat", "a"):
+        known[KeyValue(key=key, value=AnyValue(bool_value=True)).SerializeToString()]
+    for pair, place, damage, removed in sent:
+        damaged = pair[:place] + damage + pair[place + removed :]
+        for each in (pair, damaged):
+            try:
+                message = KeyValue.FromString(each)
+            except DecodeError:
+                with pytest.raises(DecodeError):
+                    known[each]
+            else:
+                ((key, value),) = attributes_of([message]).items()
+                assert known[each] == (key, value)
+                assert type(known[each][1]) is type(value)
 
 
 def nested(levels: int) -> bytes:

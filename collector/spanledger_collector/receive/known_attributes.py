@@ -19,6 +19,16 @@ _UNTIL_FORGOTTEN: Final = 1 << 20
 """After so many look-ups in vain all is forgotten: users and sessions change in the course of a day."""
 
 
+_KEY: Final = 1 << 3 | 2
+_VALUE: Final = 2 << 3 | 2
+"""How the fields of a `KeyValue` begin: number and wire type (protobuf.dev/programming-guides/encoding)."""
+_STRING: Final = 1 << 3 | 2
+_INT: Final = 3 << 3
+"""The same of an `AnyValue`."""
+_TWO_BYTES: Final = 128
+"""Lengths and integers from here on take more than one byte."""
+
+
 class KnownAttributes(dict[bytes, Pair]):
     """What attributes say, by their bytes. Holds 16 MB at most. A look-up raises DecodeError for bytes that are no
     `KeyValue`."""
@@ -29,19 +39,55 @@ class KnownAttributes(dict[bytes, Pair]):
         self._most = most
         self._values: dict[str, int] = {}
         self._in_vain = 0
+        self._full: set[str] = set()
+        """Keys of which no further value is remembered."""
+        self._keys: dict[bytes, str] = {}
+        """Keys by how an attribute begins that has them."""
 
     def __missing__(self, sent: bytes) -> Pair:
-        pair = _read(sent)
-        values = self._values.get(pair[0], 0)
+        pair = self._read(sent)
         self._in_vain += 1
-        if len(self) >= self._most or self._in_vain >= _UNTIL_FORGOTTEN:
-            self.clear()
-            self._values.clear()
-            self._in_vain = values = 0
-        if values < _VALUES_PER_KEY and len(sent) <= _LONGEST:
-            self._values[pair[0]] = values + 1
-            self[sent] = pair
+        if pair[0] not in self._full or self._in_vain >= _UNTIL_FORGOTTEN:
+            self._remember(sent, pair)
         return pair
+
+    def _remember(self, sent: bytes, pair: Pair) -> None:
+        if len(self) >= self._most or self._in_vain >= _UNTIL_FORGOTTEN:
+            self._forget()
+        if len(sent) > _LONGEST:
+            return
+        key, _ = pair
+        self[sent] = pair
+        self._values[key] = values = self._values.get(key, 0) + 1
+        if values >= _VALUES_PER_KEY:
+            self._full.add(key)
+        spelled = key.encode()
+        start = bytes([_KEY, len(spelled)]) + spelled
+        if sent.startswith(start):  # not so where a later key of the same message has replaced the first
+            self._keys[start] = key
+
+    def _forget(self) -> None:
+        self.clear()
+        for part in (self._values, self._full, self._keys):
+            part.clear()
+        self._in_vain = 0
+
+    def _read(self, sent: bytes) -> Pair:
+        """The key and the value: of what is nearly all there is, a known key with a short text or a count below 16,384,
+        in half of the time that the library takes."""
+        size = len(sent)
+        if 5 < size < _TWO_BYTES and sent[0] == _KEY and (start := sent[1] + 2) < size - 3:
+            key = self._keys.get(sent[:start])
+            if key is not None and sent[start] == _VALUE and sent[start + 1] == size - start - 2:
+                kind, first = sent[start + 2], sent[start + 3]
+                if kind == _STRING and first == size - start - 4:
+                    try:
+                        return key, sent[start + 4 :].decode()
+                    except UnicodeDecodeError:
+                        return _read(sent)  # which says so
+                if kind == _INT and size - start == 5 and first >= _TWO_BYTES > sent[-1]:
+                    return key, first - _TWO_BYTES + (sent[-1] << 7)
+        return _read(sent)
 
 
 def _read(sent: bytes) -> Pair:
