@@ -114,5 +114,7 @@ def settling_bench(
     """A bench over a new file. With a handover, observations need not be read from it again."""
     with Ledger.open(path) as ledger:
         bench = SettlingBench(ledger, observations_per_pass=observations_per_pass, handover=handover)
-        yield bench
-        bench.close()
+        try:
+            yield bench
+        finally:  # else a thread of the journal's lives on, and with it the process of a test that failed
+            bench.close()
