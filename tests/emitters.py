@@ -109,7 +109,11 @@ def _raw_input(truth: Truth) -> Written:
 def _pydantic_ai(truth: Truth) -> Written:
     written = _conventions(truth)
     reasoning = written.pop("gen_ai.usage.reasoning.output_tokens")
-    return written | {"gen_ai.usage.details.reasoning_tokens": reasoning}
+    if truth.provider == "anthropic":
+        details = {"thinking_tokens": reasoning, "ephemeral_1h_input_tokens": 0, "web_search_requests": 0}
+    else:
+        details = {"reasoning_tokens": reasoning}
+    return written | {f"gen_ai.usage.details.{name}": count for name, count in details.items()}
 
 
 def _providers_usage(truth: Truth) -> dict[str, object]:

@@ -193,6 +193,14 @@ def test_attribution_by_other_names(name: str, field: str) -> None:
     assert getattr(_read({name: "x"}).attribution, field) == "x"
 
 
+def test_an_address_that_is_a_url_tells_who_bills() -> None:
+    """OpenLLMetry names the SDK's maker whoever is asked, and tells the URL of the client."""
+    scope = Scope("opentelemetry.instrumentation.openai.v1", "0.62.4")
+    found = _read({"gen_ai.openai.api_base": "https://API.groq.com/openai/v1/"}, scope)
+    assert (found.provider, found.server_address) == ("groq", "api.groq.com")
+    assert _read({"gen_ai.openai.api_base": "https://[broken"}, scope).provider == "openai"
+
+
 @pytest.mark.parametrize(
     ("name", "dimension"),
     [

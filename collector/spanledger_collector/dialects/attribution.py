@@ -11,11 +11,11 @@ from spanledger_collector.dialects.names import DIMENSION_PREFIXES, GENERIC
 from spanledger_collector.dialects.shapes import by_names
 from spanledger_collector.model import KEY_ORG, Attributes, AttributeValue, Attribution
 
-__all__ = ["read_attribution"]
+__all__ = ["OF_PROCESS", "read_attribution"]
 
 _LONGEST: Final = 256
 
-_OF_PROCESS: Final[tuple[tuple[str, str], ...]] = (
+OF_PROCESS: Final[tuple[tuple[str, str], ...]] = (
     ("user", semconv.USER_ID),
     ("user", "enduser.id"),
     ("org", semconv.ORG),
@@ -99,7 +99,7 @@ def _of_process(_: None, names: tuple[str, ...]) -> _Shape:
     prefix = semconv.DIMENSION_PREFIX
     ours = ((name[len(prefix) :], name) for name in names if name.startswith(prefix))
     environment = (("environment", name) for name in GENERIC["environment"] if name in names)
-    return _Shape(tuple(pair for pair in _OF_PROCESS if pair[1] in names), (*ours, *environment))
+    return _Shape(tuple(pair for pair in OF_PROCESS if pair[1] in names), (*ours, *environment))
 
 
 def _dimensions(facts: Facts, resource: Attributes, shape: _Shape) -> dict[str, str]:

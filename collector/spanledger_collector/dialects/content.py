@@ -55,6 +55,16 @@ _CONTENT: Final = frozenset(
         "metadata.mcp_tool_call_metadata",
         "metadata.vector_store_request_metadata",
         "model_request_parameters",
+        # MLflow: what a request of the OpenAI SDK, or a step of LangChain, was given.
+        "functions",
+        "instructions",
+        "invocation_params",
+        "log",
+        "prediction",
+        "prompt",
+        "return_values",
+        "text",
+        "tools",
         "ai.toolCall.args",
         "ai.toolCall.result",
         "ai.value",
@@ -92,6 +102,9 @@ _CONTENT: Final = frozenset(
 
 _MAY_HOLD_KEYS: Final = frozenset(
     {
+        "extra_body",
+        "extra_headers",
+        "extra_query",
         "gen_ai.headers",
         "gen_ai.request.extra_body",
         "gen_ai.request.extra_query",
@@ -135,7 +148,7 @@ _CONTENT_PREFIXES: Final = (
 _FACTS_WITHIN: Final = frozenset({"reranker.model_name"})
 """Names under those prefixes that are facts after all."""
 
-_URLS: Final = frozenset({"url.full", "http.url", "http.target", "gen_ai.openai.api_base"})
+_URLS: Final = frozenset({"url.full", "http.url", "http.target"})
 """What may end in a query, and so in a key."""
 
 _WITH_IDS: Final = frozenset(path[0] for dialect in DIALECTS for path in dialect.hidden_ids)

@@ -15,6 +15,7 @@ from spanledger_collector.dialects.dialect import ANY_PROVIDER, Dialect
 from spanledger_collector.dialects.facts import Facts, Steady, hidden_response_id, read_facts, text_of
 from spanledger_collector.dialects.names import INPUT_BESIDE, MADE_BY_FRAMEWORKS, TOTAL
 from spanledger_collector.dialects.operations import OPERATIONS, SPELLINGS, role_of_operation
+from spanledger_collector.dialects.peer import host_of_url
 from spanledger_collector.dialects.usage import ZERO_USAGE, Convention, Usage, disjoint, is_blank, use_billed
 from spanledger_collector.model import Attributes, Attribution, Conditions, Observation, ReceivedSpan, Role, UsageStatus
 
@@ -77,7 +78,7 @@ def _setting(dialect: Dialect, steady: Steady, span_name: str, kind: int) -> _Se
     named = said("operation") or dialect.operation or ""
     operation = SPELLINGS.get(named, named)
     role = _role(dialect, span_name, kind, operation)
-    host, request_model, response_model = said("server_address"), said("request_model"), said("response_model")
+    host, request_model, response_model = _host(said("server_address")), said("request_model"), said("response_model")
     provider = _provider(said("provider") or dialect.provider, host, request_model or response_model, operation)
     is_estimate = any(part in (request_model or "") for part in dialect.estimates)
     status = said("usage_status")
@@ -90,7 +91,7 @@ def _setting(dialect: Dialect, steady: Steady, span_name: str, kind: int) -> _Se
         response_model=response_model,
         conditions=_conditions(steady, host),
         convention=_convention(dialect, steady, provider, operation, request_model or response_model or ""),
-        host=host.lower() if host else None,
+        host=host,
         error_type=said("error_type"),
         is_estimate=is_estimate,
         usage_status=cast("UsageStatus", status) if status in _USAGE_STATUSES else None,
@@ -98,6 +99,13 @@ def _setting(dialect: Dialect, steady: Steady, span_name: str, kind: int) -> _Se
         flags=() if _is_completed(steady) else dialect.flags,
         zeros_count=dialect.source_rank == 0 or _is_completed(steady),
     )
+
+
+def _host(said: str | None) -> str | None:
+    """The host, in lower case, of an address that some emitters give as a URL."""
+    if said is None:
+        return None
+    return host_of_url(said) if "://" in said else said.lower()
 
 
 def _role(dialect: Dialect, span_name: str, kind: int, operation: str) -> Role:

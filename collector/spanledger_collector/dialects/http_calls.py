@@ -12,17 +12,24 @@ from urllib.parse import urlsplit
 from spanledger.hosts import provider_of_host
 from spanledger_collector.dialects.facts import text_of
 from spanledger_collector.dialects.operations import KIND_CLIENT
-from spanledger_collector.dialects.peer import peer_host
+from spanledger_collector.dialects.peer import HOST_NAMES, URL_NAMES, peer_host
 from spanledger_collector.model import Attributes, Attribution, Conditions, Observation, ReceivedSpan
 
-__all__ = ["HTTP_DIALECT", "http_call"]
+__all__ = ["HTTP_DIALECT", "READ_BY_COVERAGE", "http_call"]
 
 HTTP_DIALECT: Final = "http-client"
 
 _METHOD: Final = ("http.request.method", "http.method")
 _STATUS: Final = ("http.response.status_code", "http.status_code")
 _PATH: Final = ("url.path", "http.target", "url.full", "http.url")
+_ERROR: Final = "error.type"
 _STATUS_ERROR: Final = 2
+_CALL_SITE: Final = frozenset(
+    f"code.{name}" for name in ("function.name", "function", "file.path", "filepath", "line.number", "lineno")
+)
+"""What the query of coverage groups by (queries.sql, `coverage`)."""
+READ_BY_COVERAGE: Final = frozenset({*_METHOD, *_STATUS, *_PATH, *HOST_NAMES, *URL_NAMES, _ERROR, *_CALL_SITE})
+"""Attributes of HTTP client spans that are read."""
 
 _CLOUD_SUFFIXES: Final = ("amazonaws.com", "googleapis.com")
 """Clouds with much besides models, of which only these hosts answer with models."""
@@ -109,7 +116,7 @@ def _error(span: ReceivedSpan) -> str | None:
     status = _first(span.attributes, _STATUS)
     if status is not None and status.isdecimal() and int(status) >= 400:
         return status
-    return text_of(span.attributes.get("error.type")) or ("_OTHER" if span.status == _STATUS_ERROR else None)
+    return text_of(span.attributes.get(_ERROR)) or ("_OTHER" if span.status == _STATUS_ERROR else None)
 
 
 def _first(attributes: Attributes, names: Iterable[str]) -> str | None:

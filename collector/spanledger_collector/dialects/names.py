@@ -132,7 +132,7 @@ GENERIC: Final[Names] = MappingProxyType(
             "gen_ai.response_id",
             HIDDEN_RESPONSE_ID,
         ),
-        "server_address": (semconv.SERVER_ADDRESS, "net.peer.name"),
+        "server_address": (semconv.SERVER_ADDRESS, "net.peer.name", "gen_ai.openai.api_base"),
         "error_type": (semconv.ERROR_TYPE,),
         "usage_status": (semconv.USAGE_STATUS,),
         "usage_evidence": (semconv.USAGE_EVIDENCE,),
@@ -169,7 +169,13 @@ GENERIC: Final[Names] = MappingProxyType(
             "gen_ai.user",  # the end user whom OpenAI's requests may name
             "gen_ai.request.user",
         ),
-        "org": (semconv.ORG, "organization.id", "litellm.team.id", "traceloop.association.properties.org_id"),
+        "org": (
+            semconv.ORG,
+            "organization.id",
+            "litellm.team.id",
+            "traceloop.association.properties.org_id",
+            "anthropic.organization.id",
+        ),
         "session": (
             semconv.CONVERSATION_ID,
             semconv.SESSION_ID,
@@ -191,6 +197,8 @@ GENERIC: Final[Names] = MappingProxyType(
             "langsmith.trace.session_name",
             "langsmith.trace.session_id",
             "metadata.user_api_key_project_id",
+            "mlflow.experimentId",
+            "anthropic.workspace.id",
         ),
         "api_key": ("litellm.api_key.hash", "metadata.user_api_key_alias", "metadata.user_api_key_hash"),
         "environment": ("deployment.environment.name", "deployment.environment", "langfuse.environment", "env"),

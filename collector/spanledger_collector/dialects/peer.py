@@ -7,28 +7,29 @@ from spanledger_collector.dialects.facts import text_of
 from spanledger_collector.dialects.operations import KIND_CLIENT
 from spanledger_collector.model import ReceivedSpan
 
-__all__ = ["peer_host"]
+__all__ = ["HOST_NAMES", "URL_NAMES", "host_of_url", "peer_host"]
 
-_HOST_NAMES: Final = ("server.address", "net.peer.name", "peer.hostname")
-_URL_NAMES: Final = ("url.full", "http.url")
+HOST_NAMES: Final = ("server.address", "net.peer.name", "peer.hostname")
+URL_NAMES: Final = ("url.full", "http.url")
 
 
 def peer_host(span: ReceivedSpan) -> str | None:
     """The host name of the other side of a client span, in lower case; `None` for other spans and unknown hosts."""
     if span.kind != KIND_CLIENT:
         return None
-    for name in _HOST_NAMES:
+    for name in HOST_NAMES:
         host = text_of(span.attributes.get(name))
         if host is not None:
             return host.lower()
-    for name in _URL_NAMES:
+    for name in URL_NAMES:
         url = text_of(span.attributes.get(name))
         if url is not None:
-            return _host_of_url(url)
+            return host_of_url(url)
     return None
 
 
-def _host_of_url(url: str) -> str | None:
+def host_of_url(url: str) -> str | None:
+    """The host name in a URL, in lower case; `None` where there is none."""
     try:
         return urlsplit(url).hostname
     except ValueError:  # not a URL, whatever the attribute's name says

@@ -5,7 +5,7 @@ from typing import Final
 from spanledger_collector.dialects import passed_on
 from spanledger_collector.dialects.dialect import Dialect
 from spanledger_collector.dialects.names import GENERIC, Names
-from spanledger_collector.dialects.passed_on import under
+from spanledger_collector.dialects.passed_on import below, under
 
 __all__ = ["FRAMEWORKS"]
 
@@ -20,6 +20,18 @@ _LITELLM_WHO: Final[Names] = {
     "user": (*GENERIC["user"], "metadata.user_api_key_end_user_id", "metadata.user_api_key_user_id"),
     "org": (*GENERIC["org"], "metadata.user_api_key_org_id", "metadata.user_api_key_team_id"),
 }
+_PYDANTIC_AI: Final[Names] = {
+    fact: (*GENERIC[fact], *(f"gen_ai.usage.details.{member}" for member in members))
+    for fact, members in {
+        "cache_write_5m": ("ephemeral_5m_input_tokens",),
+        "cache_write_1h": ("ephemeral_1h_input_tokens",),
+        "reasoning": ("reasoning_tokens", "thinking_tokens", "thoughts_tokens"),
+        "input_audio": ("input_audio_tokens",),
+        "cache_read_audio": ("cache_audio_read_tokens",),
+        "output_audio": ("output_audio_tokens",),
+        "web_search": ("web_search_requests",),
+    }.items()
+}
 _LITELLM_TTL: Final = f"{_LITELLM}.prompt_tokens_details.cache_creation_token_details"
 
 _AGENT_FRAMEWORKS: Final = (
@@ -27,10 +39,10 @@ _AGENT_FRAMEWORKS: Final = (
         id="pydantic-ai",
         scopes=("pydantic-ai*",),
         source_rank=2,
-        names={"reasoning": (*GENERIC["reasoning"], "gen_ai.usage.details.reasoning_tokens")},
+        names=_PYDANTIC_AI,
         role_names={"agent run": "aggregate"},
-        notes="2.x keeps sums of an agent under gen_ai.aggregated_usage.*, older ones under the names of a call. Of "
-        "gen_ai.usage.details.* all but the reasoning repeats the counts.",
+        notes="2.x keeps sums of an agent under gen_ai.aggregated_usage.*, older ones under the names of a call. "
+        "gen_ai.usage.details.* are counts by the providers' own names: compactions are in the sums, advisors are not.",
     ),
     Dialect(
         id="logfire-anthropic-before-4.31",
@@ -49,12 +61,12 @@ _AGENT_FRAMEWORKS: Final = (
         source_rank=1,
         unpack=(_LOGFIRE,),
         names={
+            **below(_LOGFIRE),
             "cache_read": (*GENERIC["cache_read"], *under(_LOGFIRE, *passed_on.CACHE_READ)),
             "cache_write": (*GENERIC["cache_write"], *under(_LOGFIRE, *passed_on.CACHE_WRITE)),
             "cache_write_5m": (f"{_LOGFIRE}.cache_creation.ephemeral_5m_input_tokens",),
             "cache_write_1h": (f"{_LOGFIRE}.cache_creation.ephemeral_1h_input_tokens",),
             "reasoning": (*GENERIC["reasoning"], *under(_LOGFIRE, *passed_on.REASONING)),
-            "service_tier": (*GENERIC["service_tier"], f"{_LOGFIRE}.service_tier"),
             "lasted": ("duration",),
         },
         notes="5.4: counts within the input and the output stand only in the provider's own record of usage. The usage "
@@ -105,6 +117,7 @@ _GATEWAYS: Final = (
         unpack=(_LITELLM,),
         names={
             **_LITELLM_WHO,
+            **below(_LITELLM),
             "cache_read": under(_LITELLM, *passed_on.CACHE_READ),
             "cache_write": under(_LITELLM, *passed_on.CACHE_WRITE),
             "cache_write_5m": (f"{_LITELLM_TTL}.ephemeral_5m_input_tokens",),
