@@ -12,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import duckdb
+from tests.real_emitters.attribute_names import emitted, forgotten, is_recording, record
 from tests.real_emitters.combinations import Lacks
 from tests.real_emitters.environments import Environment
 
@@ -95,7 +96,7 @@ def run_app(app: str, emitters: Iterable[str], environment: Environment, folder:
 
 def run(commands: Callable[[str, Collector], Iterable[Command]], folder: Path) -> Outcome:
     """Run commands one after the other, each to its end, between a provider (its URL is given) and a collector; raises
-    `AssertionError` with what one printed if it fails."""
+    `AssertionError` with what one printed if it fails, and with attributes that came and have no place."""
     ledger = folder / "ledger.duckdb"
     with provider_server.running() as provider, collector(ledger, folder / "serve.log") as serving:
         for command in commands(provider.url, serving):
@@ -107,7 +108,15 @@ def run(commands: Callable[[str, Collector], Iterable[Command]], folder: Path) -
         asked = connection.execute(f"{truth.COUNTED_SQL} WHERE NOT list_contains(flags, 'cache_replay')")
         names = [column[0] for column in asked.description or []]
         rows = [dict(zip(names, row, strict=True)) for row in asked.fetchall()]
+    _look_at_attributes(ledger)
     return Outcome(served, truth.counted_from_rows(rows), ledger)
+
+
+def _look_at_attributes(ledger: Path) -> None:
+    sent = emitted(ledger)
+    if is_recording():
+        record(sent)
+    assert list(forgotten(sent)) == []
 
 
 def _run_to_its_end(command: Command, log: Path) -> None:
