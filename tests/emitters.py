@@ -305,6 +305,10 @@ def _mlflow(truth: Truth) -> Written:
     }
 
 
+def _mlflow_sdk(truth: Truth) -> Written:
+    return _mlflow(truth) | {"model": json.dumps(truth.model), "mlflow.message.format": f'"{truth.provider}"'}
+
+
 def _sentry(truth: Truth) -> Written:
     return _identity(truth) | {
         "gen_ai.usage.input_tokens": truth.whole_input,
@@ -437,6 +441,7 @@ EMITTERS = (
     Emitter("litellm-1", Scope("litellm", ""), _litellm_1),
     Emitter("litellm-2", Scope("litellm", ""), lambda truth: _conventions(truth) | {"litellm.call_id": "1"}),
     Emitter("mlflow", Scope("", ""), _mlflow, _NO_REASONING, kind=1),
+    Emitter("mlflow-sdk", Scope("mlflow.tracing.provider", ""), _mlflow_sdk, _NO_REASONING, kind=1),
     Emitter("google-adk", Scope("gcp.vertex.agent", "2.13"), _conventions, providers=_GOOGLE),
     Emitter("strands", Scope("strands.telemetry.tracer", ""), _strands, _NO_REASONING, kind=1),
     Emitter("agent-framework", Scope("agent_framework", ""), _conventions),

@@ -16,6 +16,18 @@ _LANGSMITH_OUTPUT: Final = "gen_ai.usage.output_token_details"
 _LANGSMITH_USAGE: Final = "langsmith.metadata.usage_metadata"
 _MLFLOW: Final = "mlflow.chat.tokenUsage"
 _MLFLOW_COST: Final = "mlflow.llm.cost"
+_MLFLOW_MARKERS: Final = (("mlflow.spanType", None),)
+_MLFLOW_SDKS: Final = ("openai", "anthropic", "gemini", "groq", "mistral", "bedrock")
+_MLFLOW_NAMES: Final[Names] = {
+    "operation": ("mlflow.spanType",),
+    "input": (f"{_MLFLOW}.input_tokens",),
+    "output": (f"{_MLFLOW}.output_tokens",),
+    "cache_read": (f"{_MLFLOW}.cache_read_input_tokens",),
+    "cache_write": (f"{_MLFLOW}.cache_creation_input_tokens",),
+    "cache_write_1h": (f"{_MLFLOW}.cache_creation_input_tokens_above_1hr",),
+    "total": (f"{_MLFLOW}.total_tokens",),
+    "emitter_cost_usd": (f"{_MLFLOW_COST}.total_cost",),
+}
 
 _LANGFUSE_NAMES: Final[Names] = {
     "operation": ("langfuse.observation.type",),
@@ -23,6 +35,10 @@ _LANGFUSE_NAMES: Final[Names] = {
     "output": under(_DETAILS, "output", "completion_tokens", "output_tokens"),
     "cache_read": under(_DETAILS, "input_cache_read", "input_cached_tokens", *passed_on.CACHE_READ),
     "cache_write": under(_DETAILS, "input_cache_creation", *passed_on.CACHE_WRITE),
+    "cache_write_5m": under(_DETAILS, "cache_creation_ephemeral_5m_input_tokens"),
+    "cache_write_1h": under(_DETAILS, "cache_creation_ephemeral_1h_input_tokens"),
+    "input_audio": under(_DETAILS, "input_audio", *passed_on.BESIDE["input_audio"]),
+    "output_audio": under(_DETAILS, "output_audio", *passed_on.BESIDE["output_audio"]),
     "reasoning": under(_DETAILS, "output_reasoning", "output_reasoning_tokens", *passed_on.REASONING),
     "total": under(_DETAILS, "total", "total_tokens"),
     "emitter_cost_usd": (f"{_COSTS}.total",),
@@ -87,22 +103,29 @@ PRODUCTS: Final[tuple[Dialect, ...]] = (
         "chains carry sums; the total is added up. LangChain's answers have their id in the answer only.",
     ),
     Dialect(
-        id="mlflow",
+        id="mlflow-sdk",
         scopes=("mlflow*",),
-        markers=(("mlflow.spanType", None),),
-        source_rank=2,
+        markers=_MLFLOW_MARKERS,
+        needs=(("model", None), *(("mlflow.message.format", f'"{sdk}"') for sdk in _MLFLOW_SDKS)),
+        source_rank=1,
         quoted=True,
         unpack=(_MLFLOW, _MLFLOW_COST),
         names={
-            "operation": ("mlflow.spanType",),
-            "input": (f"{_MLFLOW}.input_tokens",),
-            "output": (f"{_MLFLOW}.output_tokens",),
-            "cache_read": (f"{_MLFLOW}.cache_read_input_tokens",),
-            "cache_write": (f"{_MLFLOW}.cache_creation_input_tokens",),
-            "cache_write_1h": (f"{_MLFLOW}.cache_creation_input_tokens_above_1hr",),
-            "total": (f"{_MLFLOW}.total_tokens",),
-            "emitter_cost_usd": (f"{_MLFLOW_COST}.total_cost",),
+            **_MLFLOW_NAMES,
+            "request_model": ("model", "mlflow.llm.model"),
+            "response_model": ("mlflow.llm.model",),
         },
+        notes="3.18: the wrappers of SDKs. The parameters of a request are attributes under their own names, and all "
+        "that there is of one that failed.",
+    ),
+    Dialect(
+        id="mlflow",
+        scopes=("mlflow*",),
+        markers=_MLFLOW_MARKERS,
+        source_rank=2,
+        quoted=True,
+        unpack=(_MLFLOW, _MLFLOW_COST),
+        names=_MLFLOW_NAMES,
         notes="3.18: attribute values are JSON texts. Its export to GenAI conventions drops the cache.",
     ),
     Dialect(
