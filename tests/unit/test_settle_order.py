@@ -1,7 +1,7 @@
 """Settling depends on what was observed only: not on order, repetition, or what else is in the set."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 from hypothesis import given
@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from tests.observed import links_of, observations_of, worlds
 
 import spanledger_collector.settle
+from spanledger_collector.ledger.fresh import Fresh
 from spanledger_collector.ledger.kin import Placed, Spans, kin
-from spanledger_collector.ledger.lone import told
 from spanledger_collector.ledger.neighbours import IndexRow
 from spanledger_collector.model import Call, ReceivedSpan
 from spanledger_collector.settle import settle
@@ -65,7 +65,7 @@ def test_no_observation_is_forgotten_and_none_counted_twice(spans: list[Received
 def test_what_a_call_is_depends_on_its_neighbours_only(spans: list[ReceivedSpan]) -> None:
     """What makes it possible to settle step by step: the questions of `ledger.neighbours` find all that matters."""
     observations, links = observations_of(spans), links_of(spans)
-    rows = [told(number, one).row for number, one in enumerate(observations) if one.role != "ignored"]
+    rows = Fresh.of(enumerate(observations)).rows
     everything = settle(observations, links)
     for row in rows:
         near = _neighbourhood(row, rows, _numbered(links))
@@ -91,7 +91,7 @@ def _numbered(links: Mapping[Identity, Link]) -> Spans:
     }
 
 
-def _neighbourhood(row: IndexRow, rows: list[IndexRow], spans: Spans) -> list[IndexRow]:
+def _neighbourhood(row: IndexRow, rows: Sequence[IndexRow], spans: Spans) -> list[IndexRow]:
     found, frontier = {row.seq: row}, [row]
     while frontier:
         one = frontier.pop()
@@ -115,7 +115,7 @@ def _near(one: IndexRow, other: IndexRow, spans: Spans) -> bool:
     return same_id or (one.twin_key is not None and one.twin_key == other.twin_key and one.dialect != other.dialect)
 
 
-def _of_model(one: IndexRow, rows: list[IndexRow]) -> list[IndexRow]:
+def _of_model(one: IndexRow, rows: Sequence[IndexRow]) -> list[IndexRow]:
     """What is compared with `one` because of its model: over the edge of a cell only if there is nothing else, and then
     no more than shows that it is not the only one."""
     compared = [row for row in rows if _is_of_model(one, row)]
@@ -137,7 +137,7 @@ def _is_of_model(one: IndexRow, other: IndexRow) -> bool:
     return one.started_at <= other.ended_at + HANDED_OVER_NS and other.started_at <= one.ended_at + HANDED_OVER_NS
 
 
-def _owners(one: IndexRow, rows: list[IndexRow]) -> list[IndexRow]:
+def _owners(one: IndexRow, rows: Sequence[IndexRow]) -> list[IndexRow]:
     """Of the id of `one`, and of each of the counts that came with it, the earliest."""
     earliest: dict[int | None, IndexRow] = {}
     for row in sorted(rows, key=lambda row: (row.started_at, row.trace_hi, row.trace_lo, row.span)):

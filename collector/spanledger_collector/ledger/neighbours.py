@@ -9,7 +9,6 @@ searched.
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from struct import Struct
 from typing import Final, NamedTuple
 
 import duckdb
@@ -20,11 +19,10 @@ from spanledger_collector.ledger.kin import Placed, SpanKey, Spans, kin
 from spanledger_collector.ledger.rows import all_of
 from spanledger_collector.ledger.sql import query
 from spanledger_collector.model import Observation
-from spanledger_collector.settle.keys import model_key, text_key, wide_key
-from spanledger_collector.settle.nodes import OVERLAP_SLACK_NS, Identity, Link, Shared
+from spanledger_collector.settle.nodes import OVERLAP_SLACK_NS, Identity, Link
 from spanledger_collector.settle.twins import APART_NS, CELL_NS, HANDED_OVER_NS, near_an_edge
 
-__all__ = ["INDEX", "IndexRow", "Neighbourhood", "Neighbours", "index_row"]
+__all__ = ["INDEX", "IndexRow", "Neighbourhood", "Neighbours"]
 
 
 class IndexRow(NamedTuple):
@@ -43,30 +41,8 @@ class IndexRow(NamedTuple):
     model_key: UInt64 | None
 
 
-_unpack_ids: Final = Struct(">QQQ").unpack
 _CLOSE: Final = {"cell": CELL_NS, "handed_over": HANDED_OVER_NS}
 INDEX: Final = Target.of("store.settle_index", IndexRow)
-
-
-def index_row(seq: int, told: Observation, shared: Shared) -> IndexRow:
-    """What settling looks up for an observation that a call may come of."""
-    response, totals, parts, model_parts = shared.response_key, shared.totals, shared.twin_parts, shared.model_parts
-    if told.role != "candidate":
-        response = parts = model_parts = None
-    high, low, span = _unpack_ids(told.trace_id + told.span_id)
-    return IndexRow(
-        seq,
-        high,
-        low,
-        span,
-        told.started_ns,
-        told.ended_ns,
-        text_key(response) if response else None,
-        text_key(f"{response}\0{totals.input}\0{totals.output}") if response else None,
-        wide_key(*parts) if parts else None,
-        told.dialect,
-        model_key(model_parts, is_root=told.parent_span_id is None) if model_parts else None,
-    )
 
 
 @dataclass(slots=True)
@@ -87,6 +63,8 @@ class Neighbourhood:
     def disjoint_ids(self) -> set[int]:
         """The response ids that came at times which do not overlap."""
         times = Counter([row.id_key for row in self.rows.values()])
+        if len(times) == len(self.rows):
+            return set()
         several = [row for row in self.rows.values() if row.id_key is not None and times[row.id_key] > 1]
         reach: dict[int, int] = {}
         found = set[int]()

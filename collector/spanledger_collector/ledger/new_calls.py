@@ -12,11 +12,13 @@ from struct import Struct
 from typing import Any, Final, Self
 
 from spanledger_collector.ledger.arrow import QUANTITY_PLACES, Target
+from spanledger_collector.ledger.lone import Lone
 from spanledger_collector.ledger.row_making import call_rows, conditions_text, flags_text, map_text, money_units
 from spanledger_collector.ledger.rows import CALL_METERS, CALL_SOURCES, CALL_TABLES, CALLS, CHARGES, CallRows, json_text
-from spanledger_collector.model import Call
+from spanledger_collector.model import Call, Observation, Source
 from spanledger_collector.pricing import PriceBook, price
 from spanledger_collector.pricing.bills import IMPOSSIBLE, Bill, Bills
+from spanledger_collector.settle import ALONE
 from spanledger_collector.settle.keys import INPUT_METERS, OUTPUT_METERS
 
 __all__ = ["CallColumns", "NewCalls"]
@@ -24,7 +26,6 @@ __all__ = ["CallColumns", "NewCalls"]
 _ONE: Final = 10**QUANTITY_PLACES
 _ids: Final = Struct(">QQQ").unpack
 _AS_TOLD: Final = {
-    "call_id": "call_id",
     "started_at": "started_ns",
     "ended_at": "ended_ns",
     "service": "service",
@@ -44,8 +45,11 @@ _AS_TOLD: Final = {
     "feature": "attribution.feature",
     "dialect": "dialect",
 }
-"""Columns of `calls` that are attributes of a `Call`."""
+"""Columns of `calls` that are attributes of a `Call`, and of an observation that is a call by itself."""
 _as_told: Final = attrgetter(*_AS_TOLD.values())
+
+_Facts = Sequence[Call] | Sequence[Observation]
+"""Calls, or observations that are calls by themselves: what is asked of them here is called the same in both."""
 
 _Named = Mapping[str, Sequence[Any]]
 """Columns by their names."""
@@ -86,26 +90,46 @@ class NewCalls:
         self._book = book
         self._bills = Bills(book)
 
-    def fill(self, columns: CallColumns, calls: Iterable[Call], settled_ns: int) -> None:
+    def fill(self, columns: CallColumns, calls: Sequence[Call], settled_ns: int) -> None:
         """Add the calls in their first revision."""
+        odd = self._fill(columns, calls, [call.call_id for call in calls], settled_ns)
+        self._add_odd(columns, [calls[place] for place in odd], settled_ns)
+        left_out = set(odd)
+        pairs = [(call, source) for place, call in enumerate(calls) if place not in left_out for source in call.sources]
+        if pairs:
+            columns.add(CALL_SOURCES, _sources(pairs))
+
+    def fill_lone(self, columns: CallColumns, lone: Lone, settled_ns: int) -> None:
+        """Add the calls of lone observations in their first revision."""
+        odd = self._fill(columns, lone.observations, lone.call_ids, settled_ns)
+        self._add_odd(columns, [lone.call(place) for place in odd], settled_ns)
+        left_out = set(odd)
+        places = [place for place in range(len(lone.rows)) if place not in left_out]
+        columns.add(CALL_SOURCES, _own_sources(lone, places))
+
+    def _fill(self, columns: CallColumns, told: _Facts, ids: Sequence[str], settled_ns: int) -> list[int]:
+        """Add the rows of calls, but for their sources; the places of those that can only be made one by one."""
         bill_of = self._bills.of
-        by_bill: defaultdict[_Key, list[Call]] = defaultdict(list)
-        odd: list[Call] = []
-        for call in calls:
-            bill = bill_of(call)
+        by_bill: defaultdict[_Key, list[int]] = defaultdict(list)
+        odd: list[int] = []
+        for place, one in enumerate(told):
+            bill = bill_of(one)
             if bill is None:
-                odd.append(call)
+                odd.append(place)
             else:
-                by_bill[bill, tuple(call.meters), call.flags].append(call)
-        for (bill, meters, flags), some in by_bill.items():
-            alike = _Alike.of(bill, meters, flags, some)
+                by_bill[bill, tuple(one.meters), one.flags].append(place)
+        settled = {"price_book": self._book.sha256, "settled_at": settled_ns}
+        for (bill, meters, flags), places in by_bill.items():
+            alike = _Alike.of(bill, meters, flags, [told[place] for place in places], [ids[place] for place in places])
             if max(alike.totals) >= IMPOSSIBLE:
-                odd += some
+                odd += places
             else:
-                alike.fill(
-                    columns, {"price_book": alike.every(self._book.sha256), "settled_at": alike.every(settled_ns)}
-                )
-        columns.add_rows([call_rows(call, price(call, self._book), revision=1, settled_ns=settled_ns) for call in odd])
+                alike.fill(columns, {name: alike.every(value) for name, value in settled.items()})
+        return odd
+
+    def _add_odd(self, columns: CallColumns, calls: Iterable[Call], settled_ns: int) -> None:
+        priced = [(call, price(call, self._book)) for call in calls]
+        columns.add_rows([call_rows(call, pricing, revision=1, settled_ns=settled_ns) for call, pricing in priced])
 
 
 _Key = tuple[Bill, tuple[str, ...], tuple[str, ...]]
@@ -114,23 +138,31 @@ _Key = tuple[Bill, tuple[str, ...], tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class _Alike:
-    """Calls with one bill, the same meters and the same flags; `counts` are the quantities of each meter, `amounts`
-    what those of the bill cost, and `totals` what each call costs, in 1e-12 USD."""
+    """Calls with one bill, the same meters and the same flags, and their names; `counts` are the quantities of each
+    meter, `amounts` what those of the bill cost, and `totals` what each call costs, in 1e-12 USD."""
 
     bill: Bill
     flags: tuple[str, ...]
-    calls: Sequence[Call]
+    calls: Sequence[Call | Observation]
+    call_ids: Sequence[str]
     counts: _Named
     amounts: Sequence[Sequence[int]]
     totals: Sequence[int]
 
     @classmethod
-    def of(cls, bill: Bill, meters: tuple[str, ...], flags: tuple[str, ...], calls: Sequence[Call]) -> Self:
+    def of(
+        cls,
+        bill: Bill,
+        meters: tuple[str, ...],
+        flags: tuple[str, ...],
+        calls: Sequence[Call | Observation],
+        call_ids: Sequence[str],
+    ) -> Self:
         """Count and multiply."""
         counts = dict(zip(meters, zip(*[call.meters.values() for call in calls], strict=True), strict=True))
         prices = zip(bill.meters, bill.prices, strict=True)
         amounts = [[count * unit_price for count in counts[meter]] for meter, unit_price in prices]
-        return cls(bill, flags, calls, counts, amounts, _sum(amounts) or [0] * len(calls))
+        return cls(bill, flags, calls, call_ids, counts, amounts, _sum(amounts) or [0] * len(calls))
 
     def every(self, value: Any) -> list[Any]:  # noqa: ANN401 - whatever the column holds
         """A column in which all calls have this value."""
@@ -139,7 +171,7 @@ class _Alike:
     def fill(self, columns: CallColumns, settled: _Named) -> None:
         """Add all rows of the calls; `settled` are the columns about the settling."""
         told = dict(zip(_AS_TOLD, zip(*map(_as_told, self.calls), strict=True), strict=True))
-        common = {"revision": self.every(1), "call_id": told["call_id"], "started_at": told["started_at"]}
+        common = {"revision": self.every(1), "call_id": self.call_ids, "started_at": told["started_at"]}
         columns.add(
             CALLS, {**settled, **told, **common, **self._ids(), **self._tokens(), **self._price(), **self._said()}
         )
@@ -147,7 +179,6 @@ class _Alike:
             columns.add(CALL_METERS, {**common, "meter": self.every(meter), "quantity": _scaled(counts)})
         for line in self._charges():
             columns.add(CHARGES, {**common, **line})
-        columns.add(CALL_SOURCES, self._sources())
 
     def _ids(self) -> _Named:
         return {
@@ -192,7 +223,7 @@ class _Alike:
             "conditions": self.every(conditions_text(self.calls[0].conditions)),  # a bill is for one set of them
             "emitter_cost_usd": [money_units(call.emitter_cost_usd) for call in self.calls],
             "dimensions": [map_text(call.attribution.dimensions) for call in self.calls],
-            "sources": [len(call.sources) for call in self.calls],
+            "sources": [len(call.sources) if isinstance(call, Call) else 1 for call in self.calls],
         }
 
     def _charges(self) -> Iterator[_Named]:
@@ -208,20 +239,36 @@ class _Alike:
                 "price_entry_id": self.every(entry),
             }
 
-    def _sources(self) -> _Named:
-        pairs = [(call, source) for call in self.calls for source in call.sources]
-        ids = [_ids(source.trace_id + source.span_id) for _, source in pairs]
-        trace_hi, trace_lo, span = zip(*ids, strict=True)
-        return {
-            "call_id": [call.call_id for call, _ in pairs],
-            "revision": [1] * len(pairs),
-            "trace_hi": trace_hi,
-            "trace_lo": trace_lo,
-            "span": span,
-            "part": [source.part for _, source in pairs],
-            "reason": [source.reason for _, source in pairs],
-            "started_at": [call.started_ns for call, _ in pairs],
-        }
+
+def _sources(pairs: Sequence[tuple[Call, Source]]) -> _Named:
+    ids = [_ids(source.trace_id + source.span_id) for _, source in pairs]
+    trace_hi, trace_lo, span = zip(*ids, strict=True)
+    return {
+        "call_id": [call.call_id for call, _ in pairs],
+        "revision": [1] * len(pairs),
+        "trace_hi": trace_hi,
+        "trace_lo": trace_lo,
+        "span": span,
+        "part": [source.part for _, source in pairs],
+        "reason": [source.reason for _, source in pairs],
+        "started_at": [call.started_ns for call, _ in pairs],
+    }
+
+
+def _own_sources(lone: Lone, places: Sequence[int]) -> _Named:
+    """Lone observations at these places, each as the source of its own call."""
+    rows = [lone.rows[place] for place in places]
+    part, reason = ALONE
+    return {
+        "call_id": [lone.call_ids[place] for place in places],
+        "revision": [1] * len(rows),
+        "trace_hi": [row.trace_hi for row in rows],
+        "trace_lo": [row.trace_lo for row in rows],
+        "span": [row.span for row in rows],
+        "part": [part] * len(rows),
+        "reason": [reason] * len(rows),
+        "started_at": [row.started_at for row in rows],
+    }
 
 
 def _sum(columns: Sequence[Sequence[int]]) -> Sequence[int]:

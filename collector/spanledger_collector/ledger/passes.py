@@ -17,9 +17,10 @@ import duckdb
 from spanledger_collector.journal.reading import decode_reading
 from spanledger_collector.ledger.arrow import Inserter, Int64, Target, Text
 from spanledger_collector.ledger.book_rows import BookRecorder
+from spanledger_collector.ledger.fresh import Fresh
 from spanledger_collector.ledger.handover import Handover
 from spanledger_collector.ledger.known_ids import KnownIds
-from spanledger_collector.ledger.lone import Told, apart, told
+from spanledger_collector.ledger.lone import apart
 from spanledger_collector.ledger.neighbours import INDEX, IndexRow, Neighbourhood, Neighbours
 from spanledger_collector.ledger.revisions import Revisions
 from spanledger_collector.ledger.sql import query
@@ -27,7 +28,7 @@ from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.ledger.transactions import transaction
 from spanledger_collector.model import Call, Observation
 from spanledger_collector.pricing import PriceBook
-from spanledger_collector.settle import lone_call, settle
+from spanledger_collector.settle import settle
 
 __all__ = ["Passes"]
 
@@ -70,24 +71,6 @@ class _Work:
         elif half:
             yield _Work(self.observations[:half], ())
             yield _Work(self.observations[half:], ())
-
-
-@dataclass(frozen=True, slots=True)
-class _Fresh:
-    """The new observations of a pass that matter to settling; `last` is the number of the last one of all."""
-
-    last: int
-    told: Sequence[Told]
-
-    @property
-    def rows(self) -> list[IndexRow]:
-        """Their rows of the index."""
-        return [one.row for one in self.told]
-
-    @property
-    def id_keys(self) -> set[int]:
-        """Their response ids."""
-        return {one.row.id_key for one in self.told if one.row.id_key is not None}
 
 
 class Passes:
@@ -194,38 +177,37 @@ class Passes:
 
     def _settle(self, work: _Work, spans_ns: int) -> None:
         last = work.observations[-1][0] if work.observations else self._settled
-        fresh = _Fresh(last, [told(number, one) for number, one in work.observations if one.role != "ignored"])
-        rows = fresh.rows
-        hood = self._neighbourhood(fresh, rows, work.linked)
-        known = [*(hood.rows[number] for number in hood.rows.keys() - {row.seq for row in rows})]
-        calls = self._calls(fresh.told, known, hood)
-        before = [one for one in self._failing if one.number < fresh.last]
+        fresh = Fresh.of(work.observations)
+        hood = self._neighbourhood(fresh, work.linked)
+        known = [*(hood.rows[number] for number in hood.rows.keys() - {row.seq for row in fresh.rows})]
+        lone, others = apart(fresh, hood.rows.values())
+        calls = self._calls(fresh, others, known)
+        before = [one for one in self._failing if one.number < last]
         with transaction(self._cursor):
             self._mark(before)
             self._note_repeated_ids(hood)
             self._books.record()
-            self._revisions.write(calls, known)
-            self._index.insert(rows)
-            self._note(fresh.last, spans_ns)
-        self._settled = fresh.last
+            self._revisions.write(calls, known, lone)
+            self._index.insert(fresh.rows)
+            self._note(last, spans_ns)
+        self._settled = last
         self._marked(before)
 
-    def _neighbourhood(self, fresh: _Fresh, rows: Sequence[IndexRow], linked: Sequence[IndexRow]) -> Neighbourhood:
+    def _neighbourhood(self, fresh: Fresh, linked: Sequence[IndexRow]) -> Neighbourhood:
         """What new observations have to do with: of the same time, and whatever came before with their response ids."""
-        hood = self._neighbours.of(rows, linked, set())
+        hood = self._neighbours.of(fresh.rows, linked, set())
         near = {row.id_key for row in hood.rows.values() if row.seq <= self._settled}
-        seen = self._ids.seen(fresh.id_keys - near - hood.repeated)
-        self._ids.add(fresh.id_keys)
-        return self._neighbours.of(rows, linked, seen) if seen else hood
+        id_keys = fresh.id_keys
+        seen = self._ids.seen(id_keys - near - hood.repeated)
+        self._ids.add(id_keys)
+        return self._neighbours.of(fresh.rows, linked, seen) if seen else hood
 
-    def _calls(self, fresh: Sequence[Told], known: Sequence[IndexRow], hood: Neighbourhood) -> list[Call]:
-        """The calls that new observations tell of together with known ones."""
-        lone, others = apart(fresh, hood.rows.values())
-        calls = [lone_call(one.observation, one.shared.response_key) for one in lone]
-        if others or known:
-            links = self._neighbours.links([*(one.row for one in others), *known])
-            calls += settle([*(one.observation for one in others), *self._neighbours.read(known)], links)
-        return calls
+    def _calls(self, fresh: Fresh, others: Sequence[int], known: Sequence[IndexRow]) -> list[Call]:
+        """The calls that the new observations at these places tell of together with known ones."""
+        if not others and not known:
+            return []
+        links = self._neighbours.links([*(fresh.rows[place] for place in others), *known])
+        return settle([*(fresh.observations[place] for place in others), *self._neighbours.read(known)], links)
 
     def _note(self, last: int, spans_ns: int) -> None:
         """Note that all up to a number is settled, or set aside."""

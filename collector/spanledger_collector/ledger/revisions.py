@@ -11,6 +11,7 @@ from typing import Final
 import duckdb
 
 from spanledger_collector.ledger.arrow import Inserter
+from spanledger_collector.ledger.lone import Lone
 from spanledger_collector.ledger.neighbours import IndexRow
 from spanledger_collector.ledger.new_calls import CallColumns, NewCalls
 from spanledger_collector.ledger.row_making import call_rows
@@ -76,18 +77,21 @@ class Revisions:
         for inserter in self._inserters.values():
             inserter.close()
 
-    def write(self, calls: Sequence[Call], known: Sequence[IndexRow]) -> None:
-        """Write what differs from the stored calls that are counted on the known observations."""
+    def write(self, calls: Sequence[Call], known: Sequence[IndexRow], lone: Lone) -> None:
+        """Write what differs from the stored calls that are counted on the known observations; and the calls of lone
+        ones, which are new."""
         settled_ns = time.time_ns()
-        self.apply(changes(calls, self._stored(known), self._book, settled_ns), settled_ns)
+        self.apply(changes(calls, self._stored(known), self._book, settled_ns), settled_ns, lone)
 
-    def apply(self, found: Changes, settled_ns: int) -> None:
+    def apply(self, found: Changes, settled_ns: int, lone: Lone | None = None) -> None:
         """Write changes: what is replaced goes to history."""
         self._delete([rows.call for rows, _ in found.replaced])
         history = [_history_row(rows, reason, settled_ns) for rows, reason in found.replaced]
         self._inserters[HISTORY.table].insert(history)
         columns = CallColumns()
         self._new_calls.fill(columns, found.new, settled_ns)
+        if lone is not None:
+            self._new_calls.fill_lone(columns, lone, settled_ns)
         columns.add_rows(found.rows)
         for target in CALL_TABLES:
             self._inserters[target.table].insert_columns(columns.of(target))

@@ -13,7 +13,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Final
 
-from spanledger_collector.model import Call, Conditions, PriceStatus, Quantity
+from spanledger_collector.model import Call, Conditions, Observation, PriceStatus, Quantity
 from spanledger_collector.pricing.book import PriceBook
 from spanledger_collector.pricing.bulk import Product, Stretch, stretches
 from spanledger_collector.pricing.engine import (
@@ -79,9 +79,9 @@ class Bills:
         self._book = book
         self._kinds: dict[tuple[object, ...], _Kind] = {}
 
-    def of(self, call: Call) -> Bill | None:
-        """The bill of a call; None for one that only `price` can price. What costs `IMPOSSIBLE` or more is for `price`
-        too."""
+    def of(self, call: Call | Observation) -> Bill | None:
+        """The bill of a call, or of an observation that is a call by itself; None for one that only `price` can price.
+        What costs `IMPOSSIBLE` or more is for `price` too."""
         if call.reported_cost_usd is not None or (call.flags and not _are_harmless(call.flags)):
             return None
         kind, counted = self._kind(call), call.meters
@@ -102,7 +102,7 @@ class Bills:
             bills[meters] = _bill(stretch, meters)
         return bills[meters]
 
-    def _kind(self, call: Call) -> _Kind:
+    def _kind(self, call: Call | Observation) -> _Kind:
         names = call.provider, call.request_model, call.response_model
         key = (*names, *_conditions_of(call.conditions))
         kind = self._kinds.get(key)

@@ -10,20 +10,26 @@ from spanledger_collector.settle.keys import CallIds
 from spanledger_collector.settle.meters import merged_meters
 from spanledger_collector.settle.nodes import Identity, Node
 
-__all__ = ["call_of", "lone_call"]
+__all__ = ["ALONE", "call_of", "lone_call", "lone_call_id"]
 
 _T = TypeVar("_T")
 _CONDITIONS: Final = tuple(field.name for field in fields(Conditions))
 _ATTRIBUTION: Final = tuple(field.name for field in fields(Attribution) if field.name != "dimensions")
-_ALONE: Final = "the only span of this call"
+ALONE: Final = ("usage", "the only span of this call")
+"""What is taken from an observation that is joined with no other, and why."""
 _RANKS: Final = ("the provider's own span", "SDK instrumentation", "a framework", "an unknown emitter")
 
 
 def lone_call(told: Observation, response_key: str | None) -> Call:
     """The call of an observation that is joined with no other: what `call_of` gives for its group, for much less."""
-    call_id = CallIds.of_response(response_key) if response_key else CallIds.of_span(told.trace_id, told.span_id)
-    source = Source(told.trace_id, told.span_id, "usage", _ALONE)
-    return _as_told(told, call_id, (source,), tuple(dict.fromkeys(told.flags)) if told.flags else ())
+    source = Source(told.trace_id, told.span_id, *ALONE)
+    flags = tuple(dict.fromkeys(told.flags)) if told.flags else ()
+    return _as_told(told, lone_call_id(told, response_key), (source,), flags)
+
+
+def lone_call_id(told: Observation, response_key: str | None) -> str:
+    """The name of that call."""
+    return CallIds.of_response(response_key) if response_key else CallIds.of_span(told.trace_id, told.span_id)
 
 
 def call_of(group: Group) -> Call:
@@ -173,7 +179,7 @@ def _sources(group: Group, believed: Node, lenders: list[Node]) -> tuple[Source,
 
 
 def _alone(node: Node) -> Source:
-    return _source(node, "usage", _ALONE)
+    return _source(node, *ALONE)
 
 
 def _source(node: Node, part: Literal["usage", "merged", "check"], reason: str) -> Source:
