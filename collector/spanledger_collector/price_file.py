@@ -5,7 +5,6 @@ from typing import Final
 
 from spanledger_collector.errors import BadPrices
 from spanledger_collector.pricing import PriceBook, shipped_book
-from spanledger_collector.pricing.importers.user import form_of, with_user_prices
 
 __all__ = ["own_book", "price_file_of"]
 
@@ -25,6 +24,8 @@ def own_book(db: Path, named: Path | None = None) -> PriceBook:
     path = price_file_of(db, named)
     if named is None and not path.exists():
         return shipped_book()
+    from spanledger_collector.pricing.importers.user import form_of, with_user_prices  # noqa: PLC0415 - 1 MB, else idle
+
     try:
         text = path.read_text(encoding="utf-8-sig")  # with the mark that spreadsheets put first, or without
         return with_user_prices(shipped_book(), text, form_of(path))
