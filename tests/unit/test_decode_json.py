@@ -23,7 +23,7 @@ SPAN = "eee19b7ec3c1b174"
 START = 1_790_000_000_000_000_000
 
 
-def body(*attributes: dict[str, Any], **changes: object) -> bytes:
+def body(*attributes: dict[str, Any], emitter: object = "spanledger", **changes: object) -> bytes:
     """A request of one span, some of its fields changed."""
     span = {
         "traceId": TRACE,
@@ -34,8 +34,8 @@ def body(*attributes: dict[str, Any], **changes: object) -> bytes:
         "endTimeUnixNano": START + 5,
         "attributes": list(attributes),
     } | changes
+    scope = {"name": emitter, "version": "0.1"}
     resource = {"attributes": [{"key": "service.name", "value": {"stringValue": "shop"}}]}
-    scope = {"name": "spanledger", "version": "0.1"}
     request = {"resourceSpans": [{"resource": resource, "scopeSpans": [{"scope": scope, "spans": [span]}]}]}
     return json.dumps(request).encode()
 
@@ -52,6 +52,15 @@ def test_ids_are_hex_in_either_case_and_times_text_or_numbers() -> None:
     assert span.parent_span_id == span.span_id
     assert (span.started_ns, span.ended_ns, span.kind, span.status) == (START, START + 5, 3, 2)
     assert (span.service, span.scope.name, span.scope.version) == ("shop", "spanledger", "0.1")
+
+
+@pytest.mark.parametrize(("emitter", "status"), [("langsmith", 2), ("spanledger", 1)])
+def test_an_error_that_an_emitter_leaves_to_an_event(emitter: str, status: int) -> None:
+    events = [{"name": "exception", "timeUnixNano": START}]
+    (span,) = decode_traces_json(body(emitter=emitter, status={"code": 1}, events=events)).spans
+    assert span.status == status
+    (other,) = decode_traces_json(body(emitter=emitter, status={"code": 1}, events=[{"name": "chunk"}])).spans
+    assert other.status == 1
 
 
 @pytest.mark.parametrize(

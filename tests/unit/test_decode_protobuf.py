@@ -118,6 +118,19 @@ def test_enum_numbers_of_a_later_protocol_are_unspecified() -> None:
     assert (received.kind, received.status) == (0, 0)
 
 
+@pytest.mark.parametrize(("emitter", "status"), [("langsmith", 2), ("spanledger", 1)])
+def test_an_error_that_an_emitter_leaves_to_an_event(emitter: str, status: int) -> None:
+    sent = request()
+    scope_spans = sent.resource_spans[0].scope_spans[0]
+    scope_spans.scope.name = emitter
+    span = scope_spans.spans[0]
+    span.status.code = Status.STATUS_CODE_OK
+    span.events.add(name="chunk")
+    assert decode_traces(sent.SerializeToString()).spans[0].status == 1
+    span.events.add(name="exception", time_unix_nano=START)
+    assert decode_traces(sent.SerializeToString()).spans[0].status == status
+
+
 def test_unknown_fields_are_ignored() -> None:
     unknown = b"\xda\x3f\x03abc"  # field 1019, three bytes
     assert len(decode_traces(request().SerializeToString() + unknown).spans) == 1

@@ -3,7 +3,7 @@
 The rules are rows of a table (`table`, `table_sdks`, `table_frameworks`); `choice` picks a row, `engine` reads by it.
 """
 
-from spanledger_collector.dialects.choice import EVENT_NAME, EVENTS, tells_usage
+from spanledger_collector.dialects.choice import EVENT_NAME, EVENTS, events_tell_errors, tells_usage
 from spanledger_collector.dialects.content import kept_attributes, kept_json
 from spanledger_collector.dialects.engine import recognise
 from spanledger_collector.dialects.http_calls import HTTP_DIALECT
@@ -15,6 +15,7 @@ __all__ = [
     "EVENT_NAME",
     "HTTP_DIALECT",
     "Reader",
+    "events_tell_errors",
     "kept_attributes",
     "kept_json",
     "peer_host",

@@ -8,9 +8,18 @@ from typing import Final
 from spanledger_collector.dialects.dialect import Dialect, Marker
 from spanledger_collector.dialects.names import GENERIC, METER_FACTS, TOTAL
 from spanledger_collector.dialects.table import DIALECTS, GENERIC_DIALECT
-from spanledger_collector.model import Attributes, ReceivedSpan
+from spanledger_collector.model import Attributes, ReceivedSpan, Scope
 
-__all__ = ["EVENTS", "EVENT_NAME", "READ_NAMES", "SIGNS", "choose_dialect", "forget_scopes", "tells_usage"]
+__all__ = [
+    "EVENTS",
+    "EVENT_NAME",
+    "READ_NAMES",
+    "SIGNS",
+    "choose_dialect",
+    "events_tell_errors",
+    "forget_scopes",
+    "tells_usage",
+]
 
 _TELLING_FACTS: Final = (*METER_FACTS, TOTAL, "operation", "provider", "request_model", "response_model")
 _NOT_TELLING: Final = frozenset(
@@ -61,6 +70,11 @@ def choose_dialect(span: ReceivedSpan) -> Dialect | None:
         if _has_any(dialect.markers, attributes) and _suits(dialect, span):
             return dialect
     return GENERIC_DIALECT
+
+
+def events_tell_errors(scope: Scope) -> bool:
+    """Whether spans of that scope may tell of an error by an event alone."""
+    return any(dialect.events_tell_errors for dialect in _of_scope(scope.name, scope.version))
 
 
 def tells_usage(event: str, attributes: Attributes) -> bool:

@@ -43,8 +43,9 @@ class Dialect:
     general table of operations does.
     `provider` and `operation` fill in for emitters that do not say. `ticks` names an attribute with the provider's own
     price and how many make one USD. `estimates` are parts of names of models whose usage this emitter
-    makes up. `at_the_end`: its spans begin when the answer is there, and the call before. `flags` mark whatever this
-    emitter counts. `notes` tells deviations and traps.
+    makes up. `at_the_end`: its spans begin when the answer is there, and the call before. `events_tell_errors`: a span
+    of a failed call may have the status of one that did not, but has the event of an exception. `flags` mark whatever
+    this emitter counts. `notes` tells deviations and traps.
     """
 
     id: str
@@ -73,5 +74,6 @@ class Dialect:
     ticks: tuple[str, int] | None = None
     estimates: tuple[str, ...] = ()
     at_the_end: bool = False
+    events_tell_errors: bool = False
     flags: tuple[str, ...] = ()
     notes: str = ""

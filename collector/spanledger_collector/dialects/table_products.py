@@ -88,6 +88,7 @@ PRODUCTS: Final[tuple[Dialect, ...]] = (
         unpack=(_LANGSMITH_INPUT, _LANGSMITH_OUTPUT, _LANGSMITH_USAGE),
         cache_unknown=frozenset({"anthropic", "aws.bedrock"}),
         hidden_ids=(("gen_ai.completion", "llm_output", "id"), ("gen_ai.completion", *_OF_LANGCHAIN)),
+        events_tell_errors=True,
         names={
             "operation": ("langsmith.span.kind",),
             "cache_read": _langsmith_input("cache_read"),
@@ -100,7 +101,8 @@ PRODUCTS: Final[tuple[Dialect, ...]] = (
         },
         notes="Its scope has no version, and there were releases that left cached tokens beside the input where the "
         "provider does. 0.15: details are a printed Python dict, or with LangChain what that itself counted, as JSON; "
-        "chains carry sums; the total is added up. LangChain's answers have their id in the answer only.",
+        "chains carry sums; the total is added up. LangChain's answers have their id in the answer only. A span "
+        "that was begun before its run failed has the status OK, which stays; an event tells of the error.",
     ),
     Dialect(
         id="mlflow-sdk",

@@ -6,11 +6,12 @@ from typing import Final
 
 from google.protobuf.message import DecodeError
 
+from spanledger_collector.dialects import events_tell_errors
 from spanledger_collector.errors import BadRequest
 from spanledger_collector.model import Attributes, ReceivedSpan, Scope
-from spanledger_collector.receive.decoded import Decoded, kind_of, parent_of
+from spanledger_collector.receive.decoded import EXCEPTION, Decoded, failed, kind_of, parent_of
 from spanledger_collector.receive.known_attributes import KnownAttributes
-from spanledger_collector.receive.otlp_messages import SpanMessage, TraceRequest, status_code, trace_request
+from spanledger_collector.receive.otlp_messages import SpanMessage, TraceRequest, has_event, status_code, trace_request
 
 __all__ = ["decode_traces"]
 
@@ -34,8 +35,14 @@ def _decoded(request: TraceRequest) -> Decoded:
         resource = dict(map(_known.__getitem__, resource_spans.resource.attributes))
         for scope_spans in resource_spans.scope_spans:
             scope = Scope(scope_spans.scope.name, scope_spans.scope.version)
-            decoded.take_all(_received(list(scope_spans.spans), resource, scope))
+            sent = list(scope_spans.spans)
+            spans = _received(sent, resource, scope)
+            decoded.take_all(_with_errors(spans, sent) if events_tell_errors(scope) else spans)
     return decoded
+
+
+def _with_errors(spans: Sequence[ReceivedSpan], sent: Sequence[SpanMessage]) -> list[ReceivedSpan]:
+    return [failed(span) if has_event(message, EXCEPTION) else span for span, message in zip(spans, sent, strict=True)]
 
 
 def _received(spans: Sequence[SpanMessage], resource: Attributes, scope: Scope) -> list[ReceivedSpan]:

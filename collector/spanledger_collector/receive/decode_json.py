@@ -5,8 +5,9 @@ Source: OTLP specification, section "JSON Protobuf Encoding".
 
 import msgspec
 
+from spanledger_collector.dialects import events_tell_errors
 from spanledger_collector.model import Attributes, ReceivedSpan, Scope
-from spanledger_collector.receive.decoded import Decoded, kind_of, parent_of, status_of
+from spanledger_collector.receive.decoded import EXCEPTION, Decoded, failed, kind_of, parent_of, status_of
 from spanledger_collector.receive.json_values import (
     Message,
     Pair,
@@ -26,6 +27,10 @@ class _Status(Message):
     code: int | None = None
 
 
+class _Event(Message):
+    name: str | None = None
+
+
 class _Span(Message):
     trace_id: str | None = None
     span_id: str | None = None
@@ -35,6 +40,7 @@ class _Span(Message):
     start_time_unix_nano: int | str | None = None
     end_time_unix_nano: int | str | None = None
     attributes: list[Pair] | None = None
+    events: list[_Event] | None = None
     status: _Status | None = None
 
 
@@ -66,9 +72,15 @@ def decode_traces_json(body: bytes) -> Decoded:
         resource = attributes_of(resource_spans.resource and resource_spans.resource.attributes)
         for scope_spans in resource_spans.scope_spans or ():
             scope = scope_of(scope_spans.scope)
+            by_events = events_tell_errors(scope)
             for span in scope_spans.spans or ():
-                decoded.take(_received(span, resource, scope))
+                received = _received(span, resource, scope)
+                decoded.take(failed(received) if by_events and _has_exception(span) else received)
     return decoded
+
+
+def _has_exception(span: _Span) -> bool:
+    return any(event.name == EXCEPTION for event in span.events or ())
 
 
 def _received(span: _Span, resource: Attributes, scope: Scope) -> ReceivedSpan:

@@ -1,11 +1,16 @@
 """What a request of spans decodes to, and which spans cannot be taken."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from spanledger_collector.model import ReceivedSpan
 
-__all__ = ["REJECTIONS", "Decoded", "kind_of", "parent_of", "status_of"]
+__all__ = ["EXCEPTION", "REJECTIONS", "Decoded", "failed", "kind_of", "parent_of", "status_of"]
+
+EXCEPTION = "exception"
+"""Name of the event that tells of an exception."""
+
+_ERROR = 2
 
 _LATEST_NS = 2**63 - 2
 """The last nanosecond of a signed 64-bit time, 2262-04-11; one more means infinity to DuckDB."""
@@ -68,6 +73,11 @@ def kind_of(sent: int) -> int:
 def status_of(sent: int) -> int:
     """The status code, unset (0) for a number that we do not know."""
     return sent if 0 <= sent <= 2 else 0
+
+
+def failed(span: ReceivedSpan) -> ReceivedSpan:
+    """The span with the status of an error, which an emitter left to an event (see `dialects.events_tell_errors`)."""
+    return replace(span, status=_ERROR)
 
 
 def _rejection(span: ReceivedSpan) -> str | None:

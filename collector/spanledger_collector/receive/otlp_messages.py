@@ -17,11 +17,11 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 
 from spanledger_collector.receive.decoded import status_of
 
-__all__ = ["SpanMessage", "TraceRequest", "status_code", "trace_request"]
+__all__ = ["SpanMessage", "TraceRequest", "has_event", "status_code", "trace_request"]
 
 
 class SpanMessage(Protocol):
-    """`Span`; an attribute is a `KeyValue` as bytes, and so is the `Status`."""
+    """`Span`; an attribute is a `KeyValue` as bytes, and so are the `Status` and each `Event`."""
 
     trace_id: bytes
     span_id: bytes
@@ -31,6 +31,7 @@ class SpanMessage(Protocol):
     start_time_unix_nano: int
     end_time_unix_nano: int
     attributes: Sequence[bytes]
+    events: Sequence[bytes]
     status: bytes
 
 
@@ -77,7 +78,9 @@ _READ: Final[Mapping[str, type]] = {
 }
 """What we read of each message; the annotations name its fields."""
 
-_AS_BYTES: Final = {f".{message.DESCRIPTOR.full_name}" for message in (common_pb2.KeyValue, trace_pb2.Status)}
+_AS_BYTES: Final = {
+    f".{message.DESCRIPTOR.full_name}" for message in (common_pb2.KeyValue, trace_pb2.Status, trace_pb2.Span.Event)
+}
 _STATUS: Final = {
     trace_pb2.Status(code=code).SerializeToString(): int(code) for code in trace_pb2.Status.StatusCode.values()
 }
@@ -114,6 +117,11 @@ _Request: Final[Any] = GetMessageClass(
 def trace_request(body: bytes) -> TraceRequest:
     """The message in the bytes. Raises `google.protobuf.message.DecodeError` for bytes that are none."""
     return _Request.FromString(body)
+
+
+def has_event(span: SpanMessage, name: str) -> bool:
+    """Whether a span has an event of that name. Raises DecodeError for what is no message."""
+    return any(trace_pb2.Span.Event.FromString(event).name == name for event in span.events)
 
 
 def status_code(status: bytes) -> int:
