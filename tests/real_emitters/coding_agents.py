@@ -173,6 +173,7 @@ AGENT_RUNS: tuple[AgentRun, ...] = (
     AgentRun("claude-code", _claude_code, _SPANS, Lacks(_NO_TTL | {"reasoning"})),
     AgentRun("claude-code", _claude_code, _LOGS | _SPANS, _NO_REASONING),
     AgentRun("codex", _codex, _LOGS, _NO_SEARCHES, "grpc"),
+    AgentRun("codex", _codex, _SPANS, _NO_SEARCHES),
     AgentRun("codex", _codex, _LOGS | _SPANS, _NO_SEARCHES),
     AgentRun("gemini-cli", _gemini_cli, _LOGS, Lacks(), "grpc"),
     AgentRun("gemini-cli", _gemini_cli, _LOGS | _SPANS, Lacks()),

@@ -51,6 +51,17 @@ def test_both_signals_are_one_call_in_either_order(agent: str, turned: bool, log
     assert whole.get("output", 0) + whole.get("reasoning", 0) == truth.whole_output
 
 
+def test_the_spans_of_codex_alone_have_the_model_and_the_session() -> None:
+    span, _ = _spans("codex", log_in_span=False)
+    scope = span.scope
+    turn = make_span({"conversation.id": "session"}, scope, name="run_turn", span=8, start=0, end=3, kind=1)
+    named: dict[str, AttributeValue] = {"turn_id": "one", "model": "gpt-5-mini"}
+    request = make_span(named, scope, name="try_run_sampling_request", span=9, parent=8, start=0.5, end=2, kind=1)
+    (call,) = _settled([replace(span, parent_span_id=request.span_id), request, turn])
+    assert (call.request_model, call.provider, call.attribution.session) == ("gpt-5-mini", "openai", "session")
+    assert call.meters["cache_read"] == PAIRS["codex"][1].cache_read
+
+
 def test_a_session_of_calls_with_equal_counts_stays_as_many_calls() -> None:
     spans = _spans("claude-code", log_in_span=False)
     other = replace(

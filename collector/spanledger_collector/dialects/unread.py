@@ -217,6 +217,7 @@ UNREAD: Final = (
             "gcp.vertex.agent.invocation_id",
             "prompt.id",
             "prompt_id",
+            "turn.id",
             "github.copilot.turn_id",
             "github.copilot.turn_count",
             "event.sequence",
