@@ -25,6 +25,9 @@ __all__ = ["observe_body"]
 _JSON_LINES = ("ndjson", "stream+json", "jsonl")
 """In a content type: one JSON document in each line (Ollama; Cohere's v1 streams)."""
 
+_EVENTS = (b"data:", b"event:")
+"""With what a stream of server-sent events begins, and no JSON."""
+
 _LARGEST_BODY = 32 * 1024 * 1024
 """Bytes of a JSON answer that we are ready to hold while the application reads it."""
 
@@ -53,6 +56,7 @@ class _Body:
         self._json_lines = any(kind in content_type for kind in _JSON_LINES)
         self._by_line = self._json_lines or "event-stream" in content_type
         self._json = not self._by_line and "json" in content_type
+        self._begun = self._ended = False
         self._buffer = bytearray()
         self._data: list[bytes] = []
 
@@ -72,6 +76,8 @@ class _Body:
             guarded("read a JSON answer", self._whole)
         elif self._by_line and how == "read":
             guarded("read the last event", self._feed, b"\n\n")
+        elif self._ended and how == "closed":
+            how = "read"
         self._let_go()
         self._call.finish(how, error)
 
@@ -86,6 +92,10 @@ class _Body:
                 vars(response).pop(name, None)
 
     def _feed(self, data: bytes) -> None:
+        if not self._begun:
+            self._begun = True
+            if data.startswith(_EVENTS):  # whatever its content type says: the SDKs read what they asked for
+                self._by_line, self._json = True, False
         if self._by_line:
             self._buffer += data
             *lines, rest = self._buffer.split(b"\n")
@@ -106,7 +116,8 @@ class _Body:
         elif not line and self._data:
             data = b"\n".join(self._data)
             self._data.clear()
-            if data not in (b"", b"[DONE]"):
+            self._ended = data == b"[DONE]"  # upon which the SDK of OpenAI closes what it did not read to its end
+            if data and not self._ended:
                 self._call.chunk(self._decode(data))
 
     def _whole(self) -> None:

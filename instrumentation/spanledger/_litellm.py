@@ -21,6 +21,7 @@ from spanledger._decoding import Decoding
 from spanledger._guard import guarded
 from spanledger._http import server_of
 from spanledger._layers import current_layer, open_layer
+from spanledger._litellm_raw import belongs
 from spanledger._reading import Request, ending_of
 from spanledger._streams import AsyncItems, Items
 from spanledger._wrapping import argument
@@ -35,7 +36,14 @@ if TYPE_CHECKING:
     from spanledger._streams import Observer
     from spanledger.content import Format
 
-__all__ = ["Function", "async_function", "note_async_end", "note_end", "note_server", "sync_function"]
+__all__ = [
+    "Function",
+    "async_function",
+    "note_async_end",
+    "note_end",
+    "note_server",
+    "sync_function",
+]
 
 _PROVIDER_BY_NAME: Final = {
     "azure": "azure.ai.openai",
@@ -214,6 +222,7 @@ def _observe_answer(call: Call, answer: object, relay: type[Relay | AsyncRelay])
 
 def _observe_stream(call: Call, wrapper: StreamWrapper, relay: type[Relay | AsyncRelay]) -> None:
     stream, make_call = wrapper.completion_stream, wrapper.make_call
+    belongs(stream, call)
     if stream is None and make_call is not None:
         wrapper.make_call = _relaying(make_call, relay(None, call), call)
     elif relay is AsyncRelay and hasattr(stream, "__aiter__"):
@@ -230,11 +239,11 @@ def _relaying(make_call: Callable[..., object], relay: Relay | AsyncRelay, call:
     def relaying(*args: object, **kwargs: object) -> object:
         with _at_work(call):
             stream = make_call(*args, **kwargs)
-        return later(stream) if inspect.isawaitable(stream) else relay.over(stream)
+        return later(stream) if inspect.isawaitable(stream) else relay.over(belongs(stream, call))
 
     async def later(stream: Awaitable[object]) -> object:
         with _at_work(call):
-            return relay.over(await stream)
+            return relay.over(belongs(await stream, call))
 
     return relaying
 

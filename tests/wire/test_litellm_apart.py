@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-CASES = tuple(f"tests/wire/litellm_{part}cases.py" for part in ("", "contract_", "content_", "media_", "metrics_"))
+PARTS = ("", "contract_", "content_", "left_out_", "media_", "metrics_")
+CASES = tuple(f"tests/wire/litellm_{part}cases.py" for part in PARTS)
 TOOLS = ("aiobotocore", "anthropic", "boto3", "hypothesis", "pytest>=9", "pytest-asyncio>=1.2", "starlette", "uvicorn")
 UNDECLARED = "mcp"
 """What some versions of LiteLLM import for the Responses API without asking for it."""

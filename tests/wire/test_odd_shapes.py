@@ -140,6 +140,21 @@ def test_usage_next_to_the_choices_of_the_last_chunk_counts(instrumented: Record
     assert instrumented.attributes["spanledger.usage_status"] == "metered"
 
 
+@pytest.mark.parametrize("content_type", ["text/event-stream", "application/json", "text/plain"])
+def test_a_raw_stream_that_the_sdk_parses_counts_whatever_it_calls_itself(
+    instrumented: Recording, content_type: str
+) -> None:
+    """The SDK closes at the last event what it did not read to its end, and some say no reason why they finish."""
+    events = chat_events(delta(), {**delta(), "choices": [], "usage": USAGE})
+    with serving(Script(events.body, content_type)) as server:
+        http = openai.DefaultHttpxClient(verify=False)
+        client: Any = openai.OpenAI(base_url=server.url, api_key="key-of-a-test", max_retries=0, http_client=http)
+        response = client.chat.completions.with_raw_response.create(model="gpt-4o", messages=[], stream=True)
+        assert len(list(response.parse())) == 2
+    assert instrumented.attributes["gen_ai.usage.output_tokens"] == 5
+    assert instrumented.attributes["spanledger.usage_status"] == "metered"
+
+
 def test_groq_sends_usage_under_a_name_of_its_own(instrumented: Recording) -> None:
     with serving(chat_events(delta(), {**LAST, "x_groq": {"id": "req_1", "usage": USAGE}})) as server:
         ask_openai(server.url, stream=True)

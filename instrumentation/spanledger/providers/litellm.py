@@ -10,10 +10,20 @@ from typing import TYPE_CHECKING, Final
 
 from spanledger import semconv
 from spanledger._layers import note_call_below
-from spanledger._litellm import Function, async_function, note_async_end, note_end, note_server, sync_function
+from spanledger._litellm import (
+    Function,
+    async_function,
+    note_async_end,
+    note_end,
+    note_server,
+    sync_function,
+)
+from spanledger._litellm_raw import note_answer, note_chunk
 from spanledger._patching import PatchPoint, Sdk
 from spanledger.content import ANTHROPIC_MESSAGES, OPENAI_CHAT, OPENAI_COMPLETION, OPENAI_RESPONSES
 from spanledger.providers import anthropic, cohere, mistralai, openai, openai_media
+from spanledger.providers.google_usage import read_tier
+from spanledger.providers.openai_usage import read_usage
 from spanledger.usage import count, get, put
 
 if TYPE_CHECKING:
@@ -70,6 +80,13 @@ def read_chunk(chunk: object, reading: Reading) -> None:
     reading.response_id = None  # LiteLLM makes one up for each chunk
 
 
+def read_left_out(answer: object, reading: Reading) -> None:
+    """What LiteLLM leaves out of a provider's answer, or of a chunk: Gemini's tier, and the usage of Groq's streams."""
+    usage = get(answer, "usageMetadata")
+    read_tier(get(usage, "serviceTier") or get(usage, "trafficType"), reading)
+    read_usage(get(get(answer, "x_groq"), "usage"), reading)
+
+
 def _read_more(usage: object, reading: Reading) -> None:
     for path, meter in _METER_BY_PATH:
         value = usage
@@ -110,6 +127,11 @@ _MESSAGES: Final = Function(
 """Anthropic's own format, asynchronous only; LiteLLM sends it on as it is, or makes a completion of it."""
 
 _CORE: Final = "litellm.litellm_core_utils"
+_LEFT_OUT: Final = ('"serviceTier"', '"trafficType"')
+_CHUNK_PARSERS: Final = (
+    ("vertex_ai.gemini.vertex_and_google_ai_studio_gemini", "ModelResponseIterator.chunk_parser"),
+    ("groq.chat.transformation", "GroqChatCompletionStreamingHandler.chunk_parser"),
+)
 
 SDK: Final = Sdk(
     distribution="litellm",
@@ -120,6 +142,8 @@ SDK: Final = Sdk(
         PatchPoint("litellm", "anthropic_messages", async_function(_MESSAGES)),
         PatchPoint("litellm.anthropic_interface.messages", "_async_anthropic_messages", async_function(_MESSAGES)),
         PatchPoint(f"{_CORE}.litellm_logging", "Logging.pre_call", note_server),
+        PatchPoint(f"{_CORE}.litellm_logging", "Logging.post_call", note_answer(_LEFT_OUT, read_left_out)),
+        *(PatchPoint(f"litellm.llms.{module}", name, note_chunk(read_left_out)) for module, name in _CHUNK_PARSERS),
         PatchPoint(f"{_CORE}.streaming_handler", "CustomStreamWrapper.__next__", note_end),
         PatchPoint(f"{_CORE}.streaming_handler", "CustomStreamWrapper.__anext__", note_async_end),
         PatchPoint("openai._base_client", "BaseClient._build_request", note_call_below),
