@@ -20,6 +20,7 @@ from spanledger.providers.openai_media import MEDIA_ENDPOINTS
 from spanledger.providers.openai_responses import LAST_EVENTS, read_whole_response
 from spanledger.providers.openai_sessions import session_points
 from spanledger.providers.openai_usage import first, items, read_identity, read_reported_cost, read_usage
+from spanledger.providers.openai_videos import VIDEO_ENDPOINTS, VIDEO_FETCHINGS
 from spanledger.usage import fields, get, put
 
 if TYPE_CHECKING:
@@ -171,8 +172,9 @@ _OPENAI = StainlessSdk(
         Endpoint("/responses/compact", "chat", read_response, read_response_event),
         Endpoint("/decisions", "chat", read_whole_response, read_response_event),
         *MEDIA_ENDPOINTS,
+        *VIDEO_ENDPOINTS,
     ),
-    fetchings=FETCHINGS,
+    fetchings=(*FETCHINGS, *VIDEO_FETCHINGS),
 )
 
 SDK = Sdk(
