@@ -93,6 +93,32 @@ def test_what_may_be_another_call_stays_one(bare: ReceivedSpan) -> None:
     assert sorted(call.usage_status for call in _settled(metered, bare)) == ["metered", "unmetered"]
 
 
+def _numbered(started_ns: int, *, version: int = 7) -> bytes:
+    """A UUID of that time."""
+    number = (started_ns // 10**6).to_bytes(6) + bytes([version << 4 | 0xA, 0xBC, 0x8D])
+    return number + bytes(range(7))
+
+
+_RUN, _INNER_RUN = _numbered(START_NS - 5 * 10**9), _numbered(START_NS)
+
+
+@pytest.mark.parametrize(
+    ("trace_id", "parent", "calls"),
+    [
+        pytest.param(_RUN, _RUN[:8], 1, id="of a run"),
+        pytest.param(_RUN, _INNER_RUN[:8], 1, id="of a run in a run"),
+        pytest.param(_numbered(START_NS, version=4), _INNER_RUN[:8], 2, id="of no run"),
+        pytest.param(_RUN, _numbered(START_NS, version=4)[:8], 2, id="with a parent"),
+        pytest.param(_RUN, _numbered(START_NS - 10**15)[:8], 2, id="with a parent of another time"),
+    ],
+)
+def test_a_call_whose_parent_is_no_span_but_the_number_of_a_run(trace_id: bytes, parent: bytes, calls: int) -> None:
+    wrapper = _chat(Scope("langsmith", ""), parent=9, tokens=None, more={"error.type": "NotFound"})
+    call = _chat(OWN, trace=2, tokens=None, start=0.01, end=0.99, more={"error.type": "NotFound"})
+    call = replace(call, trace_id=trace_id, parent_span_id=parent)
+    assert len(_settled(wrapper, call)) == calls
+
+
 def test_of_two_branches_of_a_trace_each_made_a_call() -> None:
     spans = (_between(1, 9), _between(2, 1), _between(3, 1))
     metered = _chat(NATIVE, span=4, parent=2)

@@ -9,6 +9,7 @@ from typing import Final
 
 from spanledger_collector.settle.groups import Group, Groups
 from spanledger_collector.settle.nodes import Ancestry, Node, Order
+from spanledger_collector.settle.roots import begins_trace
 from spanledger_collector.settle.rules import same_model
 
 __all__ = ["APART_NS", "CELL_NS", "HANDED_OVER_NS", "join_twins", "near_an_edge"]
@@ -144,7 +145,7 @@ def _met(one: Node, other: Node) -> bool:
         return False
     if _apart_ns(one, other) > APART_NS or not (_same_cell(one, other) or _began_together(one, other)):
         return False
-    return mine.trace_id == theirs.trace_id or mine.parent_span_id is None or theirs.parent_span_id is None
+    return mine.trace_id == theirs.trace_id or begins_trace(mine) or begins_trace(theirs)
 
 
 def _within_reach(pairs: Sequence[_Pair]) -> Iterator[_Pair]:
@@ -189,10 +190,10 @@ def _is_handed_over(node: Node, later: Node) -> bool:
 
 def _of_one_context(one: Node, other: Node, ancestry: Ancestry) -> bool:
     """Whether one of two was made where the other was, or further in: not in two branches of a trace."""
-    mine, theirs = one.observation.parent_span_id, other.observation.parent_span_id
-    if mine is None or theirs is None:
+    mine, theirs = one.observation, other.observation
+    if begins_trace(mine) or begins_trace(theirs):
         return True
-    return mine in ancestry.of(other) or theirs in ancestry.of(one)
+    return mine.parent_span_id in ancestry.of(other) or theirs.parent_span_id in ancestry.of(one)
 
 
 def _join_balanced(groups: Groups, pairs: Iterable[_Pair]) -> None:
