@@ -54,17 +54,27 @@ class Found:
 
 _outbox = Outbox(flush)
 
-Find = Callable[[object], Found | None]
-"""The call that a fetched answer, an event of it or a line of it tells of; `None` for one without a finished call."""
+Find = Callable[[object], Found | list[Found] | None]
+"""The call or calls that a fetched answer, an event of it or a line of it tells of; `None` for no finished call."""
+
+
+def _find_nothing(_answer: object) -> None:
+    """Of a fetching that depends on its path."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fetching:
-    """One kind of request for the answers of earlier calls, known by its method and its path (a regular expression)."""
+    """One kind of request for the answers of earlier calls, known by its method and its path (a regular expression).
+    `by_path` makes what finds them, instead of `find`, where the path tells of what the answer does not."""
 
     method: str
     path: re.Pattern[str]
-    find: Find
+    find: Find = _find_nothing
+    by_path: Callable[[str], Find] | None = None
+
+    def finding(self, path: str) -> Find:
+        """What finds the calls in the answer to a request with this path."""
+        return self.by_path(path) if self.by_path is not None else self.find
 
 
 class _Counted:
@@ -155,7 +165,12 @@ class Fetch(Call):
 
     def _count(self, answer: object) -> None:
         found = self._find(answer)
-        if found is None or found.reading.response_id is None or not count_once(found.reading.response_id):
+        for one in found if isinstance(found, list) else [found]:
+            if one is not None:
+                self._count_one(one)
+
+    def _count_one(self, found: Found) -> None:
+        if found.reading.response_id is None or not count_once(found.reading.response_id):
             return
         self._made += 1
         if self._made <= _AT_ONCE:

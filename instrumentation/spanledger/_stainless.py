@@ -149,7 +149,7 @@ def _open(sdk: StainlessSdk, client: Client, args: Args, kwargs: Kwargs) -> Call
                 return _open_endpoint(sdk, endpoint, client, options, stream=stream)
     for fetching in sdk.fetchings:
         if method == fetching.method and fetching.path.search(path):
-            return open_fetch(_request(sdk, client, {}, stream=stream), fetching.find)
+            return open_fetch(_request(sdk, client, {}, stream=stream), fetching.finding(path))
     return None
 
 

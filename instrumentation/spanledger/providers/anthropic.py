@@ -31,6 +31,7 @@ from spanledger._stainless import (
     request_points,
 )
 from spanledger.content import ANTHROPIC_MESSAGES
+from spanledger.providers.anthropic_agents import agent_fetchings
 from spanledger.usage import count, fields, get, put
 
 if TYPE_CHECKING:
@@ -243,7 +244,10 @@ def _complete(span: object, result: object) -> None:
 _ANTHROPIC = StainlessSdk(
     provider="anthropic",
     endpoints=(Endpoint("/v1/messages", "chat", read_message, read_event, content=ANTHROPIC_MESSAGES),),
-    fetchings=(Fetching("get", re.compile(r"/v1/messages/batches/[^/]+/results$"), find_result),),
+    fetchings=(
+        Fetching("get", re.compile(r"/v1/messages/batches/[^/]+/results$"), find_result),
+        *agent_fetchings(read_message),
+    ),
     traces_natively=_traces_natively,
     platform=_platform,
 )
