@@ -2,10 +2,10 @@
 -- The number of the next observation, and when the last span arrived: never before what is settled or sealed, whatever
 -- retention took.
 SELECT greatest((SELECT coalesce(max(seq), 0) FROM store.observations),
-                coalesce(max(CAST(value AS BIGINT)) FILTER (key = 'settled_seq'), 0)) + 1,
+                coalesce(max(TRY_CAST(value AS BIGINT)) FILTER (key = 'settled_seq'), 0)) + 1,
        greatest((SELECT coalesce(epoch_ns(max(received_at)), 0) FROM store.spans),
                 (SELECT coalesce(max(until_ns), 0) FROM store.key_runs),
-                coalesce(max(CAST(value AS BIGINT)) FILTER (key = 'settled_spans_ns'), 0))
+                coalesce(max(TRY_CAST(value AS BIGINT)) FILTER (key = 'settled_spans_ns'), 0))
 FROM meta;
 
 -- name: known_spans

@@ -2,9 +2,9 @@
 
 -- name: progress
 -- How far earlier runs came, so that nothing is looked at twice.
-SELECT coalesce(max(CAST(value AS BIGINT)) FILTER (key = 'kept_skeletons_ns'), 0) AS skeletons_ns,
-       coalesce(max(CAST(value AS BIGINT)) FILTER (key = 'stripped_seq'), 0) AS stripped_seq,
-       coalesce(max(CAST(value AS BIGINT)) FILTER (key = 'settled_seq'), 0) AS settled_seq
+SELECT coalesce(max(TRY_CAST(value AS BIGINT)) FILTER (key = 'kept_skeletons_ns'), 0) AS skeletons_ns,
+       coalesce(max(TRY_CAST(value AS BIGINT)) FILTER (key = 'stripped_seq'), 0) AS stripped_seq,
+       coalesce(max(TRY_CAST(value AS BIGINT)) FILTER (key = 'settled_seq'), 0) AS settled_seq
 FROM meta;
 
 -- name: note
