@@ -1,10 +1,12 @@
-"""What it costs to know whether a span is stored already, by how many spans are.
+"""What it costs to know whether a span is stored already, by how many spans are; and whether a response id came before.
 
-    python benchmarks/known_spans.py [--stored 1000000 10000000 100000000] [--commits 100] [--folder DIR]
+    python benchmarks/known_spans.py [--stored 1000000 10000000 100000000] [--ids 1000000 10000000] [--commits 100]
+        [--folder DIR]
 
 Fills a ledger with so many skeletons of random ids (26 bytes each on the disk), opens the journal's writer on it in a
 process of its own as a server would, waits until what is known is read and sealed, and commits 512 new spans at a time;
 then opens it again, as after a restart. The ratio is that of the CPU time of a commit to the one with the fewest spans.
+Of response ids it asks for 4000 new ones at a time, as a pass of settling does.
 """
 
 import argparse
@@ -21,6 +23,7 @@ from tempfile import TemporaryDirectory
 from spanledger_collector import dialects
 from spanledger_collector.journal.sealed import folder_of
 from spanledger_collector.journal.writer import Submission, Writer
+from spanledger_collector.ledger.known_ids import KnownIds
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.model import ReceivedSpan, Scope
 from spanledger_collector.stats import Stats
@@ -35,14 +38,21 @@ _FILL = """
     FROM range($first, $last) t(i)
 """
 _START = 1_700_000_000_000_000_000
+_IDS_OF_A_PASS = 4000
+_FILL_IDS = """
+    INSERT INTO store.settle_index (seq, trace_hi, trace_lo, span, started_at, ended_at, id_key, dialect)
+    SELECT i, hash(i), hash(i, 1), hash(i, 2), make_timestamp_ns($start + i), make_timestamp_ns($start + i), hash(i, 3),
+           'd'
+    FROM range($first, $last) t(i)
+"""
 
 
-def fill(db: Path, stored: int) -> None:
-    """Make a ledger that holds so many skeletons, 20,000 for each second."""
+def fill(db: Path, stored: int, sql: str = _FILL) -> None:
+    """Make a ledger that holds so many skeletons, 20,000 for each second, or so many of what the SQL inserts."""
     with Ledger.open(db) as ledger:
         with ledger.cursor() as cursor:
             for first in range(0, stored, _PART):
-                cursor.execute(_FILL, {"start": _START, "first": first, "last": min(first + _PART, stored)})
+                cursor.execute(sql, {"start": _START, "first": first, "last": min(first + _PART, stored)})
         ledger.checkpoint()
 
 
@@ -106,17 +116,42 @@ def measure(db: Path, commits: int, tell: Connection) -> None:
         writer.close()
 
 
-def run(db: Path, commits: int) -> tuple[Sequence[float], Sequence[float]]:
+def measure_ids(db: Path, passes: int, tell: Connection) -> None:
+    """Learn the ids, ask for new ones, and tell the numbers."""
+    chance = random.Random(time.time_ns())
+    with Ledger.open(db) as ledger, ledger.cursor() as cursor:
+        before, used = memory_mib("VmRSS"), time.process_time()
+        known = KnownIds(cursor)
+        learned = time.process_time() - used
+        took: list[float] = []
+        for _ in range(passes):
+            keys = [chance.getrandbits(64) for _ in range(_IDS_OF_A_PASS)]
+            used = time.process_time()
+            known.seen(keys)
+            known.add(keys)
+            took.append(1000 * (time.process_time() - used))
+        tell.send((learned, before, memory_mib("VmRSS"), memory_mib("VmHWM")))
+        tell.send((statistics.median(took), statistics.mean(took), max(took)))
+
+
+_Measure = Callable[[Path, int, Connection], None]
+
+
+def run(db: Path, commits: int, measure: _Measure = measure) -> tuple[Sequence[float], Sequence[float]]:
     """Measure in a process of its own."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     process = context.Process(target=measure, args=(db, commits, theirs))
     process.start()
+    theirs.close()  # so that the end of a process that failed is seen here
     numbers = ours.recv(), ours.recv()
     process.join()
     return numbers
 
 
+HEAD_IDS = """
+  response ids   learned after   RSS, MiB               4000 new ids, CPU ms
+                         CPU s   before  after  peak     median    mean   slowest"""
 HEAD = """
       stored  opened   ready after   RSS, MiB               512 new keys   a commit of 512 spans, CPU ms   runs, MB
                        CPU s         ready  after  peak     asked, ms      median   ratio   slowest"""
@@ -125,18 +160,40 @@ HEAD = """
 def main() -> None:
     """The report."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--stored", nargs="+", type=int, default=[1_000_000, 10_000_000, 100_000_000])
+    parser.add_argument("--stored", nargs="*", type=int, default=[1_000_000, 10_000_000, 100_000_000])
     parser.add_argument("--commits", type=int, default=100)
     parser.add_argument("--folder", type=Path, help="where the ledgers are made, and removed at the end")
+    parser.add_argument("--ids", nargs="*", type=int, default=[1_000_000, 10_000_000])
     options = parser.parse_args()
+    report_spans(options.stored, options.commits, options.folder)
+    report_ids(options.ids, options.commits, options.folder)
+
+
+def report_ids(counts: Sequence[int], passes: int, where: Path | None) -> None:
+    """One line for each number of response ids."""
+    print(HEAD_IDS)
+    for count in counts:
+        with TemporaryDirectory(dir=where) as folder:
+            db = Path(folder, "ledger.duckdb")
+            fill(db, count, _FILL_IDS)
+            (learned, before, after, peak), (median, mean, slowest) = run(db, passes, measure_ids)
+            print(
+                f"{count:>14,}{learned:>16.1f}{before:>9.0f}{after:>7.0f}{peak:>6.0f}{median:>11.2f}{mean:>8.2f}"
+                f"{slowest:>10.1f}",
+                flush=True,
+            )
+
+
+def report_spans(counts: Sequence[int], commits: int, where: Path | None) -> None:
+    """Two lines for each number of spans."""
     print(HEAD)
     baseline = 0.0
-    for stored in options.stored:
-        with TemporaryDirectory(dir=options.folder) as folder:
+    for stored in counts:
+        with TemporaryDirectory(dir=where) as folder:
             db = Path(folder, "ledger.duckdb")
             fill(db, stored)
             for opened in ("first", "again"):
-                (read, ready, after, peak), (asked, took, slowest) = run(db, options.commits)
+                (read, ready, after, peak), (asked, took, slowest) = run(db, commits)
                 baseline = baseline or took
                 size = sum(file.stat().st_size for file in folder_of(db).glob("*")) / 1e6
                 print(

@@ -4,7 +4,8 @@ look at the index, however long that is.
 An index of the database over them would have to be in memory whole: 80 MiB for each million.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from typing import Final
 
 import duckdb
 
@@ -14,17 +15,24 @@ from spanledger_collector.ledger.sql import query
 
 __all__ = ["KnownIds"]
 
+_AT_ONCE: Final = 8192
+
 
 class KnownIds:
     """Asks and answers through one cursor. Nothing else may write to `store.settle_index` meanwhile."""
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        """Reads the ids that are there: a second or two for ten million."""
+        """Reads the ids that are there: some seconds for ten million. Blocks this thread, and no other for long."""
         self._cursor = cursor
         ((count,),) = cursor.execute(query("settling.count_ids")).fetchall()
         self._filter = GrowingFilter(2 * int(count))
         for keys in integers(cursor.sql(query("settling.ids"))):
-            self._filter.add(keys)
+            for start in range(0, len(keys), _AT_ONCE):  # in parts, so that other threads get their turn
+                self._filter.add(keys[start : start + _AT_ONCE])
+
+    def suspects(self, keys: Sequence[int]) -> list[int]:
+        """The places of the ids that settled observations may have; they have no other one."""
+        return self._filter.suspects(keys)
 
     def seen(self, keys: Collection[int]) -> set[int]:
         """Those of the ids that settled observations have. What the filter only takes for known costs a search of the
