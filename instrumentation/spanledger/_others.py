@@ -26,6 +26,10 @@ INFERENCE_CONTEXT_KEY = "opentelemetry.genai.client.inference.context"
 """Set by instrumentations built on opentelemetry-util-genai while a call of theirs is active."""
 
 _SDKS = ("openai", "anthropic", "groq", "mistralai", "mistral", "cohere", "together", "ollama", "bedrock")
+_NEVER_ENDED = {("openlit.instrumentation", "bedrock")}
+"""Spans that are not for us to add to: OpenLIT 1.45 makes one for a stream of Converse and does not end it. A call
+beside one of theirs has a span of ours, and is counted once where both arrive."""
+
 _OTHERS: dict[str, bool] = {
     "opentelemetry.instrumentation.genai.bedrock": False,
     "opentelemetry.instrumentation.genai": True,
@@ -34,6 +38,7 @@ _OTHERS: dict[str, bool] = {
         f"{family}.{sdk}": False
         for family in ("openinference.instrumentation", "opentelemetry.instrumentation", "openlit.instrumentation")
         for sdk in _SDKS
+        if (family, sdk) not in _NEVER_ENDED
     },
     "openinference.instrumentation.google_genai": False,
     "opentelemetry.instrumentation.google_genai": False,

@@ -8,7 +8,7 @@ import pytest
 from tests.real_emitters.bedrock_wire import serving_bedrock
 from tests.real_emitters.combinations import Lacks
 from tests.real_emitters.emitter_runs import run_app
-from tests.real_emitters.environments import Environment
+from tests.real_emitters.environments import OLDER_SDKS, Environment
 
 from provider_server import Served
 
@@ -28,17 +28,22 @@ _INVOKE = frozenset({"invoke", "invoke-with-response-stream"})
 
 @dataclass(frozen=True, slots=True)
 class _Tried:
-    """Emitters, the methods of which they tell no cached tokens at all, and those of which they tell them in sums."""
+    """Emitters, the methods of which they tell no cached tokens at all, those of which they tell them in sums, and those
+    that they do not see."""
 
     emitters: tuple[str, ...]
     uncached: frozenset[str] = frozenset()
     summed: frozenset[str] = frozenset()
+    unseen: frozenset[str] = frozenset()
+    environment: Environment = _BEDROCK
 
     def told(self, served: list[Served]) -> Iterator[Served]:
         """What was served, as far as the emitters tell of it."""
         for record in served:
             assert record.usage is not None
             usage = record.usage
+            if record.endpoint in self.unseen:
+                continue
             if record.endpoint in self.uncached:
                 usage = replace(usage, cache_read=0, cache_write=0)
             elif record.endpoint in self.summed:
@@ -55,6 +60,9 @@ _TRIED = (
     _Tried(("openinference-bedrock", "spanledger")),
     _Tried(("openllmetry-bedrock", "spanledger")),
     _Tried(("otel-botocore", "openinference-bedrock"), summed=frozenset({"invoke-with-response-stream"})),
+    # It sees streams only where they are not read as boto3 has them.
+    _Tried(("openlit",), unseen=_INVOKE | {"converse-stream"}, environment=OLDER_SDKS),
+    _Tried(("openlit", "spanledger"), environment=OLDER_SDKS),
 )
 
 
@@ -63,7 +71,7 @@ _TRIED = (
 def test_every_served_call_is_counted_once(tried: _Tried, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with serving_bedrock() as (url, served):
         monkeypatch.setenv("APP_BEDROCK_URL", url)
-        outcome = run_app("bedrock_sdk", tried.emitters, _BEDROCK, tmp_path)
+        outcome = run_app("bedrock_sdk", tried.emitters, tried.environment, tmp_path)
     same_model = [replace(call, model=_MODEL) for call in outcome.counted]
     assert len(served) == 36
     assert replace(outcome, served=list(tried.told(served)), counted=same_model).differences(Lacks()) == []
