@@ -1,14 +1,17 @@
 """What Gemini answers later, in batches and interactions: its usage is counted when it is fetched, once."""
 
+import asyncio
 import importlib
+import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 from wire_content import on_spans, said_on, text
 from wire_recording import Recording, attributes_of
-from wire_scripted import answer, named_events, serving
+from wire_scripted import Script, answer, named_events, serving
 from wire_sdk_contract import counts_of
 
 from spanledger import semconv
@@ -174,6 +177,52 @@ async def test_batches_asynchronously(instrumented: Recording) -> None:
         client = client_of(server.url)
         await client.aio.batches.get(name="batches/1")
     assert len(instrumented.spans) == len(counted(instrumented)) == 1
+
+
+def in_a_file(name: str, *answers: dict[str, Any]) -> tuple[Script, Script]:
+    """A batch whose answers are in a file, and the file."""
+    about = {"state": "BATCH_STATE_SUCCEEDED", "output": {"responsesFile": name}}
+    ended = {"name": "batches/1", "metadata": about, "response": {"responsesFile": name}}
+    lines = "".join(json.dumps({"key": str(key), **line}) + "\n" for key, line in enumerate(answers))
+    return answer(ended), Script(lines.encode(), "application/jsonl")
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_each_answer_in_the_file_of_a_batch_is_a_call(instrumented: Recording, asynchronous: bool) -> None:
+    names, file = [new_id(), new_id()], f"files/{new_id()}"
+    failed = {"error": {"code": 3, "message": "not good"}}
+    batch, lines = in_a_file(file, {"response": generated(names[0])}, failed, {"response": generated(names[1])})
+    with serving(batch, lines) as server:
+        client = client_of(server.url)
+        assert client.batches.get(name="batches/1").dest.file_name == file
+        for _ in range(2):
+            read = client.files.download(file=file)
+            if asynchronous:
+                read = asyncio.run(client_of(server.url).aio.files.download(file=file))
+            assert read == lines.body
+    assert [attributes["gen_ai.response.id"] for attributes in counted(instrumented)] == names
+    for span in instrumented.spans:
+        assert counts_of(span) == {**COUNTS, "gen_ai.usage.reasoning.output_tokens": 4}
+        assert attributes_of(span)["spanledger.processing"] == "batch"
+
+
+def test_answers_that_go_to_a_disk_are_unmetered(instrumented: Recording, tmp_path: Path) -> None:
+    file = f"files/{new_id()}"
+    batch, lines = in_a_file(file, {"response": generated(new_id())})
+    with serving(batch, lines) as server:
+        client = client_of(server.url)
+        client.batches.get(name="batches/1")
+        client.files.download(file=file, destination=str(tmp_path / "answers"))
+    assert (tmp_path / "answers").read_bytes() == lines.body
+    assert instrumented.attributes["spanledger.usage_status"] == "unmetered"
+    assert "downloaded to a disk" in str(instrumented.attributes["spanledger.usage_evidence"])
+
+
+def test_other_files_are_no_answers(instrumented: Recording) -> None:
+    _, lines = in_a_file("files/1", {"response": generated(new_id())})
+    with serving(lines) as server:
+        assert client_of(server.url).files.download(file="files/other")
+    assert not instrumented.spans
 
 
 def test_other_batches_are_no_calls(instrumented: Recording) -> None:

@@ -32,7 +32,7 @@ from spanledger.providers.google_answers import (
     read_operation,
     read_predictions,
 )
-from spanledger.providers.google_batches import BATCHES, answers_of_batch
+from spanledger.providers.google_batches import BATCHES, answers_in_file, answers_of_batch, file_of_answers
 from spanledger.providers.google_interactions import INTERACTION_POINTS
 from spanledger.providers.google_live import LIVE_POINTS
 from spanledger.providers.google_usage import items
@@ -163,9 +163,7 @@ def _open(client: ApiClient, args: Args, kwargs: Mapping[str, object], *, stream
     method, path = str(argument(args, kwargs, 0, "http_method")).lower(), argument(args, kwargs, 1, "path")
     path = path.partition("?")[0] if isinstance(path, str) else ""
     if method == BATCHES.method and BATCHES.path.search(path):
-        host, port = server_of(_base_url(client, argument(args, kwargs, 3, "http_options")))
-        shared = Request("fetch_response", provider_of_host(host, "gcp.gemini"), None, host or None, port)
-        return open_fetch(shared, BATCHES.find)
+        return _open_fetch(client, argument(args, kwargs, 3, "http_options"))
     route = route_of(_ROUTES, path) if method == "post" else None
     if route is None:
         return None
@@ -179,6 +177,28 @@ def _open(client: ApiClient, args: Args, kwargs: Mapping[str, object], *, stream
     body = {**asked, "model": model or None, "location": client.location if client.vertexai else None}
     server = server_of(_base_url(client, argument(args, kwargs, 3, "http_options")))
     return open_exchange(route, server, body, provider, stream=stream)
+
+
+def _open_fetch(client: ApiClient, options: object) -> Call | None:
+    host, port = server_of(_base_url(client, options))
+    shared = Request("fetch_response", provider_of_host(host, "gcp.gemini"), None, host or None, port)
+    return open_fetch(shared, BATCHES.find)
+
+
+def _open_file(client: ApiClient, args: Args, kwargs: Mapping[str, object]) -> Call | None:
+    """The download of a file, if it is known to hold answers."""
+    path = argument(args, kwargs, 0, "path")
+    name = file_of_answers(path.partition("?")[0]) if isinstance(path, str) else None
+    call = _open_fetch(client, kwargs.get("http_options")) if name is not None else None
+    if call is not None:
+        call.reading.response_id = name
+    return call
+
+
+def _observe_file(call: Call, downloaded: object) -> None:
+    for found in answers_in_file(call.reading.response_id or "", downloaded):
+        call.response(found)
+    call.finish("read")
 
 
 def _base_url(client: ApiClient, options: object) -> str:
@@ -207,6 +227,8 @@ SDK = Sdk(
         PatchPoint(_CLIENT, "BaseApiClient.async_request", observing_async(_open, _observe)),
         PatchPoint(_CLIENT, "BaseApiClient.request_streamed", _stream),
         PatchPoint(_CLIENT, "BaseApiClient.async_request_streamed", _async_stream),
+        PatchPoint(_CLIENT, "BaseApiClient.download_file", observing(_open_file, _observe_file)),
+        PatchPoint(_CLIENT, "BaseApiClient.async_download_file", observing_async(_open_file, _observe_file)),
         PatchPoint(_CLIENT, "BaseApiClient._request_once", count_attempt),
         PatchPoint(_CLIENT, "BaseApiClient._async_request_once", count_attempt),
         *INTERACTION_POINTS,
