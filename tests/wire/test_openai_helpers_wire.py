@@ -126,6 +126,7 @@ def test_each_request_of_a_tool_runner_is_a_call(instrumented: Recording) -> Non
     assert [attributes["gen_ai.usage.input_tokens"] for attributes in counted] == [10, 30]
 
 
+@pytest.mark.skipif(not hasattr(openai.OpenAI, "decisions"), reason="this version of the SDK makes no decisions")
 def test_decisions(instrumented: Recording) -> None:
     usage = {
         "input_tokens": 20,
