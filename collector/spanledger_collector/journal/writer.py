@@ -76,8 +76,8 @@ class Writer:
         self._spans = Inserter(self._cursor, SPANS)
         self._observations = Inserter(self._cursor, OBSERVATIONS)
         self._conflicts = Inserter(self._cursor, CONFLICTS)
-        self.known = KnownSpans(ledger)
         self._next_seq, self._received_ns = _end_of_journal(self._cursor)
+        self.known = KnownSpans(ledger)  # last: what fails before leaves no thread behind
         self._logged: set[type[Exception]] = set()
 
     def commit(self, batch: Sequence[Submission]) -> list[Appended]:
