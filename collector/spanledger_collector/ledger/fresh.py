@@ -9,6 +9,7 @@ from spanledger_collector.ledger.neighbours import IndexRow
 from spanledger_collector.model import Observation
 from spanledger_collector.settle.keys import Totals, model_key, text_keys
 from spanledger_collector.settle.nodes import Shared, shared_by
+from spanledger_collector.settle.roots import begins_trace
 
 __all__ = ["Fresh"]
 
@@ -34,11 +35,6 @@ class Fresh:
         rows = map(IndexRow._make, _index_columns([number for number, _ in kept], observations, shared))
         return cls(observations, [of.response_key for of in shared], list(rows))
 
-    @property
-    def id_keys(self) -> set[int]:
-        """Their response ids."""
-        return {row.id_key for row in self.rows if row.id_key is not None}
-
 
 def _index_columns(
     numbers: Sequence[int], observations: Sequence[Observation], shared: Sequence[Shared]
@@ -62,7 +58,7 @@ def _index_columns(
         text_keys(counts),
         [told.dialect for told in observations],
         [
-            of.model_parts and model_key(of.model_parts, is_root=told.parent_span_id is None)
+            of.model_parts and model_key(of.model_parts, is_root=begins_trace(told))
             for told, of in zip(observations, shared, strict=True)
         ],
         strict=True,

@@ -84,26 +84,30 @@ class Neighbours:
         self._cursor = cursor
         self._index = index
 
-    def of(self, fresh: Iterable[IndexRow], linked: Iterable[IndexRow], seen_ids: set[int]) -> Neighbourhood:
-        """Everything that new observations, and settled ones whose ancestry may have changed, have to do with.
+    def of(
+        self, fresh: Iterable[IndexRow], asking: Iterable[IndexRow], linked: Iterable[IndexRow], seen_ids: set[int]
+    ) -> Neighbourhood:
+        """Everything that new observations, and settled ones whose ancestry may have changed, have to do with. Of the
+        new ones only those `asking` have to do with settled ones.
 
         `seen_ids` are ids known to have been seen before, whose owners are searched for in the whole index.
         """
         found = Neighbourhood()
-        frontier = found.add([*fresh, *linked])
+        found.add(fresh)
+        frontier, first_round = [*asking, *found.add(linked)], True
         while frontier:
             self._index.load(frontier)
             on_record = {key for (key,) in self._cursor.execute(query("settling.repeated_keys")).fetchall()}
             repeated = on_record | seen_ids.intersection(row.id_key for row in frontier if row.id_key is not None)
             known = self._rows("settling.neighbours", **_bounds(frontier), **_CLOSE)
             if any(_is_compared_by_model(row) for row in frontier):
-                known += self._of_model(frontier, first_round=len(frontier) == len(found.rows))
+                known += self._of_model(frontier, first_round=first_round)
             if repeated - found.repeated:
                 known += self._rows("settling.owners", keys=sorted(repeated - found.repeated))
             known += self._in_traces(frontier, found)  # last: it loads another batch
             found.repeated |= repeated
             found.known_repeated |= on_record
-            frontier = found.add(known)
+            frontier, first_round = found.add(known), False
         return found
 
     def _of_model(self, frontier: Sequence[IndexRow], *, first_round: bool) -> list[IndexRow]:

@@ -25,6 +25,7 @@ from spanledger_collector.ledger.neighbours import INDEX, IndexRow, Neighbourhoo
 from spanledger_collector.ledger.revisions import Revisions
 from spanledger_collector.ledger.sql import query
 from spanledger_collector.ledger.store import Ledger
+from spanledger_collector.ledger.suspects import Suspects
 from spanledger_collector.ledger.transactions import transaction
 from spanledger_collector.model import Call, Observation
 from spanledger_collector.pricing import PriceBook
@@ -86,6 +87,7 @@ class Passes:
         self._limit = limit
         self._index = Inserter(cursor, INDEX)
         self._ids = KnownIds(cursor)
+        self._suspects = Suspects(cursor, self._ids)
         self._set_aside = Inserter(cursor, _SET_ASIDE)
         self._neighbours = Neighbours(cursor, self._index)
         self._revisions = Revisions(cursor, self._index, book)
@@ -195,12 +197,13 @@ class Passes:
 
     def _neighbourhood(self, fresh: Fresh, linked: Sequence[IndexRow]) -> Neighbourhood:
         """What new observations have to do with: of the same time, and whatever came before with their response ids."""
-        hood = self._neighbours.of(fresh.rows, linked, set())
+        asking = self._suspects.among(fresh.rows)
+        hood = self._neighbours.of(fresh.rows, asking, linked, set())
         near = {row.id_key for row in hood.rows.values() if row.seq <= self._settled}
-        id_keys = fresh.id_keys
-        seen = self._ids.seen(id_keys - near - hood.repeated)
-        self._ids.add(id_keys)
-        return self._neighbours.of(fresh.rows, linked, seen) if seen else hood
+        ids = {row.id_key for row in asking if row.id_key is not None}
+        seen = self._ids.seen(ids - near - hood.repeated)
+        self._suspects.add(fresh.rows)
+        return self._neighbours.of(fresh.rows, asking, linked, seen) if seen else hood
 
     def _calls(self, fresh: Fresh, others: Sequence[int], known: Sequence[IndexRow]) -> list[Call]:
         """The calls that the new observations at these places tell of together with known ones."""

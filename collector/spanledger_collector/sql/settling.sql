@@ -3,8 +3,8 @@
 -- of the table in their order, times as nanoseconds.
 
 -- name: settled
-SELECT coalesce(max(CAST(value AS BIGINT)) FILTER (key = 'settled_seq'), 0) AS seq,
-       coalesce(max(CAST(value AS BIGINT)) FILTER (key = 'settled_spans_ns'), 0) AS spans_ns
+SELECT coalesce(max(TRY_CAST(value AS BIGINT)) FILTER (key = 'settled_seq'), 0) AS seq,
+       coalesce(max(TRY_CAST(value AS BIGINT)) FILTER (key = 'settled_spans_ns'), 0) AS spans_ns
 FROM meta;
 
 -- name: pending
@@ -96,6 +96,16 @@ SELECT count(id_key) FROM store.settle_index;
 
 -- name: ids
 SELECT id_key FROM store.settle_index WHERE id_key IS NOT NULL;
+
+-- name: count_traces
+SELECT approx_count_distinct(trace_lo) FROM store.settle_index;
+
+-- name: traces
+SELECT trace_lo FROM store.settle_index;
+
+-- name: emitters
+-- When the first observation of each emitter started, and the last one ended.
+SELECT dialect, epoch_ns(min(started_at)), epoch_ns(max(ended_at)) FROM store.settle_index GROUP BY dialect;
 
 -- name: seen_ids
 -- Those of the ids that are in the index. Reads the whole index.
