@@ -21,8 +21,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from spanledger_collector import dialects
+from spanledger_collector.journal.extraction import Extractor, Submission
 from spanledger_collector.journal.sealed import folder_of
-from spanledger_collector.journal.writer import Submission, Writer
+from spanledger_collector.journal.writer import Writer
 from spanledger_collector.ledger.known_ids import KnownIds
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.model import ReceivedSpan, Scope
@@ -93,7 +94,7 @@ def measure(db: Path, commits: int, tell: Connection) -> None:
     gc.set_threshold(50_000, 20, 100)  # as `spanledger serve` does
     chance = random.Random(time.time_ns())
     with Ledger.open(db) as ledger:
-        writer = Writer(ledger, Stats(), dialects)
+        extractor, writer = Extractor(dialects, Stats()), Writer(ledger, Stats())
         spans = writer.known
         until(lambda: spans.settled)
         spans.add([])  # what is many enough is sealed when more comes
@@ -109,7 +110,7 @@ def measure(db: Path, commits: int, tell: Connection) -> None:
             spans.suspects(keys)
             asked.append(time.thread_time() - used)
             used = time.process_time()
-            writer.commit([submission])
+            writer.commit([extractor.entry_of(submission)])
             took.append(time.process_time() - used)
         tell.send((read, before, memory_mib("VmRSS"), memory_mib("VmHWM")))
         tell.send((1000 * statistics.median(asked), 1000 * statistics.median(took), 1000 * max(took)))

@@ -21,7 +21,8 @@ from tempfile import TemporaryDirectory
 from ingest_load import requests_of
 
 from spanledger_collector.dialects import Reader
-from spanledger_collector.journal.writer import Submission, Writer
+from spanledger_collector.journal.extraction import Extractor, Submission
+from spanledger_collector.journal.writer import Writer
 from spanledger_collector.ledger.handover import Handover
 from spanledger_collector.ledger.settling import OBSERVATIONS_PER_PASS, Settler
 from spanledger_collector.ledger.store import Ledger
@@ -43,13 +44,13 @@ def cpu_seconds(run: Callable[[], object]) -> float:
 def measure(bodies: Sequence[bytes], handover: Handover, per_pass: int) -> tuple[float, float]:
     """Microseconds per observation: to journal it with its span and another one, and to settle it."""
     with TemporaryDirectory() as folder, Ledger.open(Path(folder, "ledger.duckdb")) as ledger:
-        writer = Writer(ledger, Stats(), Reader(), handover)
+        extractor, writer = Extractor(Reader(), Stats()), Writer(ledger, Stats(), handover)
         settler = Settler(ledger, shipped_book(), handover, observations_per_pass=per_pass)
 
         def journal(some: Sequence[bytes]) -> None:
             for first in range(0, len(some), REQUESTS_PER_COMMIT):
                 batch = [decode_traces(body).spans for body in some[first : first + REQUESTS_PER_COMMIT]]
-                writer.commit([Submission(spans, time.time_ns()) for spans in batch])
+                writer.commit([extractor.entry_of(Submission(spans, time.time_ns())) for spans in batch])
 
         journal(bodies[:1])
         settler.settle_pending()  # the price book is written, names are resolved

@@ -148,14 +148,15 @@ def _start_inside(
     stats = Stats()
     handover = Handover()
     settler = Settler(ledger, book, handover)
-    stats.watch_settling(settler.pending, settler.set_aside)
     settling = SettleThread(settler, stats, on_fatal)
     stack.push_async_callback(asyncio.to_thread, settling.close, settings.drain_seconds)
     forgetting = RetentionThread(ledger, settler, settings.retention, stats)
     stack.push_async_callback(asyncio.to_thread, forgetting.close)
     journal = Journal(ledger, stats, reader, settling.wake, handover, on_fatal=on_fatal)
     stack.push_async_callback(asyncio.to_thread, journal.close)
-    return ServiceState(ledger, stats, journal, settler, settings, datetime.now(UTC), keys, reader)
+    state = ServiceState(ledger, stats, journal, settler, settings, datetime.now(UTC), keys, reader)
+    stats.watch_settling(state.pending, settler.set_aside)
+    return state
 
 
 def _tell(broken: asyncio.Future[LedgerBroken], path: Path, error: duckdb.FatalException) -> None:

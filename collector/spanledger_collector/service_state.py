@@ -38,3 +38,13 @@ class ServiceState:
     def book(self) -> PriceBook:
         """The prices by which new calls are settled; a reprice may bring others."""
         return self.settler.book
+
+    @property
+    def waiting(self) -> int:
+        """How many observations are acknowledged and not in the file yet."""
+        return self.journal.waiting.observations
+
+    def pending(self) -> int:
+        """How many acknowledged observations the ledger does not show yet; what moves on meanwhile may count twice."""
+        waiting = self.waiting  # first: what does not wait any more is in the file
+        return waiting + self.settler.pending()

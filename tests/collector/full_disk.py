@@ -15,6 +15,7 @@ from pathlib import Path
 
 from receiving import CHAT, received, request, stored
 
+from spanledger_collector.journal import load_leftover
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.settings import Address
 
@@ -86,6 +87,7 @@ def main(disk: Path) -> None:
     assert acknowledged
     ballast.unlink()
     with Ledger.open(db) as ledger:
+        load_leftover(ledger)
         spans = {span - 1 for (span,) in stored(ledger, "SELECT span FROM store.spans")}
         assert spans >= {first + number for first in acknowledged for number in range(PER_REQUEST)}
     with server(db) as (process, address):

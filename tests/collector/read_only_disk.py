@@ -15,6 +15,7 @@ from pathlib import Path
 from full_disk import PER_REQUEST, post, server
 from receiving import stored
 
+from spanledger_collector.journal import load_leftover
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.settings import Address
 
@@ -64,14 +65,15 @@ def is_locked_for_a_while(db: Path) -> None:
     ends."""
     with server(db) as (process, address):
         assert set(answers(address, 0, BEFORE)) == {200}
-        run("chattr", "+i", *db.parent.glob(f"{db.name}*"), db.parent)
+        run("chattr", "-R", "+i", *db.parent.glob(f"{db.name}*"), db.parent)
         refused = set(answers(address, BEFORE, AFTER))
-        run("chattr", "-i", db.parent, *db.parent.glob(f"{db.name}*"))
+        run("chattr", "-R", "-i", db.parent, *db.parent.glob(f"{db.name}*"))
         assert refused <= {503, None}, refused
         again = set(answers(address, BEFORE, AFTER))
         assert again == {200} or process.wait(timeout=60) == 3, again
         process.kill()
     with Ledger.open(db) as ledger:
+        load_leftover(ledger)
         spans = {span - 1 for (span,) in stored(ledger, "SELECT span FROM store.spans")}
         assert spans >= set(range((FIRST if again == {200} else BEFORE) * PER_REQUEST))
 
@@ -93,6 +95,7 @@ def meets_the_error(db: Path) -> None:
 def starts_again(db: Path) -> None:
     """What was acknowledged is there, and what comes again is there once."""
     with Ledger.open(db) as ledger:
+        load_leftover(ledger)
         spans = {span - 1 for (span,) in stored(ledger, "SELECT span FROM store.spans")}
         assert spans >= set(range((FIRST + BEFORE) * PER_REQUEST))
     with server(db) as (process, address):

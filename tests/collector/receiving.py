@@ -1,5 +1,6 @@
 """The front half of the collector in this process: real sockets, the real journal, no settling. And spans to send."""
 
+import asyncio
 import json
 import time
 from base64 import b64decode
@@ -7,7 +8,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequ
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from background import in_background
 from google.protobuf.json_format import MessageToDict
@@ -32,6 +33,8 @@ __all__ = [
     "ANY_PORT",
     "CHAT",
     "START",
+    "Appended",
+    "PatientJournal",
     "Receiving",
     "in_json",
     "journal_on",
@@ -106,13 +109,44 @@ async def _servers(
         yield grpc, http
 
 
+class Appended(NamedTuple):
+    """What became of spans."""
+
+    stored: int
+    duplicates: int = 0
+    conflicts: int = 0
+
+
+class PatientJournal(Journal):
+    """A journal that returns only when the spans are in the database too, so that a test may ask at once."""
+
+    def __init__(self, ledger: Ledger, stats: Stats, reading: Dialects, on_commit: Callable[[], None]) -> None:
+        super().__init__(ledger, stats, reading, on_commit, pause_seconds=0.0)
+        self._counts = stats
+
+    async def append(self, spans: Sequence[ReceivedSpan]) -> None:
+        await super().append(spans)
+        await asyncio.to_thread(until, lambda: self.waiting.requests == 0)
+
+    async def take(self, *requests: Sequence[ReceivedSpan]) -> Appended:
+        """Append the requests at once; what became of all their spans, if nothing else was appended meanwhile."""
+        before = self._counted()
+        await asyncio.gather(*map(self.append, requests))
+        return Appended(*(after - former for after, former in zip(self._counted(), before, strict=True)))
+
+    def _counted(self) -> Sequence[int]:
+        counts = self._counts.snapshot()
+        found = [counts[f"spans_{name}"] for name in ("journaled", "duplicate", "conflicting")]
+        return [int(count) for count in found if isinstance(count, float)]
+
+
 @contextmanager
 def journal_on(
     ledger: Ledger, reading: Dialects = dialects, on_commit: Callable[[], None] = lambda: None
-) -> Generator[tuple[Journal, Stats]]:
+) -> Generator[tuple[PatientJournal, Stats]]:
     """A journal, closed at the end."""
     stats = Stats()
-    journal = Journal(ledger, stats, reading, on_commit)
+    journal = PatientJournal(ledger, stats, reading, on_commit)
     try:
         yield journal, stats
     finally:

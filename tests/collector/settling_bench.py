@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from spanledger_collector import dialects
-from spanledger_collector.journal.writer import Submission, Writer
+from spanledger_collector.journal.extraction import Extractor, Submission
+from spanledger_collector.journal.writer import Writer
 from spanledger_collector.ledger.handover import Handover
 from spanledger_collector.ledger.settling import Settler
 from spanledger_collector.ledger.store import Ledger
@@ -55,7 +56,8 @@ class SettlingBench:
         self._limit = observations_per_pass
         self._handover = handover
         self.settler = self.new_settler(handover)
-        self._writer = Writer(ledger, Stats(), dialects, handover)
+        self._extractor = Extractor(dialects, Stats())
+        self._writer = Writer(ledger, Stats(), handover)
 
     def new_settler(self, handover: Handover | None = None) -> Settler:
         """A settler that knows nothing but what the ledger holds, as after a restart, and what it is handed."""
@@ -63,7 +65,7 @@ class SettlingBench:
 
     def arrive(self, spans: Iterable[ReceivedSpan]) -> None:
         """Journal the spans in one commit."""
-        self._writer.commit([Submission(list(spans), time.time_ns())])
+        self._writer.commit([self._extractor.entry_of(Submission(list(spans), time.time_ns()))])
 
     def settle(self, *spans: ReceivedSpan) -> int:
         """Journal the spans in one commit and settle."""

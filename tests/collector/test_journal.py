@@ -1,12 +1,13 @@
 """The journal: durable, once, whole or not at all, whatever is sent how often and in whatever batches."""
 
 import asyncio
+import os
 import random
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import replace
-from itertools import pairwise
+from itertools import count, pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event
@@ -15,12 +16,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from receiving import CHAT, START, journal_on, received, stored
+from receiving import CHAT, START, Appended, journal_on, received, stored
 
 from spanledger_collector import dialects
 from spanledger_collector.errors import NotStored, Stopping
-from spanledger_collector.journal import Appended
+from spanledger_collector.journal import intake
+from spanledger_collector.journal.frames import frames_in
 from spanledger_collector.journal.identity import Fingerprints
+from spanledger_collector.journal.intake import intake_of, segments_in
 from spanledger_collector.journal.reading import decode_reading
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.model import Observation, ReceivedSpan, Scope
@@ -33,8 +36,8 @@ async def test_spans_are_stored_and_model_calls_observed(ledger: Ledger) -> None
     commits: list[None] = []
     spans = [received(number, CHAT if number % 2 else {"http.route": "/"}) for number in range(10)]
     with journal_on(ledger, on_commit=lambda: commits.append(None)) as (journal, stats):
-        assert await journal.append(spans) == Appended(10)
-        assert await journal.append([]) == Appended(0)
+        assert await journal.take(spans) == Appended(10)
+        assert await journal.take([]) == Appended(0)
 
     assert stored(ledger, "SELECT count(*), min(started_at), max(kind), max(service) FROM spans")[0][0] == 10
     observed = stored(ledger, "SELECT seq, reading, attributes FROM observations ORDER BY seq")
@@ -75,12 +78,12 @@ async def test_a_repeated_span_changes_nothing(ledger: Ledger) -> None:
     with journal_on(ledger) as (journal, stats):
         await journal.append(spans[:4])
         before = stored(ledger, "SELECT * FROM store.spans ORDER BY ALL")
-        assert await journal.append(spans[:4]) == Appended(0, duplicates=4)
+        assert await journal.take(spans[:4]) == Appended(0, duplicates=4)
         assert stored(ledger, "SELECT * FROM store.spans ORDER BY ALL") == before
-        assert await journal.append([*spans, spans[5]]) == Appended(2, duplicates=5)
+        assert await journal.take([*spans, spans[5]]) == Appended(2, duplicates=5)
     with journal_on(ledger) as (journal, _):  # as after a restart
-        assert await journal.append(spans) == Appended(0, duplicates=6)
-        assert await journal.append([received(6, CHAT)]) == Appended(1)
+        assert await journal.take(spans) == Appended(0, duplicates=6)
+        assert await journal.take([received(6, CHAT)]) == Appended(1)
     assert stats.snapshot()["spans_duplicate"] == 9
     assert stored(ledger, "SELECT list(seq ORDER BY seq) FROM observations") == [([1, 2, 3, 4, 5, 6, 7],)]
 
@@ -92,9 +95,9 @@ async def test_another_content_under_the_same_identity_is_a_conflict(ledger: Led
     with journal_on(ledger) as (journal, stats):
         await journal.append([received(0), first])
         before = stored(ledger, ROWS)
-        assert await journal.append([other, first, received(2)]) == Appended(1, duplicates=1, conflicts=1)
-        assert await journal.append([other, later]) == Appended(0, conflicts=2)
-        assert await journal.append([later, other, later]) == Appended(0, conflicts=3)
+        assert await journal.take([other, first, received(2)]) == Appended(1, duplicates=1, conflicts=1)
+        assert await journal.take([other, later]) == Appended(0, conflicts=2)
+        assert await journal.take([later, other, later]) == Appended(0, conflicts=3)
     expected = {(f"{_fingerprint(span):016x}", f"{_fingerprint(first):016x}") for span in (other, later)}
     conflicts = stored(ledger, "SELECT payload_hash, first_hash FROM conflicts")
     assert len(conflicts) == 2, "each content is on record once, however often it comes"
@@ -104,41 +107,55 @@ async def test_another_content_under_the_same_identity_is_a_conflict(ledger: Led
     assert len(stored(ledger, READINGS)) == 1
 
 
-async def test_requests_that_wait_share_a_commit_and_get_their_own_counts(ledger: Ledger) -> None:
-    entered, leave = Event(), Event()
+@pytest.fixture
+def held_sync(monkeypatch: pytest.MonkeyPatch) -> Generator[Event]:
+    """The second sync to the disk waits until the event is set: what is appended meanwhile waits for the third."""
+    held, syncs = Event(), count(1)
 
-    def on_commit() -> None:
-        entered.set()
-        leave.wait(10)
+    def sync(descriptor: int) -> None:
+        if next(syncs) == 2:
+            _wait(held)
+        os.fsync(descriptor)
 
-    with journal_on(ledger, on_commit=on_commit) as (journal, stats):
+    monkeypatch.setattr(intake, "_sync_data", sync)
+    yield held
+    held.set()
+
+
+async def test_requests_that_wait_share_a_sync(ledger: Ledger, held_sync: Event) -> None:
+    with journal_on(ledger) as (journal, stats):
         await journal.append([received(0)])
-        await asyncio.to_thread(entered.wait, 10)
-        waiting = [asyncio.ensure_future(journal.append([received(0), received(number)])) for number in range(1, 9)]
-        await asyncio.sleep(0)  # every append has put its spans in the queue
-        leave.set()
-        assert await asyncio.gather(*waiting) == [Appended(1, duplicates=1)] * 8
-        assert stats.snapshot()["journal_commits"] == 2
+        first = asyncio.ensure_future(journal.append([received(1)]))
+        await asyncio.sleep(0)
+        waiting = asyncio.ensure_future(journal.take(*([received(0), received(number)] for number in range(2, 9))))
+        await asyncio.sleep(0)
+        held_sync.set()
+        await first
+        await waiting
+        frames = [frame for path in segments_in(intake_of(ledger.path)) for frame in frames_in(path.read_bytes()).whole]
+    assert [frame.held.requests for frame in frames][:2] == [0, 1]
+    assert len(frames) <= 4, "the first frame names the log; the first, the second, and those that waited for it"
+    counts = stats.snapshot()
+    assert [counts[f"spans_{name}"] for name in ("logged", "journaled", "duplicate")] == [16, 9, 7]
 
 
 async def test_a_request_that_cannot_be_stored_does_not_take_others_with_it(
-    ledger: Ledger, caplog: pytest.LogCaptureFixture
+    ledger: Ledger, held_sync: Event, caplog: pytest.LogCaptureFixture
 ) -> None:
-    held = Event()
     unwritable = received(2, name="\ud800")  # no UTF-8: decoding would have refused it
-    with journal_on(ledger, on_commit=lambda: _wait(held)) as (journal, stats):
+    with journal_on(ledger) as (journal, stats):
         await journal.append([received(0)])
         waiting = [
             asyncio.ensure_future(journal.append(spans))
             for spans in ([received(1)], [unwritable, received(3)], [received(4)])
         ]
         await asyncio.sleep(0)
-        held.set()
+        held_sync.set()
         outcomes = await asyncio.gather(*waiting, return_exceptions=True)
-    assert [type(outcome) for outcome in outcomes] == [Appended, NotStored, Appended]
+    assert [type(outcome) for outcome in outcomes] == [type(None), NotStored, type(None)]
     assert stored(ledger, "SELECT list(span ORDER BY span) FROM store.spans") == [([1, 2, 5],)]
-    assert stats.snapshot()["journal_commit_failures"] == 1
-    assert "could not commit 1 request" in caplog.text
+    assert stats.snapshot()["intake_failures"] == 1
+    assert "A request cannot be stored" in caplog.text
 
 
 def _wait(held: Event) -> None:
@@ -165,7 +182,7 @@ async def test_a_span_that_a_dialect_cannot_read_is_kept_counted_and_said_once(
 ) -> None:
     spans = [received(number, CHAT, name="odd" if number < 2 else "chat") for number in range(3)]
     with journal_on(ledger, Clumsy()) as (journal, stats):
-        assert await journal.append(spans) == Appended(3)
+        assert await journal.take(spans) == Appended(3)
     assert stored(ledger, "SELECT count(*), count(peer_host) FROM spans") == [(3, 0)]
     assert stored(ledger, "SELECT count(*) FROM observations") == [(1,)]
     assert stats.snapshot()["spans_unreadable"] == 3 + 2
@@ -179,7 +196,7 @@ async def test_a_client_that_leaves_does_not_stop_its_spans(ledger: Ledger) -> N
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert await journal.append([received(1)]) == Appended(1)
+        await journal.append([received(1)])
     assert stored(ledger, "SELECT count(*) FROM spans") == [(2,)]
 
 
@@ -188,7 +205,7 @@ async def test_a_closed_journal_refuses_and_has_kept_what_it_accepted(ledger: Le
         accepted = asyncio.ensure_future(journal.append([received(0)]))
         await asyncio.sleep(0)
         await asyncio.to_thread(journal.close)
-        assert await accepted == Appended(1)
+        await accepted
         with pytest.raises(Stopping):
             await journal.append([received(1)])
     assert stored(ledger, "SELECT count(*) FROM spans") == [(1,)]

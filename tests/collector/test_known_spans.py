@@ -11,9 +11,9 @@ from typing import Any
 
 import duckdb
 import pytest
-from receiving import CHAT, START, journal_on, received, stored, until
+from receiving import CHAT, START, Appended, journal_on, received, stored, until
 
-from spanledger_collector.journal import Appended, key_filter
+from spanledger_collector.journal import key_filter
 from spanledger_collector.journal.key_filter import CrowdedFilter, GrowingFilter
 from spanledger_collector.journal.key_runs import Run, write_run
 from spanledger_collector.journal.known import KnownSpans
@@ -243,9 +243,9 @@ async def test_a_journal_finds_what_is_sealed(ledger: Ledger, monkeypatch: pytes
             async with asyncio.timeout(30):
                 while not _runs(ledger):
                     await journal.append(_SPANS)
-            assert await journal.append(_SPANS) == Appended(0, duplicates=40)
+            assert await journal.take(_SPANS) == Appended(0, duplicates=40)
             moved = [replace(span, started_ns=span.started_ns - 10**15) for span in _SPANS]
-            assert await journal.append(moved) == Appended(0, conflicts=40)
+            assert await journal.take(moved) == Appended(0, conflicts=40)
     assert stored(ledger, "SELECT count(*) FROM spans") == [(40,)]
 
 
@@ -258,7 +258,7 @@ async def test_what_comes_when_the_clock_was_set_back_is_not_taken_for_sealed(le
         cursor.execute("DELETE FROM store.spans")
         cursor.execute("UPDATE store.key_runs SET until_ns = until_ns + 4 * CAST(1e18 AS BIGINT) WHERE keys < 300")
     with journal_on(ledger) as (journal, _stats):
-        assert await journal.append(_SPANS) == Appended(40)
+        assert await journal.take(_SPANS) == Appended(40)
     with _known(ledger) as spans:
         assert spans.suspects(_keys(ledger)) == list(range(40))
 
@@ -268,8 +268,8 @@ async def test_a_wrong_suspicion_costs_a_look_and_changes_nothing(
 ) -> None:
     monkeypatch.setattr(KnownSpans, "suspects", lambda _, keys: list(range(len(keys))))  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
     with journal_on(ledger) as (journal, _):
-        assert await journal.append(_SPANS[:20]) == Appended(20)
-        assert await journal.append(_SPANS) == Appended(20, duplicates=20)
+        assert await journal.take(_SPANS[:20]) == Appended(20)
+        assert await journal.take(_SPANS) == Appended(20, duplicates=20)
 
 
 async def test_a_ledger_that_had_a_key_is_migrated_with_its_spans(db: Path) -> None:
@@ -283,7 +283,7 @@ async def test_a_ledger_that_had_a_key_is_migrated_with_its_spans(db: Path) -> N
         )
     with Ledger.open(db) as ledger:
         with journal_on(ledger) as (journal, _):
-            assert await journal.append(_SPANS[:2]) == Appended(1, conflicts=1)
+            assert await journal.take(_SPANS[:2]) == Appended(1, conflicts=1)
         assert stored(ledger, "SELECT span, epoch_ns(started_at) > 5 FROM store.spans ORDER BY span") == [
             (1, False),
             (2, True),

@@ -14,12 +14,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from threading import Event
 from typing import Any
 from urllib.request import urlopen
 
 import pytest
 from receiving import CHAT, received, request, stored, until
 
+from spanledger_collector.journal import load_leftover
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.settings import Address
 from spanledger_collector.sidecar import Sidecar, read_sidecar, sidecar_path
@@ -115,10 +117,11 @@ def test_kill_at_random_moments_loses_nothing_and_doubles_nothing(db: Path, kill
     seed = Random(2)
     acknowledged: list[int] = []
     address: list[Address] = []
+    over = Event()
 
     def client(first: int) -> None:
         number, end = first, first + per_client
-        while number < end:
+        while number < end and not over.is_set():
             numbers = range(number, min(number + 25, end))
             if post(address[0], numbers) == 200:
                 acknowledged.extend(numbers)
@@ -127,6 +130,7 @@ def test_kill_at_random_moments_loses_nothing_and_doubles_nothing(db: Path, kill
                 time.sleep(0.02)
 
     with ThreadPoolExecutor(4) as pool, ExitStack() as stack:
+        stack.callback(over.set)  # so that the clients end where an assertion fails
         server = stack.enter_context(serving(db))
         address[:] = [server.http]
         clients = [pool.submit(client, first) for first in range(0, 4 * per_client, per_client)]
@@ -136,9 +140,11 @@ def test_kill_at_random_moments_loses_nothing_and_doubles_nothing(db: Path, kill
             server.kill()
             if kill % 4 == 3:
                 kill_while_starting(db, seed.uniform(0.0, 1.5))
-            with Ledger.open(db) as ledger:
-                found = {span - 1 for (span,) in stored(ledger, "SELECT span FROM store.spans")}
-            assert found.issuperset(known)
+            if kill % 2:  # the other times the next server takes in what is left
+                with Ledger.open(db) as ledger:
+                    load_leftover(ledger)
+                    found = {span - 1 for (span,) in stored(ledger, "SELECT span FROM store.spans")}
+                assert found.issuperset(known)
             server = stack.enter_context(serving(db))
             address[:] = [server.http]
         for each in clients:
@@ -168,7 +174,7 @@ def test_a_full_disk_is_answered_with_a_retryable_error_and_loses_nothing(db: Pa
     accepted = {number for first in sent if answers[first] == 200 for number in range(first, first + 400)}
     assert accepted
     with serving(db) as server:
-        assert server.status()["spans"] == len(accepted)
+        until(lambda: server.status()["spans"] == len(accepted))
         assert {post(server.http, range(first, first + 400)) for first in refused} == {200}
         until(lambda: server.status()["pending"] == 0, 60)
         assert server.stop()[0] == 0

@@ -61,12 +61,14 @@ def _assert_said_why(process: subprocess.Popen[str]) -> None:
 
 def test_the_journal_meets_it(db: Path) -> None:
     with _server(db, _BREAK.format(module="journal.writer", method="Writer.commit")) as (process, url):
-        assert _post(url) == 503, "to be sent again"
+        assert _post(url) == 200, "it is in the intake"
         _assert_said_why(process)
-    with _server(db, _WORKING) as (_, url):
-        assert _post(url) == 200
+    with _server(db, _WORKING) as (process, url):
+        assert _post(url) == 200, "sent again by somebody who did not get the answer"
+        process.terminate()
+        assert process.wait(timeout=60) == 0
     with Ledger.open(db) as ledger:
-        assert stored(ledger, "SELECT count(*) FROM spans") == [(1,)]
+        assert stored(ledger, "SELECT count(*) FROM spans") == stored(ledger, "SELECT count(*) FROM calls") == [(1,)]
 
 
 def test_settling_meets_it(db: Path) -> None:

@@ -61,7 +61,7 @@ class Guarded:
 
     def orgs(self) -> list[tuple[Any, ...]]:
         """The organisations of the calls, once all is settled."""
-        until(lambda: self.running.state.settler.pending() == 0)
+        until(lambda: self.running.state.pending() == 0)
         with self.running.state.ledger.cursor() as cursor:
             return cursor.execute("SELECT org_id FROM calls ORDER BY started_at").fetchall()
 
@@ -151,6 +151,7 @@ def test_the_same_span_under_an_old_and_a_new_key_of_an_organisation_is_one(guar
     guarded.running.reload()
     assert guarded.send(1, guarded.north) == 401
     assert guarded.send(1, renewed) == 200
+    until(lambda: guarded.running.state.journal.waiting.requests == 0)
     counts = guarded.running.state.stats.snapshot()
     assert (counts["spans_duplicate"], counts["spans_conflicting"]) == (1, 0)
 

@@ -29,7 +29,7 @@ def test_every_counter_arrives_with_its_labels(
     settings = Settings(db=tmp_path / "other.duckdb", metrics_endpoint=receiver.http.url)
     with server_with(settings) as server:
         assert send(server, request([received(1, CHAT), received(2)]).SerializeToString()).status == 200
-        until(lambda: server.state.settler.pending() == 0)
+        until(lambda: server.state.pending() == 0)
     assert len(bodies) == 1, "once, at the end"
     sent = ExportMetricsServiceRequest.FromString(bodies[0]).resource_metrics[0]
     assert {each.key: each.value.string_value for each in sent.resource.attributes}["service.name"] == "spanledger"

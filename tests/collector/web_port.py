@@ -35,6 +35,7 @@ class ServedLedger:
     book: PriceBook = field(default_factory=shipped_book)
     attribution: AttributionMap = NO_MAP
     keys: KeyRing | None = None
+    waiting: int = 0
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,7 @@ def act(name: str, arguments: Arguments, where: Where, prices: Path | None = Non
 def _on_file(action: "Action", arguments: Arguments, db: Path, prices: Path | None) -> Document:
     import duckdb  # noqa: PLC0415
 
+    from spanledger_collector.cli.leftovers import take_in  # noqa: PLC0415
     from spanledger_collector.cli.price_options import book_of  # noqa: PLC0415
     from spanledger_collector.ledger.store import Ledger  # noqa: PLC0415
 
@@ -52,6 +53,7 @@ def _on_file(action: "Action", arguments: Arguments, db: Path, prices: Path | No
     book = book_of(db, prices)
     with Ledger.open(db, read_only="true" in arguments.get("dry_run", ())) as ledger:
         try:
+            take_in(ledger)
             return action.run(ledger, book, arguments)
         except duckdb.Error as error:
             raise LedgerUnreadable(db, f"{action.name} failed, and the ledger is as it was. {error}") from error

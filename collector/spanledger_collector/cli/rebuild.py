@@ -64,6 +64,7 @@ def rebuild(
     import duckdb  # noqa: PLC0415
 
     from spanledger_collector.attribution_file import own_attribution  # noqa: PLC0415
+    from spanledger_collector.cli.leftovers import take_in  # noqa: PLC0415
     from spanledger_collector.dialects import Reader  # noqa: PLC0415
     from spanledger_collector.ledger.rebuild import rebuild as rebuild_ledger  # noqa: PLC0415
     from spanledger_collector.ledger.store import Ledger  # noqa: PLC0415
@@ -73,6 +74,7 @@ def rebuild(
     book, reader = book_of(db, prices), Reader(own_attribution(db, attribution))
     with Ledger.open(db) as ledger:
         try:
+            take_in(ledger)
             found = rebuild_ledger(ledger, book, reader, apply=not dry_run, told=limit)
         except duckdb.Error as error:
             raise LedgerUnreadable(db, f"rebuilding failed, and the ledger is as it was. {error}") from error

@@ -148,10 +148,12 @@ def _ask_file(question: Question, arguments: Arguments, db: Path) -> Document:
     # Only now, because a server can be asked without the extra.
     import duckdb  # noqa: PLC0415
 
+    from spanledger_collector.cli.leftovers import take_in  # noqa: PLC0415
     from spanledger_collector.ledger.store import Ledger  # noqa: PLC0415
 
     with Ledger.open(db, read_only=True) as ledger:
         try:
+            take_in(ledger)
             return answer(question, ledger.cursor(), arguments)
         except duckdb.Error as error:
             raise LedgerUnreadable(db, f"{error} (from DuckDB {duckdb.__version__})") from error

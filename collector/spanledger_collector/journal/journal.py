@@ -1,4 +1,5 @@
-"""The journal: group commit of spans in one writer thread, so that one sync to disk serves all who wait for it."""
+"""The journal: requests are made durable in the intake by one thread, one sync for all who wait, and acknowledged;
+another thread brings them into the database."""
 
 import asyncio
 import logging
@@ -11,8 +12,15 @@ from queue import Empty, SimpleQueue
 import duckdb
 
 from spanledger_collector.errors import NotStored, RetryableError, Stopping
+from spanledger_collector.journal.entries import Entry, encode_entries, encode_entry
+from spanledger_collector.journal.extraction import Extractor, Submission
+from spanledger_collector.journal.frames import Held
+from spanledger_collector.journal.intake import Intake
+from spanledger_collector.journal.leftover import Leftover
+from spanledger_collector.journal.loader import PAUSE_SECONDS, Loader, Logged
+from spanledger_collector.journal.loading import held_by
 from spanledger_collector.journal.rows import Dialects
-from spanledger_collector.journal.writer import Appended, Submission, Writer
+from spanledger_collector.journal.writer import Writer
 from spanledger_collector.ledger.handover import Handover
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.model import ReceivedSpan
@@ -21,8 +29,8 @@ from spanledger_collector.stats import Stats
 __all__ = ["Journal"]
 
 _logger = logging.getLogger(__name__)
-_SPANS_PER_COMMIT = 8192
-"""Enough to make a commit cheap per span, few enough to keep memory and the wait of the next request small."""
+_SPANS_PER_SYNC = 8192
+"""Enough to make a sync cheap per span, few enough to keep the wait of the next request small."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,16 +39,16 @@ class _Waiting:
 
     submission: Submission
     loop: asyncio.AbstractEventLoop
-    future: asyncio.Future[Appended]
+    future: asyncio.Future[None]
 
-    def resolve(self, outcome: Appended | RetryableError) -> None:
-        self.loop.call_soon_threadsafe(_settle_future, self.future, outcome)
+    def resolve(self, refusal: RetryableError | None = None) -> None:
+        self.loop.call_soon_threadsafe(_settle_future, self.future, refusal)
 
 
 class Journal:
     """Accepts spans from any event loop; `append` returns when they are durable.
 
-    What arrives during one commit is the next one: no timer, so a lone request waits for nothing.
+    What arrives during one sync is in the next one: no timer, so a lone request waits for nothing.
     """
 
     def __init__(
@@ -52,51 +60,68 @@ class Journal:
         handover: Handover | None = None,
         *,
         on_fatal: Callable[[duckdb.FatalException], None] | None = None,
+        pause_seconds: float = PAUSE_SECONDS,
     ) -> None:
-        """`on_commit` is called in the writer thread after each commit; it must return at once. `handover` is offered
-        the observations before. `on_fatal` is told, in the same thread, when the database gave up."""
-        self._on_fatal = on_fatal
-        self._writer = Writer(ledger, stats, dialects, handover)
+        """Begins with what an earlier process left in the intake; meanwhile spans are accepted.
+
+        `on_commit` is called in the loading thread after each transaction; it must return at once. `handover` is
+        offered the observations before. `on_fatal` is told, in the same thread, when the database gave up. Between
+        transactions spans gather for `pause_seconds`. Raises LedgerUnreadable for an intake that cannot be read.
+        """
+        self._extractor = Extractor(dialects, stats)
         self._stats = stats
-        self._on_commit = on_commit
+        left = Leftover(ledger)
+        self._intake = Intake(left.folder)
+        writer = Writer(ledger, stats, handover)
+        self._loader = Loader(
+            writer, self._intake, left, stats, on_load=on_commit, on_fatal=on_fatal, pause_seconds=pause_seconds
+        )
+        stats.watch_intake(lambda: self.waiting.spans, lambda: self.waiting.bytes, self._loader.lag_seconds)
+        stats.damaged_bytes.inc(left.damaged_bytes)
         self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
         self._closing = threading.Lock()  # between the look at `_closed` and the put, so that no one waits for ever
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="journal")
         self._thread.start()
 
-    async def append(self, spans: Sequence[ReceivedSpan]) -> Appended:
+    @property
+    def waiting(self) -> Held:
+        """What is durable, and not in the database yet."""
+        return self._loader.waiting
+
+    async def append(self, spans: Sequence[ReceivedSpan]) -> None:
         """Store the spans and return when they are durable. Raises NotStored or Stopping: none of them is stored."""
         if not spans:
-            return Appended(0)
+            return
         loop = asyncio.get_running_loop()
         waiting = _Waiting(Submission(spans, time.time_ns()), loop, loop.create_future())
         with self._closing:
             if self._closed:
                 raise Stopping("The server is stopping; send the same request again.")
             self._queue.put(waiting)
-        return await waiting.future
+        await waiting.future
 
     def close(self) -> None:
-        """Refuse new spans, finish the commits of those accepted, and end the thread. Blocks; may be called twice."""
+        """Refuse new spans, bring those accepted into the database, and end the threads; what it does not take stays in
+        the intake. Blocks; may be called twice."""
         with self._closing:
             self._closed = True
             self._queue.put(None)
         self._thread.join()
+        self._intake.close(self._loader.close())
 
     def _run(self) -> None:
         while (batch := self._next_batch()) is not None:
-            self._commit(batch)
-        self._writer.close()
+            self._take(batch)
 
     def _next_batch(self) -> list[_Waiting] | None:
-        """What is waiting now, up to one commit's worth; waits for the first. None when closed and empty."""
+        """What is waiting now, up to one sync's worth; waits for the first. None when closed and empty."""
         first = self._queue.get()
         if first is None:
             return None
         batch = [first]
         count = len(first.submission.spans)
-        while count < _SPANS_PER_COMMIT:
+        while count < _SPANS_PER_SYNC:
             try:
                 following = self._queue.get_nowait()
             except Empty:
@@ -108,36 +133,52 @@ class Journal:
             count += len(following.submission.spans)
         return batch
 
-    def _commit(self, batch: Sequence[_Waiting]) -> None:
-        try:
-            outcomes = self._writer.commit([waiting.submission for waiting in batch])
-        except Exception as error:  # noqa: BLE001 - whatever fails, those who wait are told and the writer lives on
-            self._failed(batch, error)
-        else:
-            for waiting, outcome in zip(batch, outcomes, strict=True):
-                waiting.resolve(outcome)
-            self._on_commit()
-
-    def _failed(self, batch: Sequence[_Waiting], error: Exception) -> None:
-        """Tell every request to come again; one that cannot be stored must not take the others with it."""
-        disk_or_memory = isinstance(error, duckdb.OperationalError | duckdb.FatalException)
-        if len(batch) > 1 and not disk_or_memory:
-            for waiting in batch:
-                self._commit([waiting])
+    def _take(self, batch: Sequence[_Waiting]) -> None:
+        """Make a batch durable and tell all who wait for it."""
+        trouble = self._loader.wait_for_room()
+        if trouble is not None:
+            self._refuse(batch, f"As much waits for the database as may, which takes nothing: {trouble}")
             return
-        self._stats.commit_failures.inc()
-        ours = None if isinstance(error, duckdb.Error) else error  # a trace helps with our own mistakes only
-        _logger.error("The journal could not commit %d request(s): %s", len(batch), error, exc_info=ours)
-        if isinstance(error, duckdb.FatalException) and self._on_fatal is not None:
-            self._on_fatal(error)
+        entries: list[Entry] = []
+        encoded: list[bytes] = []
+        durable: list[_Waiting] = []
         for waiting in batch:
-            waiting.resolve(NotStored(f"The journal could not be written: {error}"))
+            try:
+                entry = self._extractor.entry_of(waiting.submission)
+                encoded.append(encode_entry(entry))
+            except Exception as error:  # a request that cannot be stored must not take the others with it
+                _logger.exception("A request cannot be stored")
+                self._refuse([waiting], str(error))
+            else:
+                entries.append(entry)
+                durable.append(waiting)
+        if entries:
+            self._log(entries, encode_entries(encoded), durable)
+
+    def _log(self, entries: Sequence[Entry], payload: bytes, durable: Sequence[_Waiting]) -> None:
+        held = sum(map(held_by, entries), Held())
+        try:
+            number, held = self._intake.append(held, payload)
+        except OSError as error:
+            _logger.error("The intake could not take %d request(s): %s", len(durable), error)  # noqa: TRY400 - the system says it all
+            self._refuse(durable, str(error))
+            return
+        self._stats.logged.inc(held.spans)
+        self._loader.put(Logged(number, held, entries))  # first, so that what is acknowledged is waiting or stored
+        for waiting in durable:
+            waiting.resolve()
+
+    def _refuse(self, batch: Sequence[_Waiting], reason: str) -> None:
+        """Tell those who wait to come again."""
+        self._stats.intake_failures.inc()
+        for waiting in batch:
+            waiting.resolve(NotStored(f"The spans could not be stored: {reason}"))
 
 
-def _settle_future(future: asyncio.Future[Appended], outcome: Appended | RetryableError) -> None:
+def _settle_future(future: asyncio.Future[None], refusal: RetryableError | None) -> None:
     if future.done():  # the client has gone; its spans are stored all the same
         return
-    if isinstance(outcome, RetryableError):
-        future.set_exception(outcome)
+    if refusal is None:
+        future.set_result(None)
     else:
-        future.set_result(outcome)
+        future.set_exception(refusal)

@@ -163,12 +163,22 @@ def row_at(columns: Columns, place: int) -> SpanRow:
 
 
 class Told(NamedTuple):
-    """What was read in the span at a place of its batch, and the fields of its `ObservationRow` from `dialect` to
-    `resource`."""
+    """What was read in the span at a place of its request, and the fields of its `ObservationRow` from `dialect` to
+    `resource`. The observation itself is None where it was read from the intake: it is in the fields too."""
 
     place: int
-    observation: Observation
+    observation: Observation | None
     fields: tuple[str | None, ...]
+
+    @property
+    def dialect(self) -> str:
+        """Which dialect read it."""
+        return str(self.fields[0])
+
+    @property
+    def attributes(self) -> str:
+        """The attributes that are stored, as JSON text."""
+        return str(self.fields[_ATTRIBUTES])
 
 
 _ATTRIBUTES: Final = -2

@@ -1,46 +1,38 @@
 """One transaction of the journal: what of a batch is new is stored, with what it says about model calls."""
 
-import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from itertools import compress, islice
-from typing import NamedTuple, TypeVar
+from collections.abc import Mapping, Sequence
+from itertools import chain, compress
+from typing import NamedTuple
 
 import duckdb
 
+from spanledger_collector.journal.entries import Entry
 from spanledger_collector.journal.identity import Identity
 from spanledger_collector.journal.known import Key, KnownSpans, key_of
+from spanledger_collector.journal.position import Position, note_position
 from spanledger_collector.journal.rows import (
     CONFLICTS,
     OBSERVATIONS,
     SPANS,
     Columns,
     ConflictRow,
-    Dialects,
-    ResourceTexts,
     SpanRow,
     Told,
     conflict_row,
     joined,
     observation_columns,
     row_at,
-    span_columns,
-    told,
 )
 from spanledger_collector.ledger.arrow import Inserter
 from spanledger_collector.ledger.handover import Handover
 from spanledger_collector.ledger.sql import query
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.ledger.transactions import transaction
-from spanledger_collector.model import ReceivedSpan
 from spanledger_collector.stats import Stats
 
-__all__ = ["Appended", "Submission", "Writer"]
+__all__ = ["Writer"]
 
-_T = TypeVar("_T")
-
-_logger = logging.getLogger(__name__)
 _EVER = (0, 2**63 - 2)
 """Every time that a TIMESTAMP_NS can hold, in ns (the last value means infinity)."""
 
@@ -48,57 +40,45 @@ _EVER = (0, 2**63 - 2)
 FirstHashes = Sequence[int | None]
 
 
-class Submission(NamedTuple):
-    """The spans of one request and when they arrived (ns)."""
+class _New(NamedTuple):
+    """What of a batch is not stored yet: spans, entries with what only new spans tell, and conflicts."""
 
-    spans: Sequence[ReceivedSpan]
-    received_ns: int
-
-
-@dataclass(frozen=True, slots=True)
-class Appended:
-    """What became of the spans of one request: all of them are in the journal now, some were before."""
-
-    stored: int
-    duplicates: int = 0
-    conflicts: int = 0
+    spans: Columns
+    observed: Sequence[Entry]
+    conflicts: Sequence[ConflictRow]
 
 
 class Writer:
     """Stores batches through one cursor, in one thread."""
 
-    def __init__(self, ledger: Ledger, stats: Stats, dialects: Dialects, handover: Handover | None = None) -> None:
-        """`handover` is offered the observations of each commit."""
+    def __init__(self, ledger: Ledger, stats: Stats, handover: Handover | None = None) -> None:
+        """`handover` is offered the observations of each transaction."""
         self._handover = handover
         self._cursor = ledger.cursor()
         self._stats = stats
-        self._dialects = dialects
         self._spans = Inserter(self._cursor, SPANS)
         self._observations = Inserter(self._cursor, OBSERVATIONS)
         self._conflicts = Inserter(self._cursor, CONFLICTS)
         self._next_seq, self._received_ns = _end_of_journal(self._cursor)
-        self.known = KnownSpans(ledger)  # last: what fails before leaves no thread behind
-        self._logged: set[type[Exception]] = set()
+        self.known = KnownSpans(ledger)  # last: it starts a thread
 
-    def commit(self, batch: Sequence[Submission]) -> list[Appended]:
-        """Make the batch durable, whole or not at all: DuckDB's COMMIT returns after its log is synced to disk.
+    def commit(self, batch: Sequence[Entry], position: Position | None = None) -> None:
+        """Bring the batch into the journal, whole or not at all, and note to which position of the intake that is.
 
         Raises duckdb.Error; then nothing of the batch is stored.
         """
-        parts: list[Columns] = []
-        observed: list[Told] = []
-        first = 0
-        for spans, received_ns in batch:  # request by request: all is read of a span while it is in the CPU's cache
-            told_here = self._observed(spans, first)
-            parts.append(span_columns(spans, self._peer_hosts(spans), self._stamp(received_ns), told_here, first))
-            observed += told_here
-            first += len(spans)
-        columns = joined(parts)
-        first_hashes = self._first_hashes(columns)
-        new = self._transaction(batch, columns, observed, first_hashes)
-        outcomes = _outcomes(batch, columns["payload_hash"], first_hashes)
-        self._count(outcomes, new)
-        return outcomes
+        stamped = [self._stamped(entry) for entry in batch]
+        spans = joined([entry.columns for entry in stamped])
+        first_hashes = self._first_hashes(spans)
+        new = self._new_of(stamped, spans, first_hashes)
+        with transaction(self._cursor):
+            self._insert(new)
+            if position is not None:
+                note_position(self._cursor, position)
+        observed = [told for entry in new.observed for told in entry.told]
+        self._hand_over(observed)
+        self._next_seq += len(observed)
+        self._count(spans["payload_hash"], first_hashes, observed)
 
     def close(self) -> None:
         """Let go of the cursor."""
@@ -107,49 +87,11 @@ class Writer:
             inserter.close()
         self._cursor.close()
 
-    def _stamp(self, received_ns: int) -> int:
-        """A time of arrival later than every one before, also when the clock was set back: settling asks by this time
-        for the spans it has not seen."""
-        self._received_ns = max(received_ns, self._received_ns + 1)
-        return self._received_ns
-
-    def _peer_hosts(self, spans: Sequence[ReceivedSpan]) -> Sequence[str | None]:
-        peer_host = self._dialects.peer_host
-        try:
-            return [peer_host(span) for span in spans]
-        except Exception:  # noqa: BLE001 - told below, span by span
-            return [self._read_or_none(peer_host, span) for span in spans]
-
-    def _observed(self, spans: Sequence[ReceivedSpan], first: int) -> list[Told]:
-        """What spans say about model calls; `first` is the place of the first one."""
-        recognise, kept_json = self._dialects.recognise, self._dialects.kept_json
-        resources = ResourceTexts()
-        found: list[Told] = []
-        for place, span in enumerate(spans, first):
-            try:
-                observation = recognise(span)
-                if observation is not None:
-                    found.append(told(place, span, observation, kept_json(span), resources.of(span)))
-            except Exception as error:  # noqa: BLE001 - a span is never lost because we misread it
-                self._unreadable(error)
-        return found
-
-    def _read_or_none(self, read: Callable[[ReceivedSpan], _T], span: ReceivedSpan) -> _T | None:
-        """What a dialect reads, or None where it fails: a span is never lost because we misread it."""
-        try:
-            return read(span)
-        except Exception as error:  # noqa: BLE001 - the reason above
-            self._unreadable(error)
-            return None
-
-    def _unreadable(self, error: Exception) -> None:
-        self._stats.unreadable.inc()
-        if type(error) not in self._logged:
-            self._logged.add(type(error))
-            _logger.error(
-                "A dialect failed to read a span; its skeleton is kept. Said once for this kind of error",
-                exc_info=error,
-            )
+    def _stamped(self, entry: Entry) -> Entry:
+        """The entry with a time of arrival later than every one before, also when the clock was set back: settling asks
+        by this time for the spans it has not seen."""
+        self._received_ns = max(entry.received_ns, self._received_ns + 1)
+        return entry._replace(columns={**entry.columns, "received_at": [self._received_ns] * entry.spans})
 
     def _first_hashes(self, spans: Columns) -> FirstHashes | None:
         """For each span the payload hash under which its identity came first, None where it comes now; None alone where
@@ -178,55 +120,66 @@ class Writer:
                 found.update({(high, low, span): payload_hash for high, low, span, payload_hash in answer})
         return found
 
-    def _transaction(
-        self,
-        batch: Sequence[Submission],
-        spans: Columns,
-        observed: Sequence[Told],
-        first_hashes: FirstHashes | None,
-    ) -> Sequence[Told]:
-        """Store what is new; the observations among it."""
-        new_spans, new, conflicts = spans, observed, list[ConflictRow]()
-        if first_hashes is not None:
-            fresh = [first_hash is None for first_hash in first_hashes]
-            new_spans = {name: [*compress(column, fresh)] for name, column in spans.items()}
-            new = [each for each in observed if fresh[each.place]]
-            conflicts = self._new_conflicts(batch, spans, first_hashes)
-        with transaction(self._cursor):
-            self._spans.insert_columns([*new_spans.values()])
-            if new:
-                self._observations.insert_columns(observation_columns(self._next_seq, spans, new))
-            self._conflicts.insert(conflicts)
-        if self._handover is not None:
-            self._handover.put(self._next_seq, [each.observation for each in new])
-        self._next_seq += len(new)
-        return new
+    def _new_of(self, batch: Sequence[Entry], spans: Columns, first_hashes: FirstHashes | None) -> _New:
+        """What of the batch is not stored yet; `spans` are its columns, joined."""
+        if first_hashes is None:
+            return _New(spans, batch, ())
+        fresh = [first_hash is None for first_hash in first_hashes]
+        observed: list[Entry] = []
+        attributes: dict[int, str] = {}
+        first = 0
+        for entry in batch:
+            observed.append(entry._replace(told=[told for told in entry.told if fresh[first + told.place]]))
+            attributes.update((first + told.place, told.attributes) for told in entry.told)
+            first += entry.spans
+        new_spans = {name: [*compress(column, fresh)] for name, column in spans.items()}
+        return _New(new_spans, observed, self._new_conflicts(spans, first_hashes, attributes))
+
+    def _insert(self, new: _New) -> None:
+        self._spans.insert_columns([*new.spans.values()])
+        first, parts = self._next_seq, list[Sequence[Sequence[object]]]()
+        for entry in new.observed:
+            if entry.told:
+                parts.append(observation_columns(first, entry.columns, entry.told))
+                first += len(entry.told)
+        if parts:
+            self._observations.insert_columns([[*chain.from_iterable(columns)] for columns in zip(*parts, strict=True)])
+        self._conflicts.insert(new.conflicts)
+
+    def _hand_over(self, observed: Sequence[Told]) -> None:
+        """Offer the observations to settling, unless they were read from the intake."""
+        observations = [told.observation for told in observed if told.observation is not None]
+        if self._handover is not None and len(observations) == len(observed):
+            self._handover.put(self._next_seq, observations)
 
     def _new_conflicts(
-        self, batch: Sequence[Submission], spans: Columns, first_hashes: FirstHashes
+        self, spans: Columns, first_hashes: FirstHashes, attributes: Mapping[int, str]
     ) -> list[ConflictRow]:
-        """Conflicts that are not on record yet, each once."""
-        received = [span for submission in batch for span in submission.spans]
+        """Conflicts that are not on record yet, each once. Of spans that tell of no call no attributes are kept."""
         found: dict[tuple[int, ...], ConflictRow] = {}
         for place, (payload_hash, first_hash) in enumerate(zip(spans["payload_hash"], first_hashes, strict=True)):
             if first_hash is not None and first_hash != payload_hash:
                 row = row_at(spans, place)
-                kept = self._read_or_none(self._dialects.kept_json, received[place]) or "{}"
-                found[*row.identity, payload_hash] = conflict_row(row, first_hash, kept)
+                found[*row.identity, payload_hash] = conflict_row(row, first_hash, attributes.get(place, "{}"))
         if found:
             self._conflicts.load(list(found.values()))
             for known in self._cursor.execute(query("journal.known_conflicts")).fetchall():
                 del found[known]
         return list(found.values())
 
-    def _count(self, outcomes: Iterable[Appended], observed: Sequence[Told]) -> None:
-        stored = sum(outcome.stored for outcome in outcomes)
+    def _count(self, payload_hashes: Sequence[int], first_hashes: FirstHashes | None, new: Sequence[Told]) -> None:
+        repeated = [
+            payload_hash == first_hash
+            for payload_hash, first_hash in zip(payload_hashes, first_hashes or (), strict=False)
+            if first_hash is not None
+        ]
+        stored, duplicates = len(payload_hashes) - len(repeated), sum(repeated)
         self._stats.commits.inc()
         self._stats.journaled.inc(stored)
-        self._stats.duplicates.inc(sum(outcome.duplicates for outcome in outcomes))
-        self._stats.conflicts.inc(sum(outcome.conflicts for outcome in outcomes))
-        self._stats.skipped.inc(stored - len(observed))
-        for dialect, number in Counter(each.observation.dialect for each in observed).items():
+        self._stats.duplicates.inc(duplicates)
+        self._stats.conflicts.inc(len(repeated) - duplicates)
+        self._stats.skipped.inc(stored - len(new))
+        for dialect, number in Counter(each.dialect for each in new).items():
             self._stats.recognised.labels(dialect).inc(number)
 
 
@@ -248,20 +201,3 @@ def _first_hashes(spans: Columns, known: dict[Identity, int]) -> list[int | None
         first_hashes.append(known.get(identity))
         known.setdefault(identity, payload_hash)
     return first_hashes
-
-
-def _outcomes(
-    batch: Sequence[Submission], payload_hashes: Sequence[int], first_hashes: FirstHashes | None
-) -> list[Appended]:
-    """What became of the spans of each request."""
-    if first_hashes is None:
-        return [Appended(len(submission.spans)) for submission in batch]
-    hashes = zip(payload_hashes, first_hashes, strict=True)
-    return [_appended([*islice(hashes, len(submission.spans))]) for submission in batch]
-
-
-def _appended(hashes: Sequence[tuple[int, int | None]]) -> Appended:
-    """What became of spans, by the payload hash of each and that under which its identity came first."""
-    repeated = [payload_hash == first_hash for payload_hash, first_hash in hashes if first_hash is not None]
-    duplicates = sum(repeated)
-    return Appended(len(hashes) - len(repeated), duplicates, len(repeated) - duplicates)

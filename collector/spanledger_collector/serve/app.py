@@ -59,6 +59,8 @@ class Served(Protocol):
     def keys(self) -> KeyRing | None: ...
     @property
     def attribution(self) -> AttributionMap: ...
+    @property
+    def waiting(self) -> int: ...
 
 
 def build_app(state: Served, readers: Readers, acts: Acts | None = None) -> Starlette:
@@ -132,7 +134,10 @@ class _Web:
         return endpoint
 
     def _document(self, question: Question, arguments: Arguments, cursor: duckdb.DuckDBPyConnection) -> bytes:
+        waiting = self._state.waiting  # first: what is not here any more is in the file
         document = answer(question, cursor, arguments, book=lambda: self._state.book)
+        if "pending" in document:
+            document["pending"] += waiting
         if question is STATUS:
             document |= self._serving()
         return json.dumps(document, ensure_ascii=False).encode()

@@ -20,3 +20,12 @@ WHERE s.started_at BETWEEN make_timestamp_ns(?) AND make_timestamp_ns(?)
 -- Conflicts of the batch that are already on record.
 SELECT c.trace_hi, c.trace_lo, c.span, c.payload_hash
 FROM store.conflicts c SEMI JOIN batch_store_conflicts b USING (trace_hi, trace_lo, span, payload_hash);
+
+-- name: position
+-- Up to where the intake is in the journal.
+SELECT coalesce(max(CAST(value AS BIGINT)) FILTER (key = 'intake_log'), 0),
+       coalesce(max(CAST(value AS BIGINT)) FILTER (key = 'intake_frame'), 0)
+FROM meta;
+
+-- name: note_position
+INSERT INTO meta VALUES ('intake_log', $log), ('intake_frame', $frame) ON CONFLICT (key) DO UPDATE SET value = excluded.value;

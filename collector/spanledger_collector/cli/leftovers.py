@@ -1,0 +1,28 @@
+"""What a server that was killed left in its intake, where a command opens the ledger file itself."""
+
+import click
+
+from spanledger_collector.cli.notes import plural
+from spanledger_collector.journal.leftover import Leftover
+from spanledger_collector.journal.loading import load_leftover
+from spanledger_collector.ledger.store import Ledger
+
+__all__ = ["take_in"]
+
+
+def take_in(ledger: Ledger) -> None:
+    """Bring it into the journal, or say how much there is where the file is open for reading only.
+
+    Raises LedgerUnreadable, duckdb.Error and OSError.
+    """
+    if not ledger.read_only:
+        load_leftover(ledger)
+        return
+    left = Leftover(ledger).held
+    if left.requests:
+        click.echo(
+            f"{plural(left.requests, 'request')} with {plural(left.spans, 'span')}, acknowledged by a server that was "
+            f"killed, are not in this answer yet: `spanledger serve --db {ledger.path}` or `spanledger rebuild` takes "
+            "them in.",
+            err=True,
+        )
