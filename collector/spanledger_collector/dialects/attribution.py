@@ -9,9 +9,9 @@ from spanledger_collector.dialects.attribution_map import FIELDS, NO_MAP, USUAL,
 from spanledger_collector.dialects.facts import LONGEST_FACT, Facts, text_of
 from spanledger_collector.dialects.names import DIMENSION_PREFIXES, GENERIC
 from spanledger_collector.dialects.shapes import by_names
-from spanledger_collector.model import KEY_ORG, Attributes, AttributeValue, Attribution
+from spanledger_collector.model import KEY_ORG, Attributes, AttributeValue, Attribution, ReceivedSpan
 
-__all__ = ["OF_PROCESS", "read_attribution"]
+__all__ = ["OF_PROCESS", "Process", "process_of", "read_attribution"]
 
 _LONGEST: Final = 256
 
@@ -27,33 +27,68 @@ OF_PROCESS: Final[tuple[tuple[str, str], ...]] = (
 """Fields that may stand on the resource for a whole process, and the attributes that hold them."""
 
 
+class Process(NamedTuple):
+    """What a resource says of all spans of a process: the service, and who spends where they do not say. `fields` and
+    `dimensions` by name, the most trusted first."""
+
+    service: str
+    instance: str | None
+    key_org: str | None
+    fields: tuple[tuple[str, str], ...]
+    dimensions: tuple[tuple[str, str], ...]
+
+
+def process_of(resource: Attributes) -> Process:
+    """What a resource says. The last one is remembered: the spans of a request share it."""
+    last, process = _remembered[0]
+    if last is not resource:
+        process = _process(resource)
+        _remembered[0] = resource, process
+    return process
+
+
+def _process(resource: Attributes) -> Process:
+    shape = _of_process(None, tuple(resource))
+    service = resource.get("service.name")
+    return Process(
+        service if isinstance(service, str) else "",
+        text_of(resource.get("service.instance.id")),
+        text_of(resource.get(KEY_ORG)),
+        _texts(resource, shape.fields),
+        _texts(resource, shape.dimensions),
+    )
+
+
+def _texts(resource: Attributes, named: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    return tuple((what, text) for what, name in named if (text := text_of(resource[name])) is not None)
+
+
 def read_attribution(
-    facts: Facts, attributes: Attributes, resource: Attributes, mapped: AttributionMap = NO_MAP
+    facts: Facts, span: ReceivedSpan, process: Process, mapped: AttributionMap = NO_MAP
 ) -> Attribution:
     """The attribution of a span; what it says of itself is stronger than what its resource says.
 
     The organisation of the key with which a span came overrides what it claims.
     """
-    shape = _of_process(None, tuple(resource))
-    any_dimensions = shape.dimensions or facts.dimensions or facts.steady.dimensions
-    dimensions = _dimensions(facts, resource, shape) if any_dimensions else {}
+    any_dimensions = process.dimensions or facts.dimensions or facts.steady.dimensions
+    dimensions = _dimensions(facts, process) if any_dimensions else {}
     of_call, steady = facts.of_call.get, facts.steady.texts.get
     user, org, session = of_call("user"), steady("org"), of_call("session")
     workflow, feature = steady("workflow"), steady("feature")
-    if shape.fields or mapped is not NO_MAP:
+    key_org = process.key_org
+    if process.fields or mapped is not NO_MAP:
         said: dict[str, str | None] = {}
         said.update(zip(FIELDS, (user, org, session, workflow, feature), strict=True))
-        _complete(said, resource, shape)
-        _overrule(said, dimensions, mapped, (attributes, resource))
+        _complete(said, process)
+        _overrule(said, dimensions, mapped, (span.attributes, span.resource))
         user, org, session, workflow, feature = said.values()
-    key_org = text_of(resource[KEY_ORG]) if KEY_ORG in resource else None
     return Attribution(user, key_org or org, session, workflow, feature, dimensions, key_org)
 
 
-def _complete(said: dict[str, str | None], resource: Attributes, shape: "_Shape") -> None:
+def _complete(said: dict[str, str | None], process: Process) -> None:
     """Fill in what is said for the whole process."""
-    for field, name in shape.fields:
-        said[field] = said[field] or text_of(resource[name])
+    for field, text in process.fields:
+        said[field] = said[field] or text
 
 
 def _overrule(
@@ -102,12 +137,15 @@ def _of_process(_: None, names: tuple[str, ...]) -> _Shape:
     return _Shape(tuple(pair for pair in OF_PROCESS if pair[1] in names), (*ours, *environment))
 
 
-def _dimensions(facts: Facts, resource: Attributes, shape: _Shape) -> dict[str, str]:
+_NO_RESOURCE: Final[Attributes] = {}
+_remembered: Final[list[tuple[Attributes, Process]]] = [(_NO_RESOURCE, _process(_NO_RESOURCE))]
+"""A list of one pair, replaced as a whole: several threads read spans."""
+
+
+def _dimensions(facts: Facts, process: Process) -> dict[str, str]:
     found: dict[str, str] = {}
-    for dimension, name in shape.dimensions:
-        value = text_of(resource[name])
-        if value is not None:
-            found.setdefault(dimension, value[:_LONGEST])
+    for dimension, value in process.dimensions:
+        found.setdefault(dimension, value[:_LONGEST])
     for fact, value in facts.steady.dimensions:
         found[fact] = value[:_LONGEST]
     if facts.dimensions:

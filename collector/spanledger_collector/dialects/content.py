@@ -115,6 +115,7 @@ _MAY_HOLD_KEYS: Final = frozenset(
 """What an application adds to its requests by hand, often a key of its own: kept as little as messages are."""
 
 _CONTENT_PREFIXES: Final = (
+    "ai.request.headers.",  # which may hold keys
     "gen_ai.prompt",
     "gen_ai.completion",
     "gen_ai.tool.message",
@@ -150,6 +151,9 @@ _FACTS_WITHIN: Final = frozenset({"reranker.model_name"})
 
 _URLS: Final = frozenset({"url.full", "http.url", "http.target"})
 """What may end in a query, and so in a key."""
+
+_SIMPLE: Final = frozenset({str, int, bool})
+"""Types of values that JSON has a word for, whatever they are."""
 
 _WITH_IDS: Final = frozenset(path[0] for dialect in DIALECTS for path in dialect.hidden_ids)
 """Content in which some dialect looks for the response id."""
@@ -191,10 +195,11 @@ def kept_json(span: ReceivedSpan) -> str:
     shape = _names_kept(None, tuple(attributes))
     if shape.as_they_are:
         whole = len(shape.names) == len(attributes)
-        text = _encode(attributes if whole else {name: attributes[name] for name in shape.names})
-        # Then no value is overlong, nor may a list or map be in other words, and none is what JSON has no word for.
-        if len(text) <= LONGEST_FACT and not (b"null" in text or b"[" in text or text.rfind(b"{")):
-            return text.decode()
+        kept = attributes if whole else {name: attributes[name] for name in shape.names}
+        if _SIMPLE.issuperset(map(type, kept.values())):
+            text = _encode(kept)
+            if len(text) <= LONGEST_FACT:  # then no value is overlong
+                return text.decode()
     return _encode(kept_attributes(span)).decode()
 
 

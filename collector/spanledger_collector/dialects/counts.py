@@ -32,12 +32,12 @@ class Counts:
     told: tuple[Counter, ...]
     quantities: dict[str, Quantity]
     invalid: list[str]
-    as_text: bool
+    as_text: bool = False
 
     @classmethod
     def of(cls, told: tuple[Counter, ...]) -> Self:
         """Nothing read yet."""
-        return cls(told, {}, [], False)
+        return cls(told, {}, [])
 
     def attribute_of(self, meter: str) -> str:
         """The attribute that tells of a meter."""

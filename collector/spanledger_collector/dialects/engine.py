@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Final, cast, get_args
 
 from spanledger import semconv
-from spanledger_collector.dialects.attribution import read_attribution
+from spanledger_collector.dialects.attribution import process_of, read_attribution
 from spanledger_collector.dialects.attribution_map import NO_MAP, AttributionMap
 from spanledger_collector.dialects.billing import billing_provider, recorded_provider, region_of_host
 from spanledger_collector.dialects.choice import choose_dialect
@@ -17,7 +17,7 @@ from spanledger_collector.dialects.names import INPUT_BESIDE, MADE_BY_FRAMEWORKS
 from spanledger_collector.dialects.operations import OPERATIONS, SPELLINGS, role_of_operation
 from spanledger_collector.dialects.peer import host_of_url
 from spanledger_collector.dialects.usage import ZERO_USAGE, Convention, Usage, disjoint, is_blank, use_billed
-from spanledger_collector.model import Attributes, Attribution, Conditions, Observation, ReceivedSpan, Role, UsageStatus
+from spanledger_collector.model import Attributes, Conditions, Observation, ReceivedSpan, Role, UsageStatus
 
 __all__ = ["recognise"]
 
@@ -46,8 +46,7 @@ def recognise(span: ReceivedSpan, mapped: AttributionMap = NO_MAP) -> Observatio
     setting = _setting(dialect, facts.steady, span.name if dialect.role_names else "", span.kind)
     if not facts.counts.told and not setting.tells_enough:
         return None
-    attribution = read_attribution(facts, span.attributes, span.resource, mapped)
-    return _observation(span, dialect, facts=facts, attribution=attribution, setting=setting)
+    return _observation(span, dialect, facts, setting, mapped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,17 +144,18 @@ def _conditions(steady: Steady, host: str | None) -> Conditions:
 
 
 def _observation(
-    span: ReceivedSpan, dialect: Dialect, *, facts: Facts, attribution: Attribution, setting: _Setting
+    span: ReceivedSpan, dialect: Dialect, facts: Facts, setting: _Setting, mapped: AttributionMap
 ) -> Observation:
-    said, counts, resource = facts.of_call.get, facts.counts, span.resource
-    usage = _usage(facts.counts, setting) if counts.told else _NO_USAGE
+    said, counts, process = facts.of_call.get, facts.counts, process_of(span.resource)
+    usage = _usage(counts, setting) if counts.told else _NO_USAGE
+    lasted, reported, emitted = said("lasted"), said("reported_cost_usd"), said("emitter_cost_usd")
     return Observation(  # in the order of its fields: names would cost three times as much
         span.trace_id,
         span.span_id,
         span.parent_span_id,
-        _started_ns(span, said("lasted"), at_the_end=dialect.at_the_end),
+        _started_ns(span, lasted, at_the_end=dialect.at_the_end) if lasted or dialect.at_the_end else span.started_ns,
         span.ended_ns,
-        span.service,
+        process.service,
         dialect.id,
         "+".join(usage.rules) or "plain",
         setting.role,
@@ -170,11 +170,11 @@ def _observation(
         setting.usage_evidence,
         usage.meters,
         setting.conditions,
-        attribution,
-        _reported_cost(dialect, said("reported_cost_usd"), span.attributes),
-        _money(said("emitter_cost_usd")),
+        read_attribution(facts, span, process, mapped),
+        _reported_cost(dialect, reported, span.attributes) if reported or dialect.ticks else None,
+        _money(emitted) if emitted else None,
         setting.host,
-        text_of(resource["service.instance.id"]) if "service.instance.id" in resource else None,
+        process.instance,
         tuple(dict.fromkeys(usage.flags)) if usage.flags else (),
     )
 
@@ -235,6 +235,7 @@ def _convention(dialect: Dialect, steady: Steady, provider: str, operation: str,
         or operation in dialect.reasoning_outside_operations,
         reasoning_unknown=dialect.reasoning_unknown,
         total_is_reported=dialect.total_is_reported,
+        input_is_rest=dialect.input_is_rest,
         thoughts_hidden=provider in {"gcp.gemini", "gcp.vertex_ai"},
     )
 

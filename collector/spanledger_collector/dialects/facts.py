@@ -125,7 +125,7 @@ def _read(shape: _Shape, attributes: Attributes) -> Facts | None:
 
 def _counted(shape: _Shape, attributes: Attributes) -> Counts | None:
     """What is counted; None when one of the attributes is not usable."""
-    counts = Counts(shape.counts, {}, [], as_text=False)
+    counts = Counts(shape.counts, {}, [])
     quantities = counts.quantities
     for counter in shape.counts:
         meter, attribute, _ = counter

@@ -22,6 +22,7 @@ ZERO_USAGE: Final = "zero_usage"
 
 _CACHED = ("cache_read", "cache_write")
 _BILLED = (("input", "billed_input"), ("output", "billed_output"))
+_BILLED_NAMES = frozenset(name for _, name in _BILLED)
 _TTL = ("cache_write_5m", "cache_write_1h")
 _WITHIN_CACHED = tuple((meter.name, meter.within) for meter in METERS if meter.within in _CACHED)
 _MODALITIES = ("audio", "image")
@@ -41,6 +42,7 @@ class Convention:
     reasoning_outside: bool = False
     reasoning_unknown: bool = False
     total_is_reported: bool = False
+    input_is_rest: bool = False
     thoughts_hidden: bool = False
 
 
@@ -64,6 +66,8 @@ def disjoint(counts: Mapping[str, Quantity], total: Quantity | None, convention:
     """Disjoint meters of inclusive `counts` (by meter); `total` is what the span says of all tokens together."""
     usage = Usage(dict(counts), [], [], [])
     reported = total if convention.total_is_reported else None
+    if convention.input_is_rest and total is not None:
+        _use_rest(usage, total)
     detailed = not _DETAILS.isdisjoint(counts)
     if detailed:
         _whole_cache_write(usage)
@@ -86,6 +90,8 @@ def use_billed(counts: dict[str, Quantity]) -> bool:
     """Where a provider says what it bills besides what the model worked with (Cohere's `billed_units`), that counts;
     the cached part of what it leaves out is not billed either. Tells whether there was such a count."""
     used = False
+    if _BILLED_NAMES.isdisjoint(counts):  # nearly always
+        return used
     for part, name in _BILLED:
         billed = counts.pop(name, None)
         if billed is not None:
@@ -94,6 +100,14 @@ def use_billed(counts: dict[str, Quantity]) -> bool:
                 counts.pop("cache_read", None)
             counts[part] = billed
     return used
+
+
+def _use_rest(usage: Usage, total: Quantity) -> None:
+    """Make `input` what the total has beyond the output, if that is more: the cached tokens in it are not told apart."""
+    rest = total - usage.meters.get("output", 0)
+    if rest > usage.meters.get("input", rest):
+        usage.meters["input"] = rest
+        usage.flags.append("cache_not_reported")
 
 
 def _whole_cache_write(usage: Usage) -> None:
@@ -150,7 +164,8 @@ def _carve_input(usage: Usage, *, outside: bool, parts: tuple[str, ...]) -> None
             _subtract(usage, part, read)
     if "input" in usage.meters:
         for part in parts if outside else (*_CACHED, *parts) if parts else _CACHED:
-            _subtract(usage, "input", part)
+            if part in usage.meters:
+                _subtract(usage, "input", part)
 
 
 def _carve_output(usage: Usage, reported: Quantity | None, convention: Convention) -> None:
