@@ -5,6 +5,8 @@ from pathlib import Path
 
 import duckdb
 from click.testing import CliRunner
+from settling_bench import settling_bench
+from tests.observed import make_span
 
 from spanledger_collector.cli import spanledger
 from spanledger_collector.ledger.store import Ledger
@@ -41,3 +43,21 @@ def test_what_could_not_be_settled_is_said_with_the_remedy(small_ledger: Path) -
         assert f"{words} in no sum: `spanledger sql" in said
         assert "`spanledger rebuild` tries again." in said
     assert json.loads(_status(small_ledger, "json"))["set_aside"] == 2
+
+
+def test_a_ledger_read_by_older_rules_says_what_to_do(db: Path) -> None:
+    with settling_bench(db) as bench:
+        bench.settle(make_span({"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 5}))
+    assert json.loads(_status(db, "json"))["read_by"] == "today's rules"
+    for change in (
+        "UPDATE meta SET value = '1' WHERE key = 'read_by'",
+        "DELETE FROM meta WHERE key = 'read_by'",  # as in ledgers from before this was kept
+    ):
+        with duckdb.connect(db) as connection:
+            connection.execute(change)
+        assert json.loads(_status(db, "json"))["read_by"] == "older rules"
+        assert "`spanledger rebuild --dry-run` tells what" in _status(db, "table")
+        for options, read_by in (("--dry-run", "older rules"), (None, "today's rules")):
+            words = ["rebuild", "--db", str(db), *([options] if options else [])]
+            assert CliRunner().invoke(spanledger, words).exit_code == 0
+            assert json.loads(_status(db, "json"))["read_by"] == read_by

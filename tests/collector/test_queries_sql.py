@@ -53,7 +53,7 @@ def writing(tmp_path_factory: pytest.TempPathFactory) -> Generator[Writing]:
         assert writing.trouble is None
         assert writing.committed > 0
         ((count, strange),) = ask(ledger, "SELECT count(*), count(*) FILTER (value <> 'x') FROM meta")["rows"]
-        assert (count, strange) == (writing.committed + 1, 1)  # the other one is schema_version
+        assert (count, strange) == (writing.committed + 2, 2)  # the others are schema_version and read_by
 
 
 REFUSED = [

@@ -7,6 +7,7 @@ from spanledger_collector.ledger.queries import Document
 
 __all__ = [
     "NOTHING",
+    "READ_BY_OLDER_RULES",
     "cost_of_call",
     "cost_of_group",
     "cut_note",
@@ -19,6 +20,13 @@ __all__ = [
 
 NOTHING = Unknown("")
 """For a place in a table where nothing is expected."""
+
+READ_BY_OLDER_RULES = (
+    "The rules by which spans are read have changed since this ledger was made or last rebuilt; new calls are read by "
+    "today's. Stop the server: `spanledger rebuild --dry-run` tells what of the older ones would be read otherwise, "
+    "`spanledger rebuild` reads them anew, as new revisions."
+)
+"""For a ledger of an older version, whose calls may lack what is read, or kept in a column, today."""
 
 
 def notes(document: Document, total: Document | None = None) -> list[str]:

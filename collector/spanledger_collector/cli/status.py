@@ -3,9 +3,10 @@
 from typing import cast
 
 from spanledger_collector.cli.command import question_command
-from spanledger_collector.cli.notes import plural
+from spanledger_collector.cli.notes import READ_BY_OLDER_RULES, plural
 from spanledger_collector.cli.output import Column, Table
 from spanledger_collector.ledger.queries import QUESTION_BY_NAME, Document
+from spanledger_collector.ledger.queries.status import OLDER_RULES
 
 __all__ = ["status"]
 
@@ -26,13 +27,16 @@ def _table(document: Document) -> Table:
 
 
 def _notes(document: Document) -> list[str]:
+    notes: list[str] = []
+    if document["read_by"] == OLDER_RULES:
+        notes.append(READ_BY_OLDER_RULES)
     count = document["set_aside"]
-    if not count:
-        return []
-    return [
-        f"{plural(count, 'observation')} could not be settled and {'is' if count == 1 else 'are'} in no sum: "
-        '`spanledger sql "FROM set_aside"` says why, `spanledger rebuild` tries again.'
-    ]
+    if count:
+        notes.append(
+            f"{plural(count, 'observation')} could not be settled and {'is' if count == 1 else 'are'} in no sum: "
+            '`spanledger sql "FROM set_aside"` says why, `spanledger rebuild` tries again.'
+        )
+    return notes
 
 
 def _flat(document: Document, *outer: str) -> list[tuple[str, object]]:

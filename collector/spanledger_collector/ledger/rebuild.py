@@ -28,7 +28,7 @@ from spanledger_collector.ledger.revisions import Changes, Revisions, transactio
 from spanledger_collector.ledger.rows import CALLS, CallRows, all_of
 from spanledger_collector.ledger.settling import Settler
 from spanledger_collector.ledger.sql import query
-from spanledger_collector.ledger.store import Ledger
+from spanledger_collector.ledger.store import Ledger, keep_reading_rules
 from spanledger_collector.ledger.stored_calls import stored_calls
 from spanledger_collector.pricing import PriceBook
 
@@ -99,6 +99,8 @@ def rebuild(
         if apply and not same:
             _apply(cursor, fresh, book, until)
             found.applied = True
+        if apply:
+            keep_reading_rules(cursor)
     return found
 
 

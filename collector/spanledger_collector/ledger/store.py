@@ -18,7 +18,7 @@ from spanledger_collector.errors import (
 from spanledger_collector.ledger.sql import Migration, migrations
 from spanledger_collector.ledger.torn_log import cut_torn_end, log_of
 
-__all__ = ["Ledger"]
+__all__ = ["Ledger", "keep_reading_rules"]
 
 _HOLDER = re.compile(r"\(PID (\d+)\)")
 
@@ -128,6 +128,15 @@ def _bring_up_to_date(connection: duckdb.DuckDBPyConnection, path: Path, *, read
     for migration in migrations():
         if migration[0] > found:
             _migrate(connection, migration)
+    if found == 0:
+        keep_reading_rules(connection)
+
+
+def keep_reading_rules(connection: duckdb.DuckDBPyConnection) -> None:
+    """Note that all of the ledger is read by today's rules: it is empty, or was rebuilt."""
+    from spanledger_collector.dialects.digest import reading_digest  # noqa: PLC0415 - of no use to most openings
+
+    connection.execute("INSERT OR REPLACE INTO meta VALUES ('read_by', ?)", [reading_digest()])
 
 
 def _schema_version(connection: duckdb.DuckDBPyConnection, path: Path) -> int:

@@ -166,7 +166,8 @@ SELECT (SELECT count(*) FROM store.spans) AS spans, (SELECT count(*) FROM store.
        (SELECT count(*) FROM store.set_aside) AS set_aside,
        (SELECT epoch_ns(max(received_at)) FROM store.spans) AS received_at,
        (SELECT epoch_ns(max(received_at)) FROM store.observations) AS observed_at,
-       (SELECT value FROM meta WHERE key = 'schema_version') AS schema_version;
+       (SELECT value FROM meta WHERE key = 'schema_version') AS schema_version,
+       (SELECT value FROM meta WHERE key = 'read_by') AS read_by;
 
 -- name: progress
 -- How far the ledger is behind the journal, and its file. Nothing is pending: no time.

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from spanledger_collector.cli.access import Access
 from spanledger_collector.cli.checks.exporting import target
 from spanledger_collector.cli.checks.finding import Finding
-from spanledger_collector.cli.notes import plural
+from spanledger_collector.cli.notes import READ_BY_OLDER_RULES, plural
 from spanledger_collector.cli.source import fetch
 from spanledger_collector.errors import CannotReach, SpanLedgerError
 from spanledger_collector.ledger.queries import STATUS, Document
+from spanledger_collector.ledger.queries.status import OLDER_RULES
 
 __all__ = ["check_collector"]
 
@@ -66,6 +67,8 @@ def _arrived(status: Document, url: str) -> list[Finding]:
     if mapped:
         said = "; ".join(f"{field}: {sources}" for field, sources in mapped.items())
         found.append(Finding("attribution", "note", f"the server has a map of who spends: {said}"))
+    if status.get("read_by") == OLDER_RULES:
+        found.append(Finding(about, "note", READ_BY_OLDER_RULES))
     refused = _refused(status["counters"])
     if refused:
         found.append(Finding(about, "trouble", f"refused since the server started: {refused}"))

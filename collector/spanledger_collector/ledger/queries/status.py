@@ -1,12 +1,16 @@
 """What the ledger holds, and how far it is behind what has arrived."""
 
 from pathlib import Path
+from typing import Final
 
 from spanledger_collector.ledger.queries.freshness import freshness
 from spanledger_collector.ledger.queries.question import Document, Question, Reading
 from spanledger_collector.ledger.torn_log import log_of
 
-__all__ = ["STATUS", "progress"]
+__all__ = ["OLDER_RULES", "STATUS", "TODAYS_RULES", "progress"]
+
+TODAYS_RULES: Final = "today's rules"
+OLDER_RULES: Final = "older rules"
 
 
 def progress(reading: Reading) -> Document:
@@ -29,13 +33,24 @@ def _size(file: Path) -> int:
 
 
 def _status(reading: Reading) -> Document:
+    counts = reading.rows("counts")[0]
     return {
         **freshness(reading),
         **progress(reading),
-        **reading.rows("counts")[0],
+        **counts,
+        "read_by": _rules(counts),
         "calls_by_status": reading.rows("calls_by_status"),
         "observations_by_dialect": reading.rows("observations_by_dialect"),
     }
+
+
+def _rules(counts: Document) -> str:
+    """Whether what is in the ledger was read by the rules of today. One that does not say is from before they were
+    kept."""
+    from spanledger_collector.dialects.digest import reading_digest  # noqa: PLC0415 - no other question needs the table
+
+    is_current = counts["read_by"] == reading_digest() or not counts["observations"]
+    return TODAYS_RULES if is_current else OLDER_RULES
 
 
 STATUS = Question("status", "/v1/status", "What has arrived and what the ledger holds.", _status)
