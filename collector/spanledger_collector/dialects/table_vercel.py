@@ -5,7 +5,7 @@ from typing import Final
 from spanledger_collector.dialects import passed_on
 from spanledger_collector.dialects.dialect import Dialect
 from spanledger_collector.dialects.names import GENERIC, Names
-from spanledger_collector.dialects.passed_on import under
+from spanledger_collector.dialects.passed_on import below, under
 
 __all__ = ["VERCEL"]
 
@@ -24,6 +24,7 @@ _V6_DETAILS: Final = tuple(
 )
 _ANTHROPIC: Final = f"{_PASSED_ON}.anthropic.usage"
 _NAMES: Final[Names] = {
+    **below(_ANTHROPIC),
     "operation": ("ai.operationId", "gen_ai.operation.name"),
     "input": (*GENERIC["input"], "ai.usage.tokens"),
     "cache_read": (
@@ -49,7 +50,7 @@ _NAMES: Final[Names] = {
     ),
     "service_tier": (
         *GENERIC["service_tier"],
-        *under(_PASSED_ON, "openai.serviceTier", "anthropic.usage.service_tier"),
+        *under(_PASSED_ON, "openai.serviceTier", "anthropic.usage.service_tier", "google.serviceTier"),
     ),
 }
 """Embeddings have a name of their own; what is counted within input and output stands, in v4 and v5, only in what the
