@@ -341,6 +341,13 @@ def _copilot(truth: Truth) -> Written:
     return _conventions(truth) | {"copilot_chat.session_id": "session-1"}
 
 
+def _openinference_bedrock(truth: Truth) -> Written:
+    """What LangChain leaves of an answer of InvokeModel."""
+    written = _openinference(truth) | {"llm.provider": "amazon_bedrock"}
+    told = {name: value for name, value in written.items() if not name.startswith("llm.token_count.prompt_details.")}
+    return told | {"llm.token_count.prompt": truth.input, "llm.token_count.total": truth.total}
+
+
 def _openinference_claude(truth: Truth) -> Written:
     return _openinference(truth) | {"llm.system": "anthropic", "llm.provider": "aws"}
 
@@ -392,6 +399,14 @@ EMITTERS = (
         "openinference-framework",
         Scope("openinference.instrumentation.langchain", "1"),
         _openinference_langchain,
+        kind=1,
+    ),
+    Emitter(
+        "openinference-langchain-bedrock",
+        Scope("openinference.instrumentation.langchain", "1"),
+        _openinference_bedrock,
+        frozenset({"cache_read", "cache_write"}),
+        providers=_BEDROCK,
         kind=1,
     ),
     Emitter(

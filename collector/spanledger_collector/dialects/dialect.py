@@ -34,6 +34,7 @@ class Dialect:
     (billing) providers in `cache_outside` and `reasoning_outside`, or in `reasoning_outside_operations`.
     `cache_unknown` (with these providers), `reasoning_unknown`: which of the two holds is not known.
     `total_is_reported`: the total comes from the provider; one that the emitter added up itself proves nothing.
+    `input_is_rest`: cached tokens may be in the total alone; what that has beyond the output is the input.
 
     `unpack` names attributes that hold an object as JSON or as Python prints it; its members are read as
     `<attribute>.<member>`. `quoted`: texts are JSON, in quotation marks. `hidden_ids` are paths to the response id
@@ -64,6 +65,7 @@ class Dialect:
     reasoning_unknown: bool = False
     reasoning_outside_operations: frozenset[str] = frozenset()
     total_is_reported: bool = False
+    input_is_rest: bool = False
     unpack: tuple[str, ...] = ()
     quoted: bool = False
     hidden_ids: tuple[tuple[str, ...], ...] = ()

@@ -37,6 +37,7 @@ _NATIVE: Final = (
         reasoning_outside=ANY_PROVIDER,
         total_is_reported=True,
         ticks=("gen_ai.usage.cost_in_usd_ticks", 10**10),
+        names={"input_image": (*GENERIC["input_image"], "gen_ai.usage.prompt_image_tokens")},
         notes="Output excludes reasoning. The ticks are the provider's own price.",
     ),
     Dialect(
@@ -113,9 +114,9 @@ _OPENLLMETRY: Final = (
         source_rank=1,
         provider="aws.bedrock",
         cache_outside=ANY_PROVIDER,
-        notes="0.62.4: Bedrock's inputTokens as they are, without cached tokens, which are in no count of InvokeModel; "
-        "the total is the sum of what is shown. Names of models lack the maker's, with which Amazon prices: alone, "
-        "these calls are unpriced.",
+        notes="0.62.4: Bedrock's inputTokens as they are, without cached tokens, which are in no count of a streamed "
+        "InvokeModel; the total is the sum of what is shown. Names of models lack the maker's, by which Amazon prices: "
+        "alone, these calls are unpriced.",
     ),
     Dialect(
         id="openllmetry-google",
@@ -218,6 +219,17 @@ _OPENINFERENCE: Final = (
         hidden_ids=_OPENINFERENCE_IDS,
         names=_OPENINFERENCE_KIND,
         notes="No attribute for the response id: it is only in the answer's JSON, and gone where outputs are hidden.",
+    ),
+    Dialect(
+        id="openinference-langchain-bedrock",
+        scopes=("openinference.instrumentation.langchain*",),
+        needs=(("llm.provider", "amazon_bedrock"),),
+        source_rank=2,
+        input_is_rest=True,
+        hidden_ids=_OPENINFERENCE_IDS,
+        names=_OPENINFERENCE_KIND,
+        notes="0.1.80, langchain-aws 1.9: InvokeModel (ChatBedrock): the input lacks cached tokens, which are in no "
+        "count but the total. All else counts them in the input.",
     ),
     Dialect(
         id="openinference-framework",

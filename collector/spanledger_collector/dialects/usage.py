@@ -103,7 +103,7 @@ def use_billed(counts: dict[str, Quantity]) -> bool:
 
 
 def _use_rest(usage: Usage, total: Quantity) -> None:
-    """Make `input` what the total has beyond the output, if that is more: the cached tokens in it are not told apart."""
+    """Make `input` what the total has beyond the output, if that is more: cached tokens in it are not told apart."""
     rest = total - usage.meters.get("output", 0)
     if rest > usage.meters.get("input", rest):
         usage.meters["input"] = rest
