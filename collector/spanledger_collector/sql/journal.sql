@@ -23,8 +23,8 @@ FROM store.conflicts c SEMI JOIN batch_store_conflicts b USING (trace_hi, trace_
 
 -- name: position
 -- Up to where the intake is in the journal.
-SELECT coalesce(max(CAST(value AS BIGINT)) FILTER (key = 'intake_log'), 0),
-       coalesce(max(CAST(value AS BIGINT)) FILTER (key = 'intake_frame'), 0)
+SELECT coalesce(max(TRY_CAST(value AS BIGINT)) FILTER (key = 'intake_log'), 0),
+       coalesce(max(TRY_CAST(value AS BIGINT)) FILTER (key = 'intake_frame'), 0)
 FROM meta;
 
 -- name: note_position
