@@ -14,8 +14,8 @@ from spanledger_collector.model import Observation
 
 __all__ = ["Handover"]
 
-_MOST: Final = 24_000
-"""Observations that are kept at most: about 40 MB. Settling this far behind reads the file, in larger pieces."""
+_MOST: Final = 40_000
+"""Observations that are kept at most: about 70 MB. Settling this far behind reads the file, in larger pieces."""
 
 
 class _Commit(NamedTuple):
@@ -44,9 +44,10 @@ class Handover:
         """Offer the observations of a commit, in the order of their numbers from `first` on; too many are left out."""
         with self._lock:
             self._end = first + len(observations)
-            if observations and self._count + len(observations) <= self._most:
-                self._commits.append(_Commit(first, observations))
-                self._count += len(observations)
+            kept = observations[: self._most - self._count]
+            if kept:
+                self._commits.append(_Commit(first, kept))
+                self._count += len(kept)
 
     def offered(self, number: int) -> bool:
         """Whether the observation of that number was put here, or left out."""
