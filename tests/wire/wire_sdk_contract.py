@@ -191,6 +191,28 @@ class SdkContract(ABC):
             await self.ended(instrumented)
             self.check_partial(instrumented, "chunks=1")
 
+    async def test_a_wait_that_is_cancelled_ends_the_span(self, instrumented: Recording) -> None:
+        """In the middle of the SDK's work, before anything is closed."""
+        with self.streaming("held") as url:
+            client = self.async_client(url)
+            stream = await self.opened(client)
+            await anext(stream)
+            started = asyncio.Event()
+
+            async def read() -> None:
+                started.set()
+                async for _ in stream:
+                    pass
+
+            reader = asyncio.create_task(read())
+            await started.wait()  # from here on it only ever waits for the next item
+            reader.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await reader
+            self.check_partial(instrumented, "stream cancelled; chunks=")
+            await self.close_async(stream)
+            await self.ended(instrumented)
+
     # Errors
 
     def test_a_failing_call_is_an_unmetered_error(self, instrumented: Recording) -> None:

@@ -34,7 +34,7 @@ def answers_of_batch(batch: object) -> list[object]:
 
 
 def find_answer(answer: object) -> Found | None:
-    """One answer of a batch; what failed has none, and is not billed. A batch may tell the file that has its answers."""
+    """One answer of a batch; what failed has none, and is not billed. A batch may tell the file of its answers."""
     reading = Reading(attributes={semconv.PROCESSING: "batch"})
     if isinstance(name := get(answer, _UNREAD), str):
         reading.response_id, reading.evidence = name, "answers of a batch that were downloaded to a disk"
