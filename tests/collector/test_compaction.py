@@ -14,8 +14,13 @@ from click.testing import CliRunner
 from receiving import CHAT, received, stored, until
 from settling_bench import settling_bench
 
+from spanledger_collector import dialects
 from spanledger_collector.cli import spanledger
 from spanledger_collector.errors import LedgerLocked, LedgerUnreadable
+from spanledger_collector.journal.entries import encode_entries, encode_entry
+from spanledger_collector.journal.extraction import Extractor, Submission
+from spanledger_collector.journal.intake import Intake, intake_of
+from spanledger_collector.journal.loading import held_by
 from spanledger_collector.ledger import compaction
 from spanledger_collector.ledger.compaction import compact
 from spanledger_collector.ledger.store import Ledger
@@ -123,6 +128,20 @@ def test_the_command(small_ledger: Path) -> None:
             compact(small_ledger)
     done = CliRunner().invoke(spanledger, ["compact", "--db", "absent.duckdb"])
     assert (done.exit_code, "There is no ledger" in done.stderr) == (3, True)
+
+
+def test_the_command_takes_in_what_a_server_left(small_ledger: Path) -> None:
+    spans = [received(number, CHAT) for number in range(30)]
+    entry = Extractor(dialects, Stats()).entry_of(Submission(spans, time.time_ns()))
+    folder = intake_of(small_ledger)
+    intake = Intake(folder)
+    intake.append(held_by(entry), encode_entries([encode_entry(entry)]))
+    intake.close(0)
+    before = len(content(small_ledger)["store.spans"])
+    done = CliRunner().invoke(spanledger, ["compact", "--db", str(small_ledger)])
+    assert done.exit_code == 0, done.output
+    assert len(content(small_ledger)["store.spans"]) == before + 30
+    assert not folder.exists()
 
 
 def test_a_server_forgets_turn_by_turn_while_it_receives_and_settles(
