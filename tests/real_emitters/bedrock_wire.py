@@ -55,6 +55,8 @@ def serving_bedrock() -> Generator[tuple[str, list[Served]]]:
                 "content-type": "application/json",
                 "x-amzn-bedrock-input-token-count": usage.input,
                 "x-amzn-bedrock-output-token-count": usage.output,
+                "x-amzn-bedrock-cache-read-input-token-count": usage.cache_read,
+                "x-amzn-bedrock-cache-write-input-token-count": usage.cache_write,
                 "content-length": len(answer),
             }
             for name, value in headers.items():

@@ -23,6 +23,7 @@ __all__ = [
     "OTHER_SDKS",
     "STRANDS",
     "TRACERS",
+    "XAI",
     "Environment",
     "NodeEnvironment",
 ]
@@ -144,6 +145,9 @@ ADK = Environment(
     ),
 )
 """Google's ADK."""
+
+XAI = Environment("xai", ("xai-sdk", "opentelemetry-exporter-otlp-proto-http"))
+"""xAI's SDK, which makes spans by itself."""
 
 OPENAI_V2 = Environment(
     "openai-v2",

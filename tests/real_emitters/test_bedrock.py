@@ -1,4 +1,4 @@
-"""Released instrumentations of Amazon Bedrock through boto3, against a local Bedrock that knows what it served."""
+"""Released instrumentations of Amazon Bedrock through boto3, and of LangChain over it, against a local Bedrock that knows what it served."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -21,6 +21,16 @@ _BEDROCK = Environment(
         "openinference-instrumentation-bedrock",
     ),
 )
+_LANGCHAIN = Environment(
+    "bedrock-langchain",
+    (
+        "langchain",
+        "langchain-aws",
+        "opentelemetry-instrumentation-genai-langchain",
+        "opentelemetry-instrumentation-langchain",
+        "openinference-instrumentation-langchain",
+    ),
+)
 _MODEL = "claude"
 """The one that is asked, whose name some emitters shorten."""
 _INVOKE = frozenset({"invoke", "invoke-with-response-stream"})
@@ -28,14 +38,15 @@ _INVOKE = frozenset({"invoke", "invoke-with-response-stream"})
 
 @dataclass(frozen=True, slots=True)
 class _Tried:
-    """Emitters, the methods of which they tell no cached tokens at all, those of which they tell them in sums, and those
-    that they do not see."""
+    """Emitters, and the methods of which they tell no cached tokens at all, of which they tell them in sums, and which
+    they do not see."""
 
     emitters: tuple[str, ...]
     uncached: frozenset[str] = frozenset()
     summed: frozenset[str] = frozenset()
     unseen: frozenset[str] = frozenset()
     environment: Environment = _BEDROCK
+    app: str = "bedrock_sdk"
 
     def told(self, served: list[Served]) -> Iterator[Served]:
         """What was served, as far as the emitters tell of it."""
@@ -54,7 +65,7 @@ class _Tried:
 _TRIED = (
     _Tried(("spanledger",)),
     _Tried(("otel-botocore",), uncached=_INVOKE),
-    _Tried(("openllmetry-bedrock",), uncached=_INVOKE),
+    _Tried(("openllmetry-bedrock",), uncached=frozenset({"invoke-with-response-stream"})),
     _Tried(("openinference-bedrock",), summed=frozenset({"invoke-with-response-stream"})),
     _Tried(("otel-botocore", "spanledger")),
     _Tried(("openinference-bedrock", "spanledger")),
@@ -63,6 +74,18 @@ _TRIED = (
     # It sees streams only where they are not read as boto3 has them.
     _Tried(("openlit",), unseen=_INVOKE | {"converse-stream"}, environment=OLDER_SDKS),
     _Tried(("openlit", "spanledger"), environment=OLDER_SDKS),
+    _Tried(("openinference-langchain",), summed=frozenset({"invoke"}), environment=_LANGCHAIN, app="bedrock_langchain"),
+    *(
+        _Tried(emitters, environment=_LANGCHAIN, app="bedrock_langchain")
+        for emitters in (
+            ("spanledger",),
+            ("otel-langchain",),
+            ("otel-langchain", "spanledger"),
+            ("openllmetry-langchain",),
+            ("openllmetry-langchain", "spanledger"),
+            ("openinference-langchain", "spanledger"),
+        )
+    ),
 )
 
 
@@ -71,7 +94,7 @@ _TRIED = (
 def test_every_served_call_is_counted_once(tried: _Tried, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with serving_bedrock() as (url, served):
         monkeypatch.setenv("APP_BEDROCK_URL", url)
-        outcome = run_app("bedrock_sdk", tried.emitters, tried.environment, tmp_path)
+        outcome = run_app(tried.app, tried.emitters, tried.environment, tmp_path)
     same_model = [replace(call, model=_MODEL) for call in outcome.counted]
     assert len(served) == 36
     assert replace(outcome, served=list(tried.told(served)), counted=same_model).differences(Lacks()) == []
