@@ -41,6 +41,8 @@ METERS: tuple[Meter, ...] = (
     Meter("reasoning", "gen_ai.usage.reasoning.output_tokens", within="output"),
     Meter("output_audio", "gen_ai.usage.audio.output_tokens", within="output"),
     Meter("output_image", "gen_ai.usage.image.output_tokens", within="output"),
+    Meter("compaction_input", "anthropic.usage.compaction.input_tokens"),
+    Meter("compaction_output", "anthropic.usage.compaction.output_tokens"),
     Meter("web_search", "spanledger.usage.web_search", unit="search"),
     Meter("web_fetch", "spanledger.usage.web_fetch", unit="fetch"),
     Meter("request", "spanledger.usage.request", unit="request"),

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import msgspec
 import pytest
-from tests.observed import OWN, make_span
+from tests.observed import NATIVE, OWN, make_span
 
 from spanledger_collector import dialects
 from spanledger_collector.dialects.billing import billing_provider, region_of_host
@@ -191,6 +191,13 @@ def test_the_conversation_goes_before_the_session() -> None:
 )
 def test_attribution_by_other_names(name: str, field: str) -> None:
     assert getattr(_read({name: "x"}).attribution, field) == "x"
+
+
+@pytest.mark.parametrize("scope", [OWN, NATIVE])
+def test_what_compactions_took_is_counted_beside_the_usage(scope: Scope) -> None:
+    counts = {"anthropic.usage.compaction.input_tokens": 321, "anthropic.usage.compaction.output_tokens": 42}
+    found = _read({"gen_ai.usage.output_tokens": 7, **counts}, scope)
+    assert found.meters == {"input": 1, "output": 7, "compaction_input": 321, "compaction_output": 42}
 
 
 def test_an_address_that_is_a_url_tells_who_bills() -> None:

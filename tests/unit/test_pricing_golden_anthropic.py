@@ -19,6 +19,16 @@ def test_cache_write_of_unknown_time_to_live_is_bounded() -> None:
     assert "cache_ttl_assumed_5m" in got.flags
 
 
+def test_compactions_are_billed_beside_the_usage() -> None:
+    """What they read may have been cached, which their sum does not tell."""
+    meters = {"input": 10, "output": 7, "compaction_input": 1000, "compaction_output": 40}
+    got = priced("anthropic", "claude-sonnet-4-5", meters)
+    rest = mtok("3", 10) + mtok("15", 7) + mtok("15", 40)
+    assert got.cost_usd == rest + mtok("3", 1000)
+    assert (got.cost_low_usd, got.cost_high_usd) == (rest + mtok("0.3", 1000), rest + mtok("6", 1000))
+    assert "compaction_assumed_uncached" in got.flags
+
+
 @pytest.mark.parametrize(
     ("cache_read", "prices"), [(100_000, ("3", "0.3", "15")), (100_001, ("6", "0.6", "22.5"))], ids=["at", "above"]
 )

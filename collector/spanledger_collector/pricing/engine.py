@@ -16,7 +16,7 @@ from spanledger_collector.pricing.book import PriceBook
 from spanledger_collector.pricing.names import Resolved, Unresolved, resolve
 from spanledger_collector.pricing.plans import ANY_METER, EXACT, MONEY_PLACES, Plan, Rate, make_plan
 from spanledger_collector.pricing.providers import DIMENSIONS
-from spanledger_collector.pricing.rules import DEFAULT_TTL, IMPLICIT_REQUEST, INPUT_METERS, QUANTITY_RULES
+from spanledger_collector.pricing.rules import IMPLICIT_REQUEST, INPUT_METERS, QUANTITY_RULES, UNCERTAIN
 from spanledger_collector.pricing.scopes import situation
 
 __all__ = [
@@ -60,7 +60,7 @@ FLAGS: Final = frozenset(
         "rounded",
         "unit_price_rounded",
         *(dimension.assumed for dimension in DIMENSIONS if dimension.assumed),
-        *(flag for _, flag in DEFAULT_TTL.values()),
+        *(doubt.flag for doubt in UNCERTAIN.values()),
         *(rule.flag for rule in QUANTITY_RULES if rule.flag),
     }
 )

@@ -13,7 +13,7 @@ from typing import Final
 from spanledger.meters import METER_BY_NAME
 from spanledger_collector.pricing.entries import LAYERS, PriceEntry
 from spanledger_collector.pricing.providers import Provider
-from spanledger_collector.pricing.rules import DEFAULT_TTL, FALLBACKS, QUANTITY_RULES, SUPERSEDED, QuantityRule
+from spanledger_collector.pricing.rules import FALLBACKS, QUANTITY_RULES, SUPERSEDED, UNCERTAIN, QuantityRule
 from spanledger_collector.pricing.scopes import Situation, mismatch, specificity
 from spanledger_collector.pricing.windows import Window
 
@@ -135,10 +135,14 @@ class Plan:
         return highest
 
     def _rate(self, meter: str, entry: PriceEntry, at_ns: int, total_input: int) -> Rate:
-        dearest_meter, flag = DEFAULT_TTL.get(meter, ("", ""))
-        dearer = self._best(dearest_meter, at_ns, total_input) if dearest_meter else None
-        if isinstance(dearer, PriceEntry):
-            return _rate_of(meter, entry, (flag,), dearer=(dearer,))
+        doubt = UNCERTAIN.get(meter)
+        if doubt is not None:
+            cheaper, dearer = (
+                [best for name in names if isinstance(best := self._best(name, at_ns, total_input), PriceEntry)]
+                for names in (doubt.cheaper, doubt.dearer)
+            )
+            if cheaper or dearer:
+                return _rate_of(meter, entry, (doubt.flag,), cheaper=cheaper, dearer=dearer)
         others = [e for e in self.variants.get(entry.meter, ()) if e.active(at_ns) and e.layer == entry.layer]
         return _rate_of(meter, entry, (_SIZE_ASSUMED,) if others else (), cheaper=others, dearer=others)
 

@@ -9,14 +9,15 @@ from typing import Final
 from spanledger_collector.model import Quantity
 
 __all__ = [
-    "DEFAULT_TTL",
     "FALLBACKS",
     "IMPLICIT_REQUEST",
     "INPUT_METERS",
     "QUANTITY_RULES",
     "SUPERSEDED",
+    "UNCERTAIN",
     "Fallback",
     "QuantityRule",
+    "Uncertain",
 ]
 
 INPUT_METERS: Final = frozenset(
@@ -50,6 +51,10 @@ _IMAGES_ARE_TEXT = (
     "https://developers.openai.com/api/docs/guides/images-vision: image inputs are metered and charged in tokens"
 )
 
+_COMPACTION = (
+    "https://platform.claude.com/docs/en/build-with-claude/compaction: the usage leaves out what compactions took; "
+    "it is billed besides, at the rates of the same model"
+)
 _COHERE_BILLED = (
     "https://docs.cohere.com/docs/how-does-cohere-pricing-work: billed_units is what is billed; the other counts are "
     "what the model worked with"
@@ -70,6 +75,8 @@ FALLBACKS: Final[tuple[Fallback, ...]] = (
         "https://platform.claude.com/docs/en/build-with-claude/prompt-caching: the default time to live is 5 minutes, "
         "and a price for cache writes without a time is that one",
     ),
+    Fallback("compaction_input", "input", _COMPACTION),
+    Fallback("compaction_output", "output", _COMPACTION),
     Fallback("billed_input", "input", _COHERE_BILLED, frozenset({"cohere"})),
     Fallback("billed_output", "output", _COHERE_BILLED, frozenset({"cohere"})),
     Fallback("search_unit", "rerank_search", _COHERE_BILLED, frozenset({"cohere"})),
@@ -101,10 +108,26 @@ SUPERSEDED: Final[Mapping[tuple[str, str], frozenset[str]]] = {
 }
 """Where a provider says besides its counts what it bills (provider, meter): the meters that are then not priced."""
 
-DEFAULT_TTL: Final[Mapping[str, tuple[str, str]]] = {"cache_write": ("cache_write_1h", "cache_ttl_assumed_5m")}
-"""A meter that may hide a dearer one: cache writes whose time to live is not known cost as for 5 minutes (the API's
-default), at most as for 1 hour where the model has that price; the flag says which was assumed. Source: see
-`cache_write_5m` above."""
+
+@dataclass(frozen=True, slots=True)
+class Uncertain:
+    """A meter that may hide others: it costs at least as `cheaper` meters do and at most as `dearer` ones, where the
+    model has such prices; `flag` says what was assumed."""
+
+    flag: str
+    cheaper: tuple[str, ...] = ()
+    dearer: tuple[str, ...] = ()
+
+
+UNCERTAIN: Final[Mapping[str, Uncertain]] = {
+    "cache_write": Uncertain("cache_ttl_assumed_5m", dearer=("cache_write_1h",)),
+    "compaction_input": Uncertain(
+        "compaction_assumed_uncached", cheaper=("cache_read",), dearer=("cache_write", "cache_write_1h")
+    ),
+}
+"""Cache writes whose time to live is not known are taken to live for 5 minutes, the API's default (source: see
+`cache_write_5m` above). What a compaction read is told in one sum with what it read from and wrote to the cache
+(anthropic 2.12, `_tracing/_response.py`)."""
 
 IMPLICIT_REQUEST: Final = "request"
 """A model with a price for this meter charges one for every answered call, whether or not the emitter counts it
