@@ -2,8 +2,8 @@
 
     python benchmarks/exactness_litellm.py CORPUS_DIRECTORY [--asynchronous]
 
-As `exactness.py`; needs an environment with LiteLLM. What LiteLLM itself drops of a provider's answer cannot be on a
-span: cached tokens of Cohere, the tier of Gemini, the usage that Groq puts into `x_groq`.
+As `exactness.py`; needs an environment with LiteLLM. What LiteLLM leaves out of a provider's answer is read from the
+answer as it came: the tier of Gemini, the usage that Groq puts into `x_groq`. Not yet so: cached tokens of Cohere.
 """
 
 import asyncio
