@@ -11,8 +11,11 @@ the same requests; the ratio is that of its CPU time to the `decode` server's:
 
     blackhole   reads the body and answers
     decode      also decodes every span
-    journal     also makes every span durable, once
-    spanledger  `spanledger serve`: also settles and prices every call (the clock runs until the last one is)
+    journal     also makes every span durable before it answers, and brings it into the database, once
+    spanledger  `spanledger serve`: also settles and prices every call
+
+`behind` is how many spans (of `spanledger`: observations) were acknowledged and not yet in the journal (the ledger)
+when the last answer came, and `lag` how long that took then. The CPU time is all that was used until the end of that.
 
 `--peer` names another server for OTLP over HTTP that runs already, to be measured beside these, each on the same core.
 Two that can be installed in an environment of their own, started there, and found at `--peer`:
@@ -36,12 +39,13 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import cast
 from urllib.request import urlopen
 
 from ingest_load import SENDERS, SPANS, fill, requests_of, send_all
@@ -85,6 +89,8 @@ class Decoding(Blackhole):
 
 RECEIVERS: dict[str, type[Receiver]] = {"blackhole": Blackhole, "decode": Decoding, "journal": Receiver}
 WHOLE = "spanledger"
+WAITING = "waiting"
+"""What the parent asks a receiver: how many spans are acknowledged and not in the journal."""
 
 
 async def serve_some(kind: type[Receiver], db: Path, ready: Connection) -> None:
@@ -99,7 +105,8 @@ async def serve_some(kind: type[Receiver], db: Path, ready: Connection) -> None:
             http_server(build_http_app(receiver), listener, 5) as over_http,
         ):
             ready.send((over_grpc, over_http))
-            await asyncio.to_thread(ready.recv)
+            while await asyncio.to_thread(ready.recv) == WAITING:
+                ready.send(journal.waiting.spans)
         await asyncio.to_thread(journal.close)
 
 
@@ -112,12 +119,12 @@ def run_some(kind: str, db: Path, ready: Connection) -> None:
 
 @dataclass(frozen=True)
 class Server:
-    """A server to send to; `web` where it settles."""
+    """A server to send to; `pending` is what it has acknowledged and not done with."""
 
     pid: int
     addresses: dict[str, Address]
     ready_seconds: float = 0.0
-    web: str | None = None
+    pending: Callable[[], int] = lambda: 0
 
     def cpu_seconds(self) -> float:
         """CPU time that the process has used."""
@@ -136,30 +143,35 @@ class Server:
             used = self.cpu_seconds()
             time.sleep(0.3)
 
-    def pending(self) -> int:
-        """How many observations are not settled yet."""
-        if self.web is None:
-            return 0
-        with urlopen(f"{self.web}/v1/status", timeout=60) as response:
-            return json.load(response)["pending"]
-
 
 @contextmanager
 def receiver_process(kind: str, db: Path) -> Generator[Server]:
     """One of the receivers in a process."""
     context = multiprocessing.get_context("spawn")
-    ours, theirs = context.Pipe()
+    ours, theirs = cast("tuple[Connection, Connection]", context.Pipe())
     process = context.Process(target=run_some, args=(kind, db, theirs))
     started = time.perf_counter()
     process.start()
     try:
         over_grpc, over_http = ours.recv()
         ready = time.perf_counter() - started
-        yield Server(process.pid or 0, {"grpc": over_grpc, "http": over_http}, ready)
+        yield Server(process.pid or 0, {"grpc": over_grpc, "http": over_http}, ready, lambda: asked(ours))
     finally:
         with suppress(BrokenPipeError):  # it may have died
             ours.send("stop")
         process.join()
+
+
+def asked(receiver: Connection) -> int:
+    """How many spans a receiver of ours has acknowledged and not brought into the journal."""
+    receiver.send(WAITING)
+    return receiver.recv()
+
+
+def unsettled(web: str) -> int:
+    """How many observations a whole server has acknowledged and not settled."""
+    with urlopen(f"{web}/v1/status", timeout=60) as response:
+        return json.load(response)["pending"]
 
 
 @contextmanager
@@ -177,7 +189,7 @@ def spanledger_process(db: Path) -> Generator[Server]:
         assert sidecar is not None
         addresses = {"grpc": Address.parse(over_grpc), "http": Address.parse(over_http.removeprefix("http://"))}
         try:
-            yield Server(process.pid, addresses, ready, sidecar.web)
+            yield Server(process.pid, addresses, ready, lambda: unsettled(sidecar.web))
         finally:
             process.terminate()
 
@@ -198,8 +210,10 @@ class Case:
         senders = [SENDERS[self.transport](server.addresses[self.transport]) for _ in range(self.connections)]
         used, started = server.cpu_seconds(), time.perf_counter()
         sent = send_all(senders, bodies, rate)
-        while server.pending():
+        behind = pending = server.pending()
+        while pending:
             time.sleep(0.05)
+            pending = server.pending()
         lag = time.perf_counter() - started - sent.seconds
         spans = len(bodies) * SPANS
         cpu = (server.cpu_seconds() - used) * 100_000 / spans
@@ -207,14 +221,15 @@ class Case:
         print(
             f"{self.name:<11}{self.transport:<6}{self.connections:>5}{self.stored:>12,}{spans / sent.seconds:>9,.0f}"
             f"{cpu:>12.2f}{cpu / (baseline or cpu):>7.2f}{p50:>8.1f}{p99:>8.1f}{server.ready_seconds:>8.2f}{idle:>6.0f}"
-            f"{server.memory_mib('VmHWM'):>6.0f}{lag:>7.2f}",
+            f"{server.memory_mib('VmHWM'):>6.0f}{behind:>8,}{lag:>7.2f}",
             flush=True,
         )
         return cpu
 
 
 HEAD = (
-    "server     over   conns stored before  spans/s  CPU s/100k  ratio  p50 ms  p99 ms ready s  idle  peak  lag s\n"
+    "server     over   conns stored before  spans/s  CPU s/100k  ratio  p50 ms  p99 ms ready s  idle  peak"
+    "  behind  lag s\n"
     "                                                                                     RSS, MiB"
 )
 
