@@ -1,5 +1,5 @@
-"""Released instrumentations of Amazon Bedrock through boto3, and of LangChain over it, against a local Bedrock that knows
-what it served."""
+"""Released instrumentations of Amazon Bedrock through boto3, and of LangChain over it, against a local Bedrock that
+knows what it served."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace

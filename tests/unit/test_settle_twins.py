@@ -119,6 +119,18 @@ def test_a_call_whose_parent_is_no_span_but_the_number_of_a_run(trace_id: bytes,
     assert len(_settled(wrapper, call)) == calls
 
 
+def test_a_wrapper_that_has_the_model_of_a_failed_request_among_its_parameters() -> None:
+    said: dict[str, AttributeValue] = {
+        "mlflow.spanType": '"CHAT_MODEL"',
+        "mlflow.message.format": '"anthropic"',
+        "model": '"claude-haiku-4-5"',
+        "error.type": "NotFound",
+    }
+    wrapper = make_span(said, Scope("mlflow.tracing.provider", ""), trace=2)
+    (call,) = _settled(wrapper, _chat(OWN, tokens=None, start=0.01, end=0.99, more={"error.type": "NotFound"}))
+    assert (call.error_type, len(call.sources)) == ("NotFound", 2)
+
+
 def test_of_two_branches_of_a_trace_each_made_a_call() -> None:
     spans = (_between(1, 9), _between(2, 1), _between(3, 1))
     metered = _chat(NATIVE, span=4, parent=2)
