@@ -122,15 +122,14 @@ def span_columns(
     spans: Sequence[ReceivedSpan],
     peer_hosts: Sequence[str | None],
     received_ns: int,
-    observed: Sequence["Told"] = (),
-    first: int = 0,
+    observed: Sequence["Told"],
 ) -> Columns:
     """The columns of spans that arrived together, with the hosts that their calls went to, and what was `observed` in
-    them, whose places count from `first`."""
+    them."""
     trace_hi, trace_lo, own = identities(spans)
     kept: list[str | None] = [None] * len(spans)
     for each in observed:
-        kept[each.place - first] = each.fields[_ATTRIBUTES]
+        kept[each.place] = each.fields[_ATTRIBUTES]
     parents = [span.parent_span_id for span in spans]
     return {
         "trace_hi": trace_hi,
