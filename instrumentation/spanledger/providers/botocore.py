@@ -23,7 +23,7 @@ from spanledger._botocore import ApiOperation, AwsService, async_api_call, sync_
 from spanledger._patching import PatchPoint, Sdk
 from spanledger.content import BEDROCK_CONVERSE, BEDROCK_INVOKE
 from spanledger.providers import anthropic, openai
-from spanledger.usage import count, get, put
+from spanledger.usage import count, fields, get, put
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -173,9 +173,10 @@ def read_chunk(event: object, reading: Reading) -> None:
 
 def _read_id(body: object, reading: Reading) -> None:
     """The maker's own id of an answer, by which others know the call too, in place of the id of the request."""
-    for holder in (body, get(body, "message"), get(body, "response")):
+    said = fields(body)
+    for holder in (said, fields(said.get("message")), fields(said.get("response"))):
         for name in _IDS:
-            if isinstance(found := get(holder, name), str) and found:
+            if isinstance(found := holder.get(name), str) and found:
                 reading.response_id = found
                 return
 
