@@ -11,18 +11,29 @@ from tests.observed import make_span
 
 from spanledger_collector import dialects
 from spanledger_collector.dialects.table import DIALECTS, GENERIC_DIALECT
+from spanledger_collector.ledger.row_making import call_rows
 from spanledger_collector.model import Observation
+from spanledger_collector.pricing import price, shipped_book
+from spanledger_collector.settle import settle
 
 _MODELS = {
     "openai": "gpt-5-mini",
     "anthropic": "claude-sonnet-4-5",
-    "gcp.gemini": "gemini-3-pro",
+    "gcp.gemini": "gemini-2.5-pro",
     "aws.bedrock": "anthropic.claude-sonnet-4-5-20250929-v1:0",
-    "x_ai": "grok-5",
+    "x_ai": "grok-4",
     "mistral_ai": "mistral-large-latest",
-    "gcp.vertex_ai": "gemini-3-pro",
+    "gcp.vertex_ai": "gemini-2.5-pro",
     "github": "gpt-5-mini",
 }
+_SAME = (
+    *("service", "provider", "error_type", "usage_status", "price_status", "cost_usd"),
+    *("workflow", "ended_at"),
+)
+_COUNTS = (
+    *("input_tokens", "cache_read_tokens", "cache_write_tokens"),
+    *("output_tokens", "reasoning_tokens", "total_tokens"),
+)
 _OPERATIONS = {
     "gemini-cli-log": "generate_content",
     "gemini-cli-log-vertex": "generate_content",
@@ -73,6 +84,26 @@ def test_identity_and_role(emitter: Emitter) -> None:
         assert (found.provider, found.operation) == (provider, _OPERATIONS.get(emitter.dialect, "chat"))
         assert told.model in {found.request_model, found.response_model}
         assert found.response_id in {told.response_id, None}
+
+
+def _row_of(emitter: Emitter, told: Truth) -> dict[str, object]:
+    """What the call's row in the ledger says, settled and priced; a count that is not told is as good as none."""
+    (call,) = settle([_seen_by(emitter, told)], {})
+    rows = call_rows(call, price(call, shipped_book()), revision=1, settled_ns=1)
+    said = {name: getattr(rows.call, name) for name in _SAME}
+    counts = {name: getattr(rows.call, name) or 0 for name in _COUNTS}
+    return {**said, **counts, "charged": sum(charge.amount_usd for charge in rows.charges)}
+
+
+@_by_emitter
+def test_the_row_in_the_ledger_is_the_one_of_our_own_span(emitter: Emitter) -> None:
+    """In all that says what was called, how much was used and what that costs."""
+    for provider in emitter.providers:
+        for counted in ((10, 60, 30, 30, 20), (5, 0, 0, 7, 0)):
+            told = _at(emitter, provider, Truth("", "", *counted))
+            row = _row_of(emitter, told)
+            assert row == _row_of(EMITTERS[0], told)
+            assert row["charged"] or provider == "github"  # which has no list prices
 
 
 @_by_emitter
