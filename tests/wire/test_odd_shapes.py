@@ -308,6 +308,8 @@ def test_conditions_of_the_price_are_kept(
     monkeypatch.setenv("ANTHROPIC_OPEN_TELEMETRY", str(native).lower())
     usage = {
         "input_tokens": 10,
+        "cache_creation_input_tokens": 30,
+        "cache_creation": {"ephemeral_5m_input_tokens": 9, "ephemeral_1h_input_tokens": 21},
         "output_tokens": 7,
         "output_tokens_details": {"thinking_tokens": 4},
         "server_tool_use": {"web_search_requests": 2, "web_fetch_requests": 3},
@@ -318,6 +320,10 @@ def test_conditions_of_the_price_are_kept(
     with serving(answer({**MESSAGE, "usage": usage})) as server:
         ask_anthropic(server.url)
     assert {
+        "gen_ai.usage.input_tokens": 40,
+        "gen_ai.usage.cache_write.input_tokens": 30,
+        "anthropic.usage.cache_creation.ephemeral_5m_input_tokens": 9,
+        "anthropic.usage.cache_creation.ephemeral_1h_input_tokens": 21,
         "gen_ai.usage.reasoning.output_tokens": 4,
         "spanledger.usage.web_search": 2,
         "spanledger.usage.web_fetch": 3,
