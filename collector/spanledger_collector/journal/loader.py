@@ -176,6 +176,7 @@ class Loader:
         """Load it, however often that takes; False when it cannot be and this is to end."""
         pause = _FIRST_RETRY_SECONDS
         while True:
+            last = self._closing  # asked before: what was let in before the end is tried once more then
             try:
                 refused = load_batch(self._writer, batch, self._left.folder)
             except Exception as error:  # noqa: BLE001 - whatever fails is told, and tried again
@@ -184,14 +185,15 @@ class Loader:
                 self._stats.refused.inc(refused)
                 self._say(None)
                 return True
+            if last:
+                return False
             with self._changed:
-                if self._changed.wait_for(lambda: self._closing, pause):
-                    return False
+                self._changed.wait_for(lambda: self._closing, pause)
             pause = min(2 * pause, _LAST_RETRY_SECONDS)
 
     def _failed(self, error: Exception) -> None:
         self._stats.commit_failures.inc()
-        ours = None if isinstance(error, duckdb.Error) else error  # a trace helps with our own mistakes only
+        ours = None if isinstance(error, duckdb.Error | OSError) else error  # a trace helps with our own mistakes only
         _logger.error("What is acknowledged could not be brought into the journal yet: %s", error, exc_info=ours)
         if isinstance(error, duckdb.FatalException) and self._on_fatal is not None:
             self._on_fatal(error)
