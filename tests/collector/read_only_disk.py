@@ -6,6 +6,7 @@ nothing be written any more: a server there, and the next one when the disk is r
 Says "as it should be" at its end. Needs a mount namespace of its own and a loop device; leaves by 77 without.
 """
 
+import signal
 import subprocess
 import sys
 from collections.abc import Generator, Iterator
@@ -87,7 +88,8 @@ def meets_the_error(db: Path) -> None:
         assert refused <= {503, None}, refused
         process.terminate()
         _, said = process.communicate(timeout=60)
-    assert process.returncode in (0, 3), (process.returncode, said)
+    # It may have been about to end by itself, as the database gave up: then a signal ends it at once.
+    assert process.returncode in (0, 3, -signal.SIGTERM), (process.returncode, said)
     assert "Traceback" not in said, said
     assert "Read-only file system" in said, said
 
