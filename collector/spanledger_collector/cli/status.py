@@ -28,7 +28,7 @@ def _table(document: Document) -> Table:
 
 def _notes(document: Document) -> list[str]:
     notes: list[str] = []
-    if document["read_by"] == OLDER_RULES:
+    if document.get("read_by") == OLDER_RULES:
         notes.append(READ_BY_OLDER_RULES)
     count = document["set_aside"]
     if count:
