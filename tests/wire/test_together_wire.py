@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import together
 from wire_contract import Document, TransparencyContract
 from wire_recording import Recording
 from wire_scripted import Script, answer, chat_events, serving
+from wire_sdk_contract import counts_of
 
 MESSAGES = [{"role": "user", "content": "Where is my parcel?"}]
 LONG = " ".join(["policy"] * 1500)
@@ -120,3 +122,14 @@ def test_images_and_audio_are_seen_without_usage(
     assert attributes["gen_ai.request.model"] == "m"
     assert attributes["spanledger.usage_status"] == "unmetered"
     assert attributes.get("spanledger.usage.image") == (1 if operation == "image_generation" else None)
+
+
+def test_the_seconds_of_a_video_count_when_it_is_done(instrumented: Recording) -> None:
+    known = {"id": f"video_{uuid4().hex}", "created_at": 1_780_000_000.5, "model": "m", "seconds": "5", "size": "1x1"}
+    done = {**known, "status": "completed", "outputs": {"cost": 1, "video_url": "https://example.org/1.mp4"}}
+    with serving(answer({**known, "status": "in_progress"}), answer(done)) as server:
+        client: Any = client_of(server.url)
+        client.videos.create(model="m", prompt="a parcel")
+        for _ in range(2):
+            client.videos.retrieve(known["id"])
+    assert [counts_of(span) for span in instrumented.spans] == [{}, {"spanledger.usage.second": 5}]

@@ -1,4 +1,4 @@
-"""OpenAI's videos: made in the background, billed by the second when they are done (API reference: videos).
+"""Videos as OpenAI writes them: made in the background, billed by the second when done (API reference: videos).
 
 The request that makes one is a call without usage; whoever fetches the finished video in the same process counts its
 seconds. Not those of an extension: what it tells is the length of the whole, most of which was billed before.
@@ -34,7 +34,7 @@ def read_made(answer: object, reading: Reading, *, evidence: str = _LATER) -> No
 
 def find_video(answer: object) -> Found | None:
     """A finished video that this process had made; one that failed is not billed."""
-    if get(answer, "object") != "video" or get(answer, "status") != "completed" or not is_awaited(get(answer, "id")):
+    if get(answer, "status") != "completed" or not is_awaited(get(answer, "id")):
         return None
     reading = Reading()
     read_identity(fields(answer), reading)
@@ -42,7 +42,7 @@ def find_video(answer: object) -> Found | None:
     if isinstance(size := get(answer, "size"), str):
         reading.evidence = f"size {size}"
     created = get(answer, "created_at")
-    return Found(_OPERATION, reading, created * 10**9 if isinstance(created, int) else None, _NEEDS)
+    return Found(_OPERATION, reading, int(created) * 10**9 if isinstance(created, int | float) else None, _NEEDS)
 
 
 def read_nothing(_chunk: object, _reading: Reading) -> None:
