@@ -22,6 +22,7 @@ _BEDROCK = Environment(
         "openinference-instrumentation-bedrock",
     ),
 )
+_GENAI = Environment("bedrock-genai", ("boto3", "opentelemetry-instrumentation-genai-bedrock"))
 _LANGCHAIN = Environment(
     "bedrock-langchain",
     (
@@ -72,6 +73,8 @@ _TRIED = (
     _Tried(("openinference-bedrock", "spanledger")),
     _Tried(("openllmetry-bedrock", "spanledger")),
     _Tried(("otel-botocore", "openinference-bedrock"), summed=frozenset({"invoke-with-response-stream"})),
+    _Tried(("otel-bedrock",), environment=_GENAI),
+    _Tried(("otel-bedrock", "spanledger"), environment=_GENAI),
     # It sees streams only where they are not read as boto3 has them.
     _Tried(("openlit",), unseen=_INVOKE | {"converse-stream"}, environment=OLDER_SDKS),
     _Tried(("openlit", "spanledger"), environment=OLDER_SDKS),

@@ -35,6 +35,7 @@ _INSTRUMENTORS = {
     "otel-langchain": (f"{_OTEL}.langchain:LangChainInstrumentor",),
     "otel-llama-index": (f"{_OTEL}.llama_index:LlamaIndexInstrumentor",),
     "otel-openai-agents": (f"{_OTEL}.openai_agents:OpenAIAgentsInstrumentor",),
+    "otel-bedrock": (f"{_OTEL}.bedrock:BedrockInstrumentor",),
     "otel-botocore": ("opentelemetry.instrumentation.botocore:BotocoreInstrumentor",),
     "otel-google-genai": ("opentelemetry.instrumentation.google_genai:GoogleGenAiSdkInstrumentor",),
     "openllmetry-openai": (f"{_OPENLLMETRY}.openai:OpenAIInstrumentor",),
