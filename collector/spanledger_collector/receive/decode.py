@@ -11,7 +11,7 @@ from spanledger_collector.errors import BadRequest
 from spanledger_collector.model import Attributes, ReceivedSpan, Scope
 from spanledger_collector.receive.decoded import EXCEPTION, Decoded, failed, kind_of, parent_of
 from spanledger_collector.receive.known_attributes import KnownAttributes
-from spanledger_collector.receive.otlp_messages import SpanMessage, TraceRequest, has_event, status_code, trace_request
+from spanledger_collector.receive.otlp_messages import SpanMessage, TraceRequest, has_event, status_codes, trace_request
 
 __all__ = ["decode_traces"]
 
@@ -57,7 +57,7 @@ def _received(spans: Sequence[SpanMessage], resource: Attributes, scope: Scope) 
         map(kind_of, [span.kind for span in spans]),
         [span.start_time_unix_nano for span in spans],
         [span.end_time_unix_nano for span in spans],
-        map(status_code, [span.status for span in spans]),
+        status_codes([span.status for span in spans]),
         [dict(map(known, span.attributes)) for span in spans],
         repeat(resource),
         repeat(scope),

@@ -17,7 +17,7 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 
 from spanledger_collector.receive.decoded import status_of
 
-__all__ = ["SpanMessage", "TraceRequest", "has_event", "status_code", "trace_request"]
+__all__ = ["SpanMessage", "TraceRequest", "has_event", "status_codes", "trace_request"]
 
 
 class SpanMessage(Protocol):
@@ -124,7 +124,11 @@ def has_event(span: SpanMessage, name: str) -> bool:
     return any(trace_pb2.Span.Event.FromString(event).name == name for event in span.events)
 
 
-def status_code(status: bytes) -> int:
-    """The code of a `Status`, unset (0) for a number that we do not know. Raises DecodeError for what is no message."""
-    code = _STATUS.get(status)
-    return status_of(trace_pb2.Status.FromString(status).code) if code is None else code
+def status_codes(sent: Sequence[bytes]) -> list[int]:
+    """The codes of `Status` messages, unset (0) for a number that we do not know. Raises DecodeError for what is none."""
+    codes = [*map(_STATUS.get, sent)]
+    return [_status_code(status) if code is None else code for status, code in zip(sent, codes, strict=True)]
+
+
+def _status_code(status: bytes) -> int:
+    return status_of(trace_pb2.Status.FromString(status).code)
