@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcSpans
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpSpans
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
-from receiving import CHAT, received, request
+from receiving import CHAT, received, request, until
 from sdk_spans import spans
 from whole_server import server_with
 
@@ -125,6 +125,7 @@ def test_exporters_that_trust_the_authority_get_through(
     for exporter in exporters:
         assert exporter.export(spans()) is SpanExportResult.SUCCESS
         exporter.shutdown()
+    until(lambda: running.state.journal.waiting.requests == 0)
     with running.state.ledger.cursor() as cursor:
         assert cursor.execute("SELECT count(*) FROM spans").fetchall() == [(4,)]
 
