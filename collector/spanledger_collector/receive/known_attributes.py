@@ -30,7 +30,7 @@ _TWO_BYTES: Final = 128
 
 
 class KnownAttributes(dict[bytes, Pair]):
-    """What attributes say, by their bytes. Holds 16 MB at most. A look-up raises DecodeError for bytes that are no
+    """What attributes say, by their bytes. Holds 28 MB at most. A look-up raises DecodeError for bytes that are no
     `KeyValue`."""
 
     def __init__(self, most: int = 32_768) -> None:

@@ -125,7 +125,7 @@ def has_event(span: SpanMessage, name: str) -> bool:
 
 
 def status_codes(sent: Sequence[bytes]) -> list[int]:
-    """The codes of `Status` messages, unset (0) for a number that we do not know. Raises DecodeError for what is none."""
+    """The codes of `Status` messages, unset (0) for a number that we do not know. Raises DecodeError for none."""
     codes = [*map(_STATUS.get, sent)]
     return [_status_code(status) if code is None else code for status, code in zip(sent, codes, strict=True)]
 
