@@ -37,8 +37,8 @@ class Fingerprints:
     """64-bit fingerprints of what the journal keeps of spans, the same over every transport and in every order of
     attributes. Why these and no others: docs/decisions/0011-taking-spans-in.md.
 
-    Two contents under one identity pass for the same with a chance of 2^-64. An object made for one request digests
-    each of its resources once.
+    Two contents under one identity pass for the same with a chance of 2^-64. The resource that spans share is digested
+    once where they follow each other.
     """
 
     def __init__(self) -> None:
