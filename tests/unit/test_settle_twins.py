@@ -119,6 +119,15 @@ def test_a_call_whose_parent_is_no_span_but_the_number_of_a_run(trace_id: bytes,
     assert len(_settled(wrapper, call)) == calls
 
 
+def test_of_two_runs_in_a_run_each_made_a_call() -> None:
+    inner = _numbered(START_NS - 10**9)
+    for parent, calls in ((inner, 2), (_INNER_RUN, 1)):
+        spans = _chat(OWN, span=1), _chat(_OTHER, span=2, tokens=None)
+        parents = _INNER_RUN[:8], parent[:8]
+        made = [replace(span, trace_id=_RUN, parent_span_id=run) for span, run in zip(spans, parents, strict=True)]
+        assert len(_settled(*made)) == calls
+
+
 def test_a_wrapper_that_has_the_model_of_a_failed_request_among_its_parameters() -> None:
     said: dict[str, AttributeValue] = {
         "mlflow.spanType": '"CHAT_MODEL"',

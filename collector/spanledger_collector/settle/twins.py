@@ -189,9 +189,9 @@ def _is_handed_over(node: Node, later: Node) -> bool:
 
 
 def _of_one_context(one: Node, other: Node, ancestry: Ancestry) -> bool:
-    """Whether one of two was made where the other was, or further in: not in two branches of a trace."""
+    """Whether one of two that met was made where the other was, or further in: not in two branches of a trace."""
     mine, theirs = one.observation, other.observation
-    if begins_trace(mine) or begins_trace(theirs):
+    if mine.trace_id != theirs.trace_id or mine.parent_span_id is None or theirs.parent_span_id is None:
         return True
     return mine.parent_span_id in ancestry.of(other) or theirs.parent_span_id in ancestry.of(one)
 
