@@ -54,6 +54,15 @@ def test_dots_may_come_first() -> None:
     assert read(mapped, {"acme.page": "/"}).feature == "/"
 
 
+def test_members_of_an_object_are_found_by_their_names() -> None:
+    """As OpenInference sends what an app says of its requests."""
+    mapped = 'user = ["metadata.customer.id"]\n[dimensions]\nteam = "metadata.team"\nsaid = "input.value.said"'
+    span = {"metadata": '{"team": "blue", "customer": {"id": 7}}', "input.value": '{"said": "secret"}'}
+    said = read(mapped, span)
+    assert (said.user, said.dimensions) == ("7", {"team": "blue"})
+    assert read(mapped, {"metadata": "no object"}).user is None
+
+
 def test_dimensions_of_ones_own() -> None:
     mapped = '[dimensions]\nteam = ["acme.team", "team.id"]\nagent = []\nshift = "acme.shift"'
     span = {"team.id": 7, "gen_ai.agent.name": "planner", "spanledger.dim.team": "usual", "spanledger.dim.kept": "x"}

@@ -6,7 +6,8 @@ from typing import Final, NamedTuple
 
 from spanledger import semconv
 from spanledger_collector.dialects.attribution_map import FIELDS, NO_MAP, USUAL, AttributionMap, Sources
-from spanledger_collector.dialects.facts import LONGEST_FACT, Facts, text_of
+from spanledger_collector.dialects.content import is_content
+from spanledger_collector.dialects.facts import LONGEST_FACT, Facts, members_of, text_of
 from spanledger_collector.dialects.names import DIMENSION_PREFIXES, GENERIC
 from spanledger_collector.dialects.shapes import by_names
 from spanledger_collector.model import KEY_ORG, Attributes, AttributeValue, Attribution, ReceivedSpan
@@ -114,11 +115,23 @@ def _first(sources: Sources, places: tuple[Attributes, Attributes], usual: str |
         if name == USUAL:
             found = usual
         else:
-            texts = (text_of(attributes.get(name)) for attributes in places)
+            texts = (text_of(_value_of(attributes, name)) for attributes in places)
             # What is longer is not kept by the journal, and so would be gone when the span is read again.
             found = next((text for text in texts if text is not None and len(text) <= LONGEST_FACT), None)
         if found is not None:
             return found
+    return None
+
+
+def _value_of(attributes: Attributes, name: str) -> AttributeValue:
+    """The value of an attribute; for a name of none, the member of one that holds an object and no content."""
+    if name in attributes or "." not in name:
+        return attributes.get(name)
+    for container, value in attributes.items():
+        if name.startswith(f"{container}.") and not is_content(container):
+            for member, found in members_of(container, value):
+                if member == name:
+                    return found
     return None
 
 

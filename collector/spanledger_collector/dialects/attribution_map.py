@@ -6,7 +6,8 @@
     [dimensions]
     team = ["acme.team", "team.id"]         # a dimension of that name
 
-An attribute is looked for on the span or log record, then on its resource. Baggage that an app copies to its spans is
+An attribute is looked for on the span or log record, then on its resource; `metadata.team` is also the member `team` of
+an attribute `metadata` that holds an object as JSON. Baggage that an app copies to its spans is
 there under its own key.
 """
 

@@ -23,7 +23,16 @@ from spanledger_collector.dialects.names import (
 from spanledger_collector.dialects.shapes import by_names
 from spanledger_collector.model import Attributes, AttributeValue
 
-__all__ = ["LONGEST_FACT", "Facts", "Steady", "hidden_response_id", "read_facts", "text_of", "with_members"]
+__all__ = [
+    "LONGEST_FACT",
+    "Facts",
+    "Steady",
+    "hidden_response_id",
+    "members_of",
+    "read_facts",
+    "text_of",
+    "with_members",
+]
 
 _LONGEST_MESSAGE: Final = 1 << 20
 LONGEST_FACT: Final = 4096
@@ -96,7 +105,16 @@ def read_facts(dialect: Dialect, attributes: Attributes) -> Facts:
 
 def with_members(dialect: Dialect, attributes: Attributes) -> Attributes:
     """The attributes, and the members of those that the dialect unpacks as `<attribute>.<member>`."""
-    return {**attributes, **dict(_unpacked(dialect.unpack, attributes))}
+    members = (member for name in dialect.unpack for member in members_of(name, attributes.get(name)))
+    return {**attributes, **dict(members)}
+
+
+def members_of(attribute: str, value: AttributeValue) -> Iterator[tuple[str, AttributeValue]]:
+    """The members of a value that holds an object (itself, as JSON, or as Python prints it), with the names
+    `<attribute>.<member>`; of any other value none."""
+    found = _object(value, LONGEST_FACT)
+    if isinstance(found, dict):
+        yield from _flattened(attribute, cast("dict[str, AttributeValue]", found))
 
 
 def _read(shape: _Shape, attributes: Attributes) -> Facts | None:
@@ -242,13 +260,6 @@ def _plan(dialect: Dialect) -> Mapping[str, tuple[tuple[str, int], ...]]:
         for rank, attribute in enumerate(attributes):
             plan[attribute] = (*plan.get(attribute, ()), (fact, rank))
     return plan
-
-
-def _unpacked(names: tuple[str, ...], attributes: Attributes) -> Iterator[tuple[str, AttributeValue]]:
-    for name in names:
-        found = _object(attributes.get(name), LONGEST_FACT)
-        if isinstance(found, dict):
-            yield from _flattened(name, cast("dict[str, AttributeValue]", found))
 
 
 def _flattened(prefix: str, members: Mapping[str, AttributeValue]) -> Iterator[tuple[str, AttributeValue]]:

@@ -198,7 +198,7 @@ UNREAD: Final = (
         """,
     ),
     Unread(
-        "what an application or a gateway says of itself in general; user, organisation, project and key are read",
+        "what an application or a gateway says of itself in general; an attribution map may name its members",
         """
         hidden_params litellm.guardrail.* litellm.service.* litellm.team.alias litellm.team.metadata metadata
         metadata.applied_guardrails metadata.cold_storage_object_key metadata.prompt_management_metadata
