@@ -18,7 +18,7 @@ def run(code: str, *, path: Path | None = None) -> list[str]:
     """Run `code` in a fresh interpreter, with `path` before everything else; the lines it printed."""
     environment = {"PYTHONPATH": str(path)} if path is not None else {}
     command = [sys.executable, "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, env=environment, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
