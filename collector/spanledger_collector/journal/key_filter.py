@@ -18,6 +18,8 @@ _ROOM: Final = 5
 _ERRORS: Final = 2**-6
 """A filter made to err so often asks for six bits of each key, which is quick; with room for five times as many keys
 it takes less than one new key in 100,000 for a known one."""
+_AT_ONCE: Final = 1024
+"""Keys that are put together, in a millisecond: so that other threads get their turn."""
 _MOST_CROWDED: Final = 128_000_000
 """Keys for which there is room, at 1.1 bytes each: 138 MB."""
 
@@ -78,4 +80,5 @@ def _roomy(room: int) -> Bloom:
 
 
 def _put(known: Bloom, keys: Sequence[Key]) -> None:
-    known.update(keys)  # pyright: ignore[reportUnknownMemberType] - its stub leaves open of what
+    for start in range(0, len(keys), _AT_ONCE):
+        known.update(keys[start : start + _AT_ONCE])  # pyright: ignore[reportUnknownMemberType] - its stub leaves open of what

@@ -29,4 +29,7 @@ def position_in(cursor: duckdb.DuckDBPyConnection) -> Position:
 
 def note_position(cursor: duckdb.DuckDBPyConnection, position: Position) -> None:
     """Note it, within the cursor's transaction."""
-    cursor.execute(query("journal.note_position"), {"log": str(position.log), "frame": str(position.frame)})
+    noted = {"log": str(position.log), "frame": str(position.frame)}
+    ((count,),) = cursor.execute(query("journal.note_position"), noted).fetchall()
+    if not count:
+        cursor.execute(query("journal.note_first_position"), noted)

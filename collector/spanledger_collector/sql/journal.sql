@@ -28,4 +28,8 @@ SELECT coalesce(max(TRY_CAST(value AS BIGINT)) FILTER (key = 'intake_log'), 0),
 FROM meta;
 
 -- name: note_position
-INSERT INTO meta VALUES ('intake_log', $log), ('intake_frame', $frame) ON CONFLICT (key) DO UPDATE SET value = excluded.value;
+UPDATE meta SET value = CASE key WHEN 'intake_log' THEN $log ELSE $frame END
+WHERE key IN ('intake_log', 'intake_frame');
+
+-- name: note_first_position
+INSERT INTO meta VALUES ('intake_log', $log), ('intake_frame', $frame);
