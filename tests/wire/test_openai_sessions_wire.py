@@ -268,6 +268,21 @@ def test_a_live_session_that_is_left_is_an_estimate(instrumented: Recording) -> 
     assert instrumented.attributes["spanledger.usage_status"] == "estimated"
 
 
+def test_a_session_that_never_told_its_seconds_is_unmetered(instrumented: Recording) -> None:
+    session = {"id": "live_1", "model": "gpt-live-1", "status": "active"}
+    hear(live, [{"type": "session.started", "event_id": "1", "session": session}])
+    assert instrumented.attributes["gen_ai.request.model"] == "gpt-live-1"
+    assert unfinished(instrumented) == "stream closed; chunks=1 characters=0"
+
+
+def test_a_session_that_translates_tells_of_no_usage(instrumented: Recording) -> None:
+    session = {"id": "sess_1", "model": "gpt-realtime-translate"}
+    messages = [{"type": kind, "event_id": "1", "session": session} for kind in ("session.created", "session.closed")]
+    hear(lambda client: client.realtime.translations.connect(model="gpt-realtime-translate"), messages)
+    assert instrumented.attributes["gen_ai.request.model"] == "gpt-realtime-translate"
+    assert unfinished(instrumented) == "stream read; chunks=2 characters=0"
+
+
 # Every way out
 
 

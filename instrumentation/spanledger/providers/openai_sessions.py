@@ -2,7 +2,7 @@
 
 What the server sends is read on its way to the application, as bytes; of most messages (audio) no more than their name.
 A live session is billed by the seconds that it told last, besides the responses that it delegates (types of the SDK:
-`realtime_response_usage`, `session_usage`, `response_event`, `decision_event`).
+`realtime_response_usage`, `session_usage`, `response_event`, `decision_event`); one that translates tells of no usage.
 """
 
 from __future__ import annotations
@@ -92,26 +92,28 @@ class _Session:
     """One connection: which models are at work in it, and the calls that are under way."""
 
     def __init__(self, connection: Connection, read_response_event: Reader) -> None:
+        self._itself: Call | None = None
+        self._calls: dict[str, Call] = {}
+        self._read_response_event = read_response_event
         request = get(connection._connection, "request")  # noqa: SLF001  # the SDK has no public name for it  # pyright: ignore[reportPrivateUsage]
-        asked = parse_qs(urlsplit(str(get(request, "path") or "")).query)
+        path = urlsplit(str(get(request, "path") or ""))
+        asked = parse_qs(path.query)
+        self._started = "session.created" if path.path.endswith("/translations") else "session.started"
         host = cast("Mapping[str, str]", get(request, "headers") or {}).get("Host", "")
         self._server = server_of(f"https://{host}")
         self._model: object = next((asked[name][0] for name in ("model", "deployment") if name in asked), None)
         self._transcriber: object = None
-        self._itself: Call | None = None
-        self._calls: dict[str, Call] = {}
-        self._read_response_event = read_response_event
 
     def __del__(self) -> None:
         self.end("abandoned")
 
     def end(self, how: Ending, error: BaseException | None = None) -> None:
         """Nothing more will come of what is under way."""
-        for call in (self._itself, *self._calls.values()):
+        calls, self._calls = [self._itself, *self._calls.values()], {}
+        self._itself = None
+        for call in calls:
             if call is not None:
                 call.finish(how, error)
-        self._itself = None
-        self._calls.clear()
 
     def message(self, data: bytes) -> None:
         if not any(word in data for word in _TELLING):
@@ -137,7 +139,7 @@ class _Session:
         self._model = get(session, "model") or self._model
         heard = get(get(get(session, "audio"), "input"), "transcription") or get(session, "input_audio_transcription")
         self._transcriber = get(heard, "model") or self._transcriber
-        if get(event, "usage") is None:
+        if get(event, "usage") is None and kind not in (self._started, _CLOSED):
             return
         self._itself = self._itself or self._open(_REALTIME, self._model, read_session_event, ("second",))
         if self._itself is not None:
@@ -259,6 +261,7 @@ def _lost(connection: Connection, error: Exception) -> None:
 _KINDS: Final = (
     ("openai.resources.realtime.realtime", "RealtimeConnection", "1.107"),
     ("openai.resources.beta.realtime.realtime", "RealtimeConnection", None),
+    ("openai.resources.realtime.translations.translations", "TranslationsConnection", "3.20"),
     ("openai.resources.responses.responses", "ResponsesConnection", "3.0"),
     ("openai.resources.beta.responses.responses", "ResponsesConnection", "3.15"),
     ("openai.resources.live.live", "LiveConnection", "3.20"),
