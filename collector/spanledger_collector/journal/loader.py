@@ -144,8 +144,8 @@ class Loader:
                 return
             self._next_batch_at = time.monotonic() + self._pause_seconds
             self._loaded = last
-            self._take_out(batch)
             self._intake.forget(last)
+            self._take_out(batch)
             self._on_load()
 
     def _next_batch(self) -> list[Logged]:

@@ -26,16 +26,23 @@ def held_by(entry: Entry) -> Held:
 def load_batch(writer: Writer, batch: Batch, folder: Path) -> int:
     """Bring a batch into the journal, and set aside in the folder what cannot be stored; how many requests that is.
 
-    Raises duckdb.OperationalError, duckdb.FatalException (no disk, no memory) and OSError; then some of the batch may
-    be stored, and all of it is to be loaded again.
+    Raises duckdb.Error, OSError and MemoryError for what another batch would meet too; then some of this one may be
+    stored, and all of it is to be loaded again.
     """
     try:
         writer.commit(batch.entries, batch.position)
-    except (duckdb.OperationalError, duckdb.FatalException, OSError, MemoryError):
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with it, it was acknowledged and must not be lost
+    except Exception as error:  # whatever is wrong with a request, it was acknowledged and must not be lost
+        if not _is_about_content(error):
+            raise
         return _load_in_parts(writer, batch, folder, error)
     return 0
+
+
+def _is_about_content(error: Exception) -> bool:
+    """Whether another batch may succeed: not without disk or memory, nor in a database that is broken."""
+    if isinstance(error, duckdb.Error):
+        return isinstance(error, duckdb.DataError | duckdb.IntegrityError | duckdb.ProgrammingError)
+    return not isinstance(error, OSError | MemoryError)
 
 
 def _load_in_parts(writer: Writer, batch: Batch, folder: Path, error: Exception) -> int:
