@@ -62,6 +62,24 @@ def test_the_spans_of_codex_alone_have_the_model_and_the_session() -> None:
     assert call.meters["cache_read"] == PAIRS["codex"][1].cache_read
 
 
+@pytest.mark.parametrize(
+    ("asked", "provider"),
+    [
+        ("firstParty", "anthropic"),
+        ("bedrock", "aws.bedrock"),
+        ("vertex", "gcp.vertex_ai"),
+        ("foundry", "azure.ai.inference"),
+        ("gateway", "anthropic"),
+    ],
+)
+@pytest.mark.parametrize("dialect", ["claude-code", "claude-code-log"])
+def test_claude_code_says_whom_it_asks(dialect: str, asked: str, provider: str) -> None:
+    emitter = next(emitter for emitter in EMITTERS if emitter.dialect == dialect)
+    said = emitter.write(PAIRS["claude-code"][1]) | {"anthropic.provider": asked}
+    (call,) = _settled([make_span(said, emitter.scope, name=emitter.name, kind=emitter.kind)])
+    assert (call.provider, call.dialect) == (provider, dialect)
+
+
 def test_a_session_of_calls_with_equal_counts_stays_as_many_calls() -> None:
     spans = _spans("claude-code", log_in_span=False)
     other = replace(

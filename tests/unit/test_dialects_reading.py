@@ -232,7 +232,10 @@ def test_the_region_of_botocores_spans_is_that_which_bills(method: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    ["gen_ai.task.input", "gen_ai.tool.0.parameters", "gen_ai.tool.args", "gen_ai.headers", "model_request_parameters"],
+    [
+        *("gen_ai.task.input", "gen_ai.tool.0.parameters", "gen_ai.tool.args", "model_request_parameters"),
+        *("gen_ai.headers", "http.request.header.authorization", "ai.request.headers.x-api-key", "extra_headers"),
+    ],
 )
 def test_what_may_hold_messages_or_keys_is_not_kept(name: str) -> None:
     assert name not in dialects.kept_attributes(make_span(_CHAT | {name: "secret"}))

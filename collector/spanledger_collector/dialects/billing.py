@@ -45,6 +45,13 @@ _LEGACY: Final[Mapping[str, str]] = {
     "openai_like": "openai",
     "openai_responses": "openai",
     "hf": "huggingface",
+    # As Claude Code calls whom it asks; Claude's own platform on AWS and Google Cloud has Anthropic's prices.
+    "firstparty": "anthropic",
+    "anthropicaws": "anthropic",
+    "anthropicgooglecloud": "anthropic",
+    "foundry": "azure.ai.inference",
+    "mantle": "aws.bedrock",
+    "vertex": "gcp.vertex_ai",
 }
 """Names of older conventions, SDK classes and gateways, in lower case, and the provider's name in the conventions."""
 

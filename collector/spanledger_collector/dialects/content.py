@@ -115,7 +115,7 @@ _MAY_HOLD_KEYS: Final = frozenset(
 """What an application adds to its requests by hand, often a key of its own: kept as little as messages are."""
 
 _CONTENT_PREFIXES: Final = (
-    "ai.request.headers.",  # which may hold keys
+    *("ai.request.headers.", "http.request.header.", "http.response.header."),  # which may hold keys
     "gen_ai.prompt",
     "gen_ai.completion",
     "gen_ai.tool.message",

@@ -9,6 +9,7 @@ from spanledger_collector.dialects.names import GENERIC, INPUT_BESIDE, Names
 __all__ = ["AGENTS"]
 
 _CLAUDE_CODE: Final[Names] = {
+    "provider": ("anthropic.provider", *GENERIC["provider"]),
     "input": ("input_tokens",),
     "output": ("output_tokens",),
     "cache_read": ("cache_read_tokens",),
@@ -116,6 +117,7 @@ _SPANS: Final = (
         scopes=("com.anthropic.claude_code*", "claude_code*"),
         source_rank=2,
         provider="anthropic",
+        names={"provider": _CLAUDE_CODE["provider"]},
         notes="What a user asked for, around its requests: without counts.",
     ),
     Dialect(

@@ -167,9 +167,9 @@ UNREAD: Final = (
         """,
     ),
     Unread(
-        "whether Claude Code asks a cloud; its models are named in that cloud's way, which tells who bills",
+        "that Claude Code asks at another URL, which it does not name",
         """
-        anthropic.custom_base_url anthropic.provider
+        anthropic.custom_base_url
         """,
     ),
     Unread(
