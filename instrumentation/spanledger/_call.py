@@ -21,8 +21,9 @@ from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
 from spanledger import semconv
+from spanledger._attributes import write_attributes
 from spanledger._context_keys import SPAN_KEY, suppressed_in
-from spanledger._guard import guarded, guarded_reading
+from spanledger._guard import guarded, went_well
 from spanledger._metrics import Metrics
 from spanledger._others import anothers_call, under_own_names
 from spanledger._reading import Reading, end_attributes, ending_of
@@ -55,6 +56,7 @@ __all__ = [
 
 R = TypeVar("R")
 
+_CLIENT = SpanKind.CLIENT
 _CALL_KEY = context.create_key("spanledger-call")
 
 
@@ -247,7 +249,7 @@ class Call:
         self.span = self._runtime.tracer.start_span(
             self.request.span_name(),
             context=within,
-            kind=SpanKind.CLIENT,
+            kind=_CLIENT,
             attributes={**self.request.span_attributes(), **self.attribution()},
             start_time=self._started_ns,
         )
@@ -292,8 +294,10 @@ class Call:
     def enter(self) -> None:
         """The SDK starts to work: our span is current, and attribution is not in the baggage that requests carry."""
         self._context = context.get_current()
-        inner: dict[str, object] = {**without_attribution_baggage(self._context, self.settings.baggage_keys)}
-        inner[_CALL_KEY] = self
+        inner: dict[str, object] = {
+            **without_attribution_baggage(self._context, self.settings.baggage_keys),
+            _CALL_KEY: self,
+        }
         if self._owned:
             inner[SPAN_KEY] = self.span
         self._token = context.attach(Context(inner))
@@ -311,19 +315,19 @@ class Call:
             return
         self._returned = True
         wanted = self.recording or (self._measured and self._runtime.metrics.wanted)
-        if not wanted or not guarded("observe what an SDK returned", _observed, observe, self, result):
+        if not wanted or not went_well("observe what an SDK returned", observe, self, result):
             self.finish("read")
 
     def response(self, answer: object) -> None:
         """Read a whole response."""
-        guarded("read a response", self._read_response, answer, self.reading)
+        went_well("read a response", self._read_response, answer, self.reading)
 
     def chunk(self, chunk: object) -> bool:
         """Read one chunk of a stream. True: it came because we asked for it, and the application must not see it."""
         reading = self.reading
         reading.chunks += 1
         self._last_ns = time.time_ns()
-        guarded_reading("read a chunk of a stream", self._read_chunk, chunk, reading)
+        went_well("read a chunk of a stream", self._read_chunk, chunk, reading)
         return self.hides is not None and guarded("hide a chunk", self.hides, chunk) is True
 
     def finish(self, how: Ending, error: BaseException | None = None) -> None:
@@ -334,7 +338,7 @@ class Call:
         if self._forks != _forks and how in ("abandoned", "closed"):
             return
         if self._finished.acquire(blocking=False):
-            guarded("end a span", self._finish, how, error)
+            went_well("end a span", self._finish, how, error)
 
     def _finish(self, how: Ending, error: BaseException | None) -> None:
         attributes = end_attributes(self.request, self.reading, how, error)
@@ -349,14 +353,15 @@ class Call:
             said = {**self.request.span_attributes(), **attributes}
             guarded("record metrics", metrics.record, self.span, said, max(0, ended_ns - self._started_ns) / 1e9)
 
-    def _end_span(self, attributes: Mapping[str, AttributeValue], how: Ending) -> None:
+    def _end_span(self, attributes: dict[str, AttributeValue], how: Ending) -> None:
         span = self.span
         if span.is_recording():
             if self._beside:
                 span.set_attributes(under_own_names(attributes))
             else:
-                span.set_attributes(attributes)
-                self._mark(span, how)
+                write_attributes(span, attributes)
+                if self.retries or how == "failed" or self.reading.error_type:
+                    self._mark(span, how)
         if self._owned:
             # The garbage collector may come much later than the last chunk: the time of that one is the end.
             span.end(self._last_ns or None if how == "abandoned" else None)
@@ -370,8 +375,3 @@ class Call:
             span.set_attribute(semconv.HTTP_RESEND_COUNT, self.retries)
         if how == "failed" or self.reading.error_type:
             span.set_status(Status(StatusCode.ERROR))
-
-
-def _observed(observe: Callable[[Call, R], None], call: Call, result: R) -> bool:
-    observe(call, result)
-    return True

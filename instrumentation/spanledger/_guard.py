@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import ParamSpec, TypeVar
 
-__all__ = ["guarded", "guarded_reading", "troubles"]
+__all__ = ["guarded", "troubles", "went_well"]
 
 _log = logging.getLogger("spanledger")
 _counts: Counter[str] = Counter()
@@ -28,12 +28,15 @@ def guarded(kind: str, function: Callable[P, R], /, *args: P.args, **kwargs: P.k
         return None
 
 
-def guarded_reading(kind: str, read: Callable[[A, B], object], answer: A, reading: B, /) -> None:
-    """`guarded` for what is done with each chunk of a stream: packing arguments would cost more than reading it."""
+def went_well(kind: str, function: Callable[[A, B], object], one: A, other: B, /) -> bool:
+    """`guarded` for what is done in each call, or with each chunk of a stream: packing arguments would cost more than
+    reading a chunk. Whether there was no exception."""
     try:
-        read(answer, reading)
+        function(one, other)
     except Exception:  # noqa: BLE001  # as above
         _note(kind)
+        return False
+    return True
 
 
 def troubles() -> Mapping[str, int]:

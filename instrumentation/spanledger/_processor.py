@@ -52,9 +52,11 @@ def switch_off() -> None:
 
 
 def _copy(span: Span, parent_context: Context | None, settings: Settings) -> None:
-    found = attribution_attributes(parent_context, settings.baggage_keys)
     scope = span.instrumentation_scope
-    if not found or (scope is not None and scope.name == semconv.SCOPE_NAME):
+    if scope is not None and scope.name == semconv.SCOPE_NAME:
+        return
+    found = attribution_attributes(parent_context, settings.baggage_keys)
+    if not found:
         return
     attributes = span.attributes or {}
     if any(name.startswith(_GENAI_PREFIXES) for name in attributes):

@@ -40,13 +40,19 @@ class Request:
     stream: bool = False
     needs: tuple[str, ...] = ("input", "output")
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict[str, "AttributeValue"])
+    _said: dict[str, AttributeValue] | None = field(default=None, init=False, repr=False, compare=False)
 
     def span_name(self) -> str:
         """`{operation} {model}`, as the conventions say."""
         return f"{self.operation} {self.model}" if self.model else self.operation
 
-    def span_attributes(self) -> dict[str, AttributeValue]:
+    def span_attributes(self) -> Mapping[str, AttributeValue]:
         """The attributes that the span starts with, so that a sampler sees them."""
+        if self._said is None:
+            self._said = self._span_attributes()
+        return self._said
+
+    def _span_attributes(self) -> dict[str, AttributeValue]:
         said: dict[str, AttributeValue] = {
             semconv.OPERATION_NAME: self.operation,
             semconv.PROVIDER_NAME: self.provider,
@@ -121,7 +127,7 @@ def end_attributes(
     if reading.response_model is not None:
         said[semconv.RESPONSE_MODEL] = reading.response_model
     if reading.finish_reasons:
-        said[semconv.FINISH_REASONS] = reading.finish_reasons
+        said[semconv.FINISH_REASONS] = tuple(reading.finish_reasons)
     if failed is not None:
         said[semconv.ERROR_TYPE] = failed
     said[semconv.USAGE_STATUS] = status
@@ -131,7 +137,10 @@ def end_attributes(
 
 
 def _usage_status(request: Request, reading: Reading, how: Ending) -> tuple[str, str | None]:
-    missing = [meter for meter in reading.needs or request.needs if meter not in reading.usage]
+    usage, missing = reading.usage, False
+    for meter in reading.needs or request.needs:
+        if meter not in usage:
+            missing = True
     if not missing and (how == "read" or reading.complete or not request.stream):
         return "metered", reading.evidence
     if not request.stream or (how == "failed" and not reading.chunks):

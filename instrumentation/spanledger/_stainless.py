@@ -7,9 +7,9 @@ platform client and subclass; retries happen inside. The URL path says which ope
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from spanledger._bodies import observe_body
 from spanledger._call import Call, current_call, open_call, run, run_async
@@ -35,6 +35,11 @@ __all__ = ["Client", "Endpoint", "Fetching", "Options", "Platform", "StainlessSd
 
 Body = Mapping[str, object]
 
+_NO_BODY: Final[Body] = {}
+
+_REMEMBERED: Final = 512
+"""Kinds of requests that are known without looking again: URLs of fetches and names of models are many."""
+
 
 class Client(Protocol):
     """A client of such an SDK."""
@@ -53,7 +58,7 @@ class Options(Protocol):
     headers: object
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Endpoint:
     """One kind of billed request, known by the end of its path. `needs`: the meters that make a call metered.
 
@@ -71,7 +76,7 @@ class Endpoint:
     content: Format | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Platform:
     """Where a client's calls run: who bills when the host does not say, and what else a price depends on."""
 
@@ -79,7 +84,7 @@ class Platform:
     attributes: Mapping[str, AttributeValue]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class StainlessSdk:
     """What differs between these SDKs. `provider` bills when neither the host nor the `platform` of a client says who
     does."""
@@ -141,16 +146,31 @@ def _retry(wrapped: Wrapped, _client: Client, args: Args, kwargs: Kwargs) -> obj
 
 def _open(sdk: StainlessSdk, client: Client, args: Args, kwargs: Kwargs) -> Call | None:
     options = _options(args, kwargs)
-    method, path = options.method.lower(), options.url.partition("?")[0]
+    kind = _kind_of(sdk, options.method, options.url)
+    if kind is None:
+        return None
     stream = bool(kwargs.get("stream"))
+    if isinstance(kind, Endpoint):
+        return _open_endpoint(sdk, kind, client, options, stream=stream)
+    return open_fetch(_request(sdk, client, _NO_BODY, stream=stream), kind.finding(_path_of(options.url)))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _kind_of(sdk: StainlessSdk, method: str, url: str) -> Endpoint | Fetching | None:
+    """Which kind of request this is, if it is one to observe."""
+    method, path = method.lower(), _path_of(url)
     if method == "post":
         for endpoint in sdk.endpoints:
             if path.endswith(endpoint.suffix):
-                return _open_endpoint(sdk, endpoint, client, options, stream=stream)
+                return endpoint
     for fetching in sdk.fetchings:
         if method == fetching.method and fetching.path.search(path):
-            return open_fetch(_request(sdk, client, {}, stream=stream), fetching.finding(path))
+            return fetching
     return None
+
+
+def _path_of(url: str) -> str:
+    return url.partition("?")[0]
 
 
 def _open_endpoint(
@@ -198,21 +218,45 @@ def _request(
     sdk: StainlessSdk, client: Client, body: Body, *, stream: bool, endpoint: Endpoint | None = None
 ) -> Request:
     """What is known before a request; without an endpoint it is one that fetches, whose operation its answer tells."""
-    model = body.get("model")
     server = server_of_url(_url_of(client))
-    platform = sdk.platform(client, server)
-    attributes: dict[str, AttributeValue] = {**platform.attributes} if platform is not None else {}
-    if endpoint is not None and endpoint.read_request is not None:
-        attributes.update(endpoint.read_request(body))
+    request = _request_without_body(
+        sdk,
+        endpoint,
+        sdk.platform(client, server),
+        server,
+        _model_in(body),
+        stream or body.get("stream") is True,
+    )
+    said = endpoint.read_request(body) if endpoint is not None and endpoint.read_request is not None else None
+    return replace(request, attributes={**request.attributes, **said}) if said else request
+
+
+def _model_in(body: Body) -> str | None:
+    model = body.get("model")
+    if type(model) is str:
+        return model
+    return str.__str__(model) if isinstance(model, str) else None  # what is sent of a member of an enumeration
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _request_without_body(  # noqa: PLR0917  # a cache takes arguments by position in half the time
+    sdk: StainlessSdk,
+    endpoint: Endpoint | None,
+    platform: Platform | None,
+    server: Server,
+    model: str | None,
+    stream: bool,
+) -> Request:
+    """What all requests of this kind share. Most have nothing more to say, so that it is made once for all of them."""
     return Request(
         operation=endpoint.operation if endpoint is not None else "fetch_response",
         provider=provider_of_host(server.host, platform.provider if platform is not None else sdk.provider),
-        model=model if isinstance(model, str) else None,
+        model=model,
         server_address=server.host or None,
         server_port=server.port,
-        stream=stream or body.get("stream") is True,
+        stream=stream,
         needs=endpoint.needs if endpoint is not None else (),
-        attributes=attributes,
+        attributes=platform.attributes if platform is not None else {},
     )
 
 

@@ -12,12 +12,12 @@ from __future__ import annotations
 
 from functools import wraps
 from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, ParamSpec, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, Self, TypeVar, cast
 
 from opentelemetry import baggage, context
 
 from spanledger import semconv
-from spanledger._context_keys import baggage_in
+from spanledger._context_keys import BAGGAGE_KEY, baggage_in
 from spanledger._settings import BAGGAGE_KEYS
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ __all__ = ["attribution", "attribution_attributes", "in_this_context", "without_
 
 _ATTRIBUTES = context.create_key("spanledger-attribution")
 _SCOPE = context.create_key("spanledger-attribution-scope")
+
+_NOBODY: Final[Mapping[str, str]] = {}
 
 _ATTRIBUTE_BY_FIELD = {
     "user": semconv.USER_ID,
@@ -145,16 +147,16 @@ def attribution_attributes(
     """
     if within is None:
         within = context.get_current()
-    stated = cast("Mapping[str, str]", within.get(_ATTRIBUTES) or {})
-    carried = baggage_in(within)
-    if not carried:
+    stated: Mapping[str, str] = cast("Any", within).get(_ATTRIBUTES, _NOBODY)
+    if BAGGAGE_KEY not in within:
         return stated
+    carried = baggage_in(within)
     return {**{key: str(value) for key, value in carried.items() if _allowed(key, baggage_keys)}, **stated}
 
 
 def without_attribution_baggage(within: Context, baggage_keys: Iterable[str] = BAGGAGE_KEYS) -> Context:
     """`within` without the baggage entries that are attribution: what may be active while an LLM host is called."""
-    for key in baggage_in(within):
+    for key in baggage_in(within) if BAGGAGE_KEY in within else ():
         if _allowed(key, baggage_keys):
             within = baggage.remove_baggage(key, within)
     return within

@@ -16,7 +16,15 @@ __all__ = ["Fields", "Usage", "count", "decimal_text", "fields", "get", "put", "
 Usage = dict[str, int | float]
 """Counts by meter; only seconds may be fractions."""
 
-_ATTRIBUTE_BY_METER: Final = {meter.name: meter.attribute for meter in METERS}
+
+class _AttributeByMeter(dict[str, str]):
+    """The attribute of each meter of the table; of any other it is made when it is asked for, and not kept."""
+
+    def __missing__(self, meter: str) -> str:
+        return OTHER_METER_PREFIX + meter
+
+
+_ATTRIBUTE_BY_METER: Final = _AttributeByMeter({meter.name: meter.attribute for meter in METERS})
 
 
 class Fields(Protocol):
@@ -30,7 +38,10 @@ _NO_FIELDS: Final[Fields] = {}
 
 def usage_attributes(usage: Mapping[str, int | float]) -> dict[str, int | float]:
     """The span attributes for `usage`: those of the table of meters, and `spanledger.usage.<meter>` for any other."""
-    return {_ATTRIBUTE_BY_METER.get(name) or OTHER_METER_PREFIX + name: usage[name] for name in usage}
+    said: dict[str, int | float] = {}
+    for meter in usage:  # faster than a comprehension, which is a function call up to Python 3.11
+        said[_ATTRIBUTE_BY_METER[meter]] = usage[meter]
+    return said
 
 
 def fields(value: Any) -> Fields:  # noqa: ANN401  # whatever an SDK gives

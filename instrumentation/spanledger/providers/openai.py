@@ -7,7 +7,7 @@ is made now and fetched later (background responses, batches, runs of assistants
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from spanledger import semconv
 from spanledger._fetched import count_once
@@ -34,13 +34,17 @@ if TYPE_CHECKING:
 
 __all__ = ["SDK"]
 
+_NOTHING: Final[Mapping[str, AttributeValue]] = {}
 
-def read_request(body: Mapping[str, object]) -> dict[str, AttributeValue]:
+
+def read_request(body: Mapping[str, object]) -> Mapping[str, AttributeValue]:
     """What a price may depend on, from the request: how much context a web search may bring."""
+    if "tools" not in body and "web_search_options" not in body:
+        return _NOTHING
     size = get(body.get("web_search_options"), "search_context_size")
     for tool in items(body.get("tools")):
         size = size or get(tool, "search_context_size")
-    return {semconv.SEARCH_CONTEXT_SIZE: size} if isinstance(size, str) else {}
+    return {semconv.SEARCH_CONTEXT_SIZE: size} if isinstance(size, str) else _NOTHING
 
 
 def read_completion(answer: object, reading: Reading) -> None:

@@ -51,11 +51,13 @@ def read_usage(usage: object, reading: Reading) -> None:
     said = fields(usage)
     _read_details(said, _INPUT_DETAILS, _METER_BY_INPUT_DETAIL, reading)
     _read_details(said, _OUTPUT_DETAILS, _METER_BY_OUTPUT_DETAIL, reading)
-    if "cache_read" not in reading.usage:
-        # DeepSeek and Together name it outside the details.
-        put(reading.usage, "cache_read", said.get("prompt_cache_hit_tokens") or said.get("cached_tokens"))
+    # DeepSeek and Together name it outside the details.
+    cached = said.get("prompt_cache_hit_tokens") or said.get("cached_tokens")
+    if cached is not None and "cache_read" not in reading.usage:
+        put(reading.usage, "cache_read", cached)
     _read_token_counts(said, reading)
-    read_reported_cost(said, reading)
+    if said.get("cost") is not None:
+        read_reported_cost(said, reading)
 
 
 def read_reported_cost(usage: Fields, reading: Reading) -> None:
@@ -77,9 +79,15 @@ def _read_token_counts(usage: Fields, reading: Reading) -> None:
     """Input and output. Some hosts leave reasoning out of the output but not out of the total (xAI, Gemini): what the
     total has beyond the two is output, and when no reasoning is given, it is the reasoning. An output of nothing is
     left out by some, and is what the total does not have beyond the input."""
-    given_input = first(usage, "prompt_tokens", "input_tokens")
-    given_output = first(usage, "completion_tokens", "output_tokens")
-    total = count(usage.get("total_tokens"))
+    # Nearly always counts are whole numbers under these names; `first` knows the rest, and takes several times as long.
+    given_input, given_output = usage.get("prompt_tokens"), usage.get("completion_tokens")
+    total = usage.get("total_tokens")
+    if type(given_input) is not int or given_input < 0:
+        given_input = first(usage, "prompt_tokens", "input_tokens")
+    if type(given_output) is not int or given_output < 0:
+        given_output = first(usage, "completion_tokens", "output_tokens")
+    if type(total) is not int or total < 0:
+        total = count(total)
     if given_output is None and given_input is not None and given_input == total:
         given_output = 0
     if given_input is not None:
