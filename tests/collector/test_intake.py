@@ -8,11 +8,13 @@ from shutil import copytree
 from tempfile import TemporaryDirectory
 
 import pytest
+from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from receiving import CHAT, PatientJournal, journal_on, received, stored, until
 
 from spanledger_collector import dialects
+from spanledger_collector.cli import spanledger
 from spanledger_collector.errors import LedgerUnreadable, NotStored
 from spanledger_collector.journal import Journal, intake, load_leftover, loader
 from spanledger_collector.journal.entries import Entry, decode_entries, encode_entries, encode_entry
@@ -310,6 +312,23 @@ def test_compaction_and_retention_leave_the_log_alone(db: Path) -> None:
     with Ledger.open(db) as ledger:
         sweep(ledger, Retention(0, 0, 0), 2_000)
         assert load_leftover(ledger).requests == len(REQUESTS)
+        assert _spans_stored(ledger) == _numbers(REQUESTS)
+
+
+def test_commands_on_the_file_say_what_waits_or_take_it_in(db: Path) -> None:
+    with Ledger.open(db):
+        pass
+    _logged(intake_of(db), REQUESTS)
+    reading = CliRunner().invoke(spanledger, ["status", "--db", str(db)])
+    assert reading.exit_code == 0
+    assert (
+        "8 requests with 40 spans, acknowledged by a server that was killed, are not in this answer" in reading.stderr
+    )
+    assert segments_in(intake_of(db))
+    writing = CliRunner().invoke(spanledger, ["rebuild", "--db", str(db)])
+    assert (writing.exit_code, writing.stderr) == (0, "")
+    assert not intake_of(db).exists()
+    with Ledger.open(db, read_only=True) as ledger:
         assert _spans_stored(ledger) == _numbers(REQUESTS)
 
 
