@@ -36,7 +36,7 @@ def intake_of(db: Path) -> Path:
 
 def segments_in(folder: Path) -> list[Path]:
     """The segments in the folder, the oldest first. Raises OSError."""
-    return sorted(folder.glob(f"[0-9]*{_SUFFIX}"))
+    return sorted(file for file in folder.glob(f"*{_SUFFIX}") if file.stem.isdecimal())
 
 
 class Head(msgspec.Struct, frozen=True):

@@ -112,7 +112,11 @@ class Journal:
 
     def _run(self) -> None:
         while (batch := self._next_batch()) is not None:
-            self._take(batch)
+            try:
+                self._take(batch)
+            except Exception as error:  # whatever fails, those who wait are told and the thread lives on
+                _logger.exception("The journal could not take %d request(s)", len(batch))
+                self._refuse(batch, str(error))
 
     def _next_batch(self) -> list[_Waiting] | None:
         """What is waiting now, up to one sync's worth; waits for the first. None when closed and empty."""

@@ -1,8 +1,9 @@
 """What an earlier process left in the intake: acknowledged, and not in the journal yet."""
 
 import logging
+import secrets
 from collections.abc import Iterator
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -81,8 +82,6 @@ class Leftover:
             if batch.entries:
                 yield batch
             _discard(path, good=good)
-        with suppress(OSError):  # something else is in it, or it never was
-            self.folder.rmdir()
 
     def _found(self, db: Path) -> list[Path]:
         try:
@@ -130,6 +129,6 @@ def _discard(path: Path, *, good: bool) -> None:
         if good:
             path.unlink()
         else:
-            path.rename(path.with_suffix(".damaged"))
+            path.rename(path.with_name(f"{path.stem}-{secrets.token_hex(4)}.damaged"))  # numbers come again
     except OSError as error:
         _logger.warning("A segment of the intake that is loaded could not be removed: %s", error)

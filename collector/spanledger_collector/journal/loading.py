@@ -1,6 +1,7 @@
 """Batches of the intake into the journal; one request that cannot be stored does not hold up the others."""
 
 import logging
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -70,4 +71,6 @@ def load_leftover(ledger: Ledger) -> Held:
             load_batch(writer, batch, left.folder)
     finally:
         writer.close()
+    with suppress(OSError):  # something is kept in it, or it never was
+        left.folder.rmdir()
     return left.held
