@@ -2,6 +2,7 @@
 
 import asyncio
 import importlib
+import inspect
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -206,6 +207,10 @@ def test_each_answer_in_the_file_of_a_batch_is_a_call(instrumented: Recording, a
         assert attributes_of(span)["spanledger.processing"] == "batch"
 
 
+@pytest.mark.skipif(
+    "destination" not in inspect.signature(genai.files.Files.download).parameters,
+    reason="this version of the SDK downloads into memory only",
+)
 def test_answers_that_go_to_a_disk_are_unmetered(instrumented: Recording, tmp_path: Path) -> None:
     file = f"files/{new_id()}"
     batch, lines = in_a_file(file, {"response": generated(new_id())})

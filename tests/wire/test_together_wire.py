@@ -124,6 +124,7 @@ def test_images_and_audio_are_seen_without_usage(
     assert attributes.get("spanledger.usage.image") == (1 if operation == "image_generation" else None)
 
 
+@pytest.mark.skipif(not hasattr(together.Together, "videos"), reason="this version of the SDK does not know them")
 def test_the_seconds_of_a_video_count_when_it_is_done(instrumented: Recording) -> None:
     known = {"id": f"video_{uuid4().hex}", "created_at": 1_780_000_000.5, "model": "m", "seconds": "5", "size": "1x1"}
     done = {**known, "status": "completed", "outputs": {"cost": 1, "video_url": "https://example.org/1.mp4"}}
