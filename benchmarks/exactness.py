@@ -44,7 +44,7 @@ METER_BY_TRUTH = {
     "image_out": "output_image",
     "tool_web_search_requests": "web_search",
 }
-TIERS = ("openai.response.service_tier", "anthropic.response.service_tier")
+TIERS = ("openai.response.service_tier", "anthropic.response.service_tier", "spanledger.service_tier")
 MESSAGES = [{"role": "user", "content": "hello"}]
 SOUND = ("sound.wav", b"a sound", "audio/wav")
 
