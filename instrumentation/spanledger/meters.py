@@ -43,6 +43,8 @@ METERS: tuple[Meter, ...] = (
     Meter("output_image", "gen_ai.usage.image.output_tokens", within="output"),
     Meter("compaction_input", "anthropic.usage.compaction.input_tokens"),
     Meter("compaction_output", "anthropic.usage.compaction.output_tokens"),
+    Meter("advisor_input", "spanledger.usage.advisor_input"),
+    Meter("advisor_output", "spanledger.usage.advisor_output"),
     Meter("web_search", "spanledger.usage.web_search", unit="search"),
     Meter("web_fetch", "spanledger.usage.web_fetch", unit="fetch"),
     Meter("request", "spanledger.usage.request", unit="request"),

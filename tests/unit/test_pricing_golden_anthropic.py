@@ -29,6 +29,12 @@ def test_compactions_are_billed_beside_the_usage() -> None:
     assert "compaction_assumed_uncached" in got.flags
 
 
+def test_what_another_model_advised_has_no_price_and_is_not_left_out() -> None:
+    got = priced("anthropic", "claude-sonnet-4-5", {"input": 10, "output": 7, "advisor_input": 50, "advisor_output": 5})
+    assert got.status == "partial"
+    assert got.cost_usd is None
+
+
 @pytest.mark.parametrize(
     ("cache_read", "prices"), [(100_000, ("3", "0.3", "15")), (100_001, ("6", "0.6", "22.5"))], ids=["at", "above"]
 )

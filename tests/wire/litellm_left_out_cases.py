@@ -64,7 +64,10 @@ def groq() -> Script:
     known = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "llama-3.3-70b-versatile"}
     first = {**known, "choices": [{"index": 0, "delta": {"content": "Yes"}, "finish_reason": None}]}
     usage = {"prompt_tokens": 18, "completion_tokens": 73, "total_tokens": 91}
-    last: Document = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}], "x_groq": {"id": "1", "usage": usage}}
+    last: Document = {
+        "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}],
+        "x_groq": {"id": "1", "usage": usage},
+    }
     return chat_events(first, {**known, **last})
 
 

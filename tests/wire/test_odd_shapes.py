@@ -297,7 +297,9 @@ def test_iterations_that_are_billed_besides_are_said(
     assert attributes["gen_ai.usage.input_tokens"] == 10
     assert attributes["anthropic.usage.compaction.input_tokens"] == 321
     assert attributes["anthropic.usage.compaction.output_tokens"] == 42
-    assert "advisor_message input=50 output=5" in str(attributes["spanledger.usage_evidence"])
+    assert attributes["spanledger.usage.advisor_input"] == 50
+    assert attributes["spanledger.usage.advisor_output"] == 5
+    assert "advisor_input=50" in str(attributes["spanledger.usage_evidence"])
     assert attributes["spanledger.usage_status"] == "metered"
 
 

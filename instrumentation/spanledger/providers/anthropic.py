@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from opentelemetry.trace import Span
 
     from spanledger._http import Server
-    from spanledger.usage import Fields
+    from spanledger.usage import Fields, Usage
 
 __all__ = ["SDK"]
 
@@ -64,8 +64,12 @@ _METERS_BY_PART = (
 
 _INPUT_FIELDS = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
 
-_BILLED_BESIDE = frozenset({"compaction", "advisor_message"})
-"""Iterations whose tokens the usage leaves out (Anthropic, references of `usage.iterations` and the advisor tool)."""
+_BILLED_BESIDE = {
+    "compaction": ("compaction_input", "compaction_output"),
+    "advisor_message": ("advisor_input", "advisor_output"),
+}
+"""The meters of iterations whose tokens the usage leaves out (Anthropic, references of `usage.iterations` and of the
+advisor tool)."""
 
 _FINAL = frozenset({"output", "reasoning"})
 """Meters for which `message_start` has placeholders only."""
@@ -146,23 +150,21 @@ def _read_counts(usage: Fields, counts: dict[str, int], leave_out: frozenset[str
 
 def _read_iterations(iterations: object, reading: Reading) -> None:
     """Beta messages list what one answer took. Some of it is billed beside the usage: compactions of the context at the
-    rates of the same model, advisors at those of another, which a count without a model cannot carry."""
+    rates of the same model, advisors at those of another. The latter have no list price: a call is partly priced with
+    them, rather than too cheap."""
     if not isinstance(iterations, list | tuple):
         return
-    beside: dict[str, tuple[int, int]] = {}
+    beside: Usage = {}
     for iteration in cast("list[object]", iterations):
         kind = get(iteration, "type")
         if isinstance(kind, str) and kind in _BILLED_BESIDE:
+            input_meter, output_meter = _BILLED_BESIDE[kind]
             given = sum(count(get(iteration, field)) or 0 for field in _INPUT_FIELDS)
-            sums = beside.get(kind, (0, 0))
-            beside[kind] = (sums[0] + given, sums[1] + (count(get(iteration, "output_tokens")) or 0))
-    if "compaction" in beside:
-        reading.attributes[semconv.COMPACTION_INPUT], reading.attributes[semconv.COMPACTION_OUTPUT] = beside[
-            "compaction"
-        ]
+            beside[input_meter] = beside.get(input_meter, 0) + given
+            beside[output_meter] = beside.get(output_meter, 0) + (count(get(iteration, "output_tokens")) or 0)
+    reading.usage.update(beside)
     if beside:
-        parts = (f"{kind} input={given} output={made}" for kind, (given, made) in beside.items())
-        reading.evidence = "billed beside this usage: " + ", ".join(parts)
+        reading.evidence = "billed beside this usage: " + ", ".join(f"{meter}={beside[meter]}" for meter in beside)
 
 
 def find_result(line: object) -> Found | None:
@@ -192,8 +194,14 @@ def _platform(client: Client, _server: Server) -> Platform | None:
         return None
     provider, attribute = known
     region = getattr(client, attribute, None) if attribute else None
+    return _platform_in(provider, region if isinstance(region, str) else None)
+
+
+@lru_cache(maxsize=64)
+def _platform_in(provider: str, region: str | None) -> Platform:
+    """One object for all calls there, so that requests made for it are found again."""
     named = {semconv.PROVIDER_NAME: provider}  # the SDK's own span may name the maker of the model instead
-    return Platform(provider, {**named, semconv.REGION: region} if isinstance(region, str) else named)
+    return Platform(provider, named if region is None else {**named, semconv.REGION: region})
 
 
 @lru_cache(maxsize=64)
