@@ -22,8 +22,8 @@ from spanledger_collector.stats import Stats
 __all__ = ["PAUSE_SECONDS", "Loader", "Logged"]
 
 _logger = logging.getLogger(__name__)
-_MOST: Final = Held(spans=131_072, bytes=128 * 1024 * 1024)
-"""What may wait to be loaded: some 250 MB of memory, and more than arrives during a checkpoint."""
+_MOST: Final = Held(spans=65_536, bytes=64 * 1024 * 1024)
+"""What may wait to be loaded: some 125 MB of memory, and more than arrives during a checkpoint."""
 _SPANS_PER_BATCH: Final = 32_768
 PAUSE_SECONDS: Final = 0.2
 """Between batches, while spans gather: a transaction costs as much as 500 spans."""
