@@ -4,14 +4,13 @@ import logging
 from contextlib import suppress
 from pathlib import Path
 
-import duckdb
-
 from spanledger_collector.journal.entries import Entry, encode_entries, encode_entry
 from spanledger_collector.journal.frames import Held
 from spanledger_collector.journal.intake import write_aside
 from spanledger_collector.journal.leftover import Batch, Leftover
 from spanledger_collector.journal.writer import Writer
 from spanledger_collector.ledger.store import Ledger
+from spanledger_collector.ledger.transactions import is_about_content
 from spanledger_collector.stats import Stats
 
 __all__ = ["held_by", "load_batch", "load_leftover"]
@@ -33,17 +32,10 @@ def load_batch(writer: Writer, batch: Batch, folder: Path) -> int:
     try:
         writer.commit(batch.entries, batch.position)
     except Exception as error:  # whatever is wrong with a request, it was acknowledged and must not be lost
-        if not _is_about_content(error):
+        if not is_about_content(error):
             raise
         return _load_in_parts(writer, batch, folder, error)
     return 0
-
-
-def _is_about_content(error: Exception) -> bool:
-    """Whether another batch may succeed: not without disk or memory, nor in a database that is broken."""
-    if isinstance(error, duckdb.Error):
-        return isinstance(error, duckdb.DataError | duckdb.IntegrityError | duckdb.ProgrammingError)
-    return not isinstance(error, OSError | MemoryError)
 
 
 def _load_in_parts(writer: Writer, batch: Batch, folder: Path, error: Exception) -> int:

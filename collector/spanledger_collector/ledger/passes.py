@@ -12,8 +12,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-import duckdb
-
 from spanledger_collector.journal.reading import decode_reading
 from spanledger_collector.ledger.arrow import Inserter, Int64, Target, Text
 from spanledger_collector.ledger.book_rows import BookRecorder
@@ -26,7 +24,7 @@ from spanledger_collector.ledger.revisions import Revisions
 from spanledger_collector.ledger.sql import query
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.ledger.suspects import Suspects
-from spanledger_collector.ledger.transactions import transaction
+from spanledger_collector.ledger.transactions import is_about_content, transaction
 from spanledger_collector.model import Call, Observation
 from spanledger_collector.pricing import PriceBook
 from spanledger_collector.settle import settle
@@ -141,7 +139,7 @@ class Passes:
         try:
             self._settle(work, spans_ns)
         except Exception as error:
-            if not _is_about_content(error):
+            if not is_about_content(error):
                 raise
             parts = list(work.parts())
             for part in parts:
@@ -223,10 +221,3 @@ class Passes:
         repeated = hood.disjoint_ids() - hood.known_repeated
         if repeated:
             self._cursor.execute(query("settling.add_repeated_keys"), {"keys": sorted(repeated)})
-
-
-def _is_about_content(error: Exception) -> bool:
-    """Whether another batch may succeed: not without disk or memory, nor in a database that is broken."""
-    if isinstance(error, duckdb.Error):
-        return isinstance(error, duckdb.DataError | duckdb.IntegrityError | duckdb.ProgrammingError)
-    return not isinstance(error, OSError | MemoryError)

@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 
 import duckdb
 
-__all__ = ["transaction"]
+__all__ = ["is_about_content", "transaction"]
 
 
 @contextmanager
@@ -19,3 +19,10 @@ def transaction(cursor: duckdb.DuckDBPyConnection) -> Generator[None]:
         with suppress(duckdb.Error):  # a failed statement or COMMIT may have rolled back already
             cursor.rollback()
         raise
+
+
+def is_about_content(error: Exception) -> bool:
+    """Whether another batch may succeed: not without disk or memory, nor in a database that is broken."""
+    if isinstance(error, duckdb.Error):
+        return isinstance(error, duckdb.DataError | duckdb.IntegrityError | duckdb.ProgrammingError)
+    return not isinstance(error, OSError | MemoryError)
