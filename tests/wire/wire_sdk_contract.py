@@ -45,6 +45,7 @@ class SdkContract(ABC):
     response_id: str | None = "answer-1"
     response_model: str | None = "model-of-a-test-001"
     error_type = "400"
+    cancelling_closes = True  # or else the SDK ends a span of its own when the stream is closed
     cut_status = "ERROR"
 
     @abstractmethod
@@ -209,6 +210,8 @@ class SdkContract(ABC):
             reader.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await reader
+            if not self.cancelling_closes:
+                await self.close_async(stream)
             self.check_partial(instrumented, "stream cancelled; chunks=")
             await self.close_async(stream)
             await self.ended(instrumented)
