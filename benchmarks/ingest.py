@@ -169,9 +169,10 @@ def asked(receiver: Connection) -> int:
 
 
 def unsettled(web: str) -> int:
-    """How many observations a whole server has acknowledged and not settled."""
-    with urlopen(f"{web}/v1/status", timeout=60) as response:
-        return json.load(response)["pending"]
+    """How many spans and observations a whole server has acknowledged and not brought into the ledger."""
+    with urlopen(f"{web}/metrics", timeout=60) as response:
+        said = dict(line.rsplit(" ", 1) for line in response.read().decode().splitlines() if not line.startswith("#"))
+    return int(float(said["spanledger_intake_spans"]) + float(said["spanledger_observations_pending"]))
 
 
 @contextmanager
