@@ -32,7 +32,6 @@ Two that can be installed in an environment of their own, started there, and fou
 import argparse
 import asyncio
 import gc
-import json
 import multiprocessing
 import os
 import shutil
