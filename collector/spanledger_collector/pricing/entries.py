@@ -21,10 +21,15 @@ __all__ = [
     "Row",
     "Scope",
     "decimal_text",
+    "entry_id",
     "instant_ns",
+    "instant_of",
     "instant_text",
+    "price_of",
     "published_text",
+    "scope_of",
     "scope_text",
+    "units_of",
 ]
 
 Layer = Literal["contract", "organisation", "list"]
@@ -68,6 +73,10 @@ class Row(NamedTuple):
     layer: str
 
 
+_FACTS = Row._fields.index("source")
+"""So many first columns make a price what it is."""
+
+
 @dataclass(frozen=True, slots=True)
 class PriceEntry:
     """A parsed row. Times are nanoseconds since the epoch, UTC; `price` is USD for `per` units of the meter."""
@@ -95,18 +104,11 @@ class PriceEntry:
         """Parse a row. Raises `ValueError` naming the row and what is wrong with it."""
         try:
             return cls._parse(row)
-        except (ValueError, InvalidOperation) as error:
-            said = f"{row.price!r} is not a price" if isinstance(error, InvalidOperation) else error
-            raise ValueError(f"price of {row.meter} for {row.provider} {row.model}: {said}") from error
+        except ValueError as error:
+            raise ValueError(f"price of {row.meter} for {row.provider} {row.model}: {error}") from error
 
     @classmethod
     def _parse(cls, row: Row) -> "PriceEntry":
-        price = Decimal(row.price)
-        if not price.is_finite() or price < 0:
-            raise ValueError(f"{row.price!r} is not an amount of money of zero or more")
-        per = int(row.per)
-        if per <= 0:
-            raise ValueError(f"a price is for at least one unit, not {row.per}")
         if row.layer not in LAYERS or row.confidence not in get_args(Confidence):
             raise ValueError(f"layer {row.layer!r} or confidence {row.confidence!r} is not known")
         return cls(
@@ -115,12 +117,12 @@ class PriceEntry:
             model=row.model,
             meter=row.meter,
             unit=row.unit,
-            per=per,
-            price=price,
-            scope=_scope(row.scope),
+            per=units_of(row.per),
+            price=price_of(row.price),
+            scope=scope_of(row.scope),
             above=int(row.above) if row.above else None,
-            effective_from=instant_ns(row.start) if row.start else None,
-            effective_to=instant_ns(row.end) if row.end else None,
+            effective_from=instant_of(row.start),
+            effective_to=instant_of(row.end),
             window=Window.parse(row.window) if row.window else None,
             source=row.source,
             confidence=cast("Confidence", row.confidence),
@@ -137,11 +139,31 @@ class PriceEntry:
 
 def entry_id(row: Row) -> str:
     """16 hex digits over everything but source, confidence and recording date."""
-    facts = (*row[: row._fields.index("source")], row.layer)
+    facts = (*row[:_FACTS], row.layer)
     return hashlib.sha256("\x1f".join(facts).encode()).hexdigest()[:16]
 
 
-def _scope(text: str) -> Scope:
+def price_of(text: str) -> Decimal:
+    """A price from what a book writes. Raises `ValueError` for what is none."""
+    try:
+        price = Decimal(text)
+    except InvalidOperation as error:
+        raise ValueError(f"{text!r} is not a price") from error
+    if not price.is_finite() or price < 0:
+        raise ValueError(f"{text!r} is not an amount of money of zero or more")
+    return price
+
+
+def units_of(text: str) -> int:
+    """How many units a price is for. Raises `ValueError` for less than one."""
+    units = int(text)
+    if units <= 0:
+        raise ValueError(f"a price is for at least one unit, not {text}")
+    return units
+
+
+def scope_of(text: str) -> Scope:
+    """The conditions of a price from what a book writes: the other way round than `scope_text`."""
     pairs = [part.partition("=") for part in text.split(";")] if text else []
     return tuple(sorted((name, value) for name, _, value in pairs))
 
@@ -160,6 +182,11 @@ def published_text(price: Decimal) -> str:
     """The same for a price that a catalogue keeps as a float: published prices have no more than 12 significant
     digits, and what a float adds after them is noise."""
     return format(_PUBLISHED.plus(price).normalize(), "f")
+
+
+def instant_of(text: str) -> int | None:
+    """The `instant_ns` of a cell of a book, `None` for an empty one."""
+    return instant_ns(text) if text else None
 
 
 def instant_ns(text: str) -> int:
