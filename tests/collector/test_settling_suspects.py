@@ -14,7 +14,7 @@ from tests.observed import OWN, make_span, observations_of, worlds
 from spanledger_collector.ledger.arrow import Inserter
 from spanledger_collector.ledger.fresh import Fresh
 from spanledger_collector.ledger.known_ids import KnownIds
-from spanledger_collector.ledger.neighbours import INDEX, IndexRow, Neighbours
+from spanledger_collector.ledger.neighbours import INDEX, IndexColumns, IndexRow, Neighbours
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.ledger.suspects import Suspects
 from spanledger_collector.model import AttributeValue, ReceivedSpan, Scope
@@ -36,14 +36,14 @@ def _chat(number: int, scope: Scope = OWN, **span: Any) -> ReceivedSpan:  # noqa
     return make_span(said, scope, **span)
 
 
-def _rows(spans: Sequence[ReceivedSpan], first: int = 1) -> list[IndexRow]:
-    return [*Fresh.of(enumerate(observations_of(spans), first)).rows]
+def _index(spans: Sequence[ReceivedSpan], first: int = 1) -> IndexColumns:
+    return Fresh.of(enumerate(observations_of(spans), first)).index
 
 
-def _suspected(ledger: Ledger, rows: Sequence[IndexRow]) -> set[int]:
+def _suspected(ledger: Ledger, new: IndexColumns) -> set[int]:
     """What is suspected by who knows the ledger only, as after a restart."""
     with closing(ledger.cursor()) as cursor:
-        return {row.seq for row in Suspects(cursor, KnownIds(cursor)).among(rows)}
+        return {row.seq for row in Suspects(cursor, KnownIds(cursor)).among(new)}
 
 
 @pytest.mark.parametrize(
@@ -59,16 +59,16 @@ def _suspected(ledger: Ledger, rows: Sequence[IndexRow]) -> set[int]:
 def test_what_may_have_to_do_with_a_settled_one_is_suspected(db: Path, new: ReceivedSpan, *, suspected: bool) -> None:
     with settling_bench(db) as bench:
         bench.settle(_chat(1))
-        assert _suspected(bench.ledger, _rows([new])) == ({1} if suspected else set())
+        assert _suspected(bench.ledger, _index([new])) == ({1} if suspected else set())
 
 
 def test_of_what_is_not_suspected_nothing_is_asked(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[set[int]] = []
     neighbours = Neighbours.of
 
-    def noted(of: Neighbours, fresh: Any, asking: list[IndexRow], *rest: Any) -> object:  # noqa: ANN401 - passed on
+    def noted(of: Neighbours, asking: list[IndexRow], *rest: Any) -> object:  # noqa: ANN401 - passed on
         asked.append({row.span for row in asking})
-        return neighbours(of, fresh, asking, *rest)
+        return neighbours(of, asking, *rest)
 
     monkeypatch.setattr(Neighbours, "of", noted)
     with settling_bench(db) as bench, bench.settler.kept_ready():
@@ -84,21 +84,22 @@ def test_nothing_that_the_ledger_would_find_is_overlooked(
     tmp_path_factory: pytest.TempPathFactory, before: list[ReceivedSpan], after: list[ReceivedSpan], later: float
 ) -> None:
     """Against the questions to the ledger, asked of every new observation by itself."""
-    settled = _rows(before)
-    moved = [_moved(row, round(later * 1e9)) for row in _rows(after, first=1000)]
+    settled = _index(before)
+    moved = _moved(_index(after, first=1000), round(later * 1e9))
     with (
         Ledger.open(tmp_path_factory.mktemp("ledger") / "ledger.duckdb") as ledger,
         closing(ledger.cursor()) as cursor,
         closing(Inserter(cursor, INDEX)) as index,
     ):
-        index.insert(settled)
+        index.insert_columns(settled)
         known = Suspects(cursor, KnownIds(cursor))
         suspected = {row.seq for row in known.among(moved)}
         neighbours = Neighbours(cursor, index)
-        for row in moved:
+        for row in moved.rows():
             if row.seq not in suspected:
-                assert set(neighbours.of([row], [row], [], set()).rows) == {row.seq}
+                assert neighbours.of([row], [], set()).rows == {}
 
 
-def _moved(row: IndexRow, by_ns: int) -> IndexRow:
-    return row._replace(started_at=row.started_at + by_ns, ended_at=row.ended_at + by_ns)
+def _moved(rows: IndexColumns, by_ns: int) -> IndexColumns:
+    started, ended = ([at + by_ns for at in column] for column in (rows.started_at, rows.ended_at))
+    return rows._replace(started_at=started, ended_at=ended)

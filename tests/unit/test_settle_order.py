@@ -65,7 +65,7 @@ def test_no_observation_is_forgotten_and_none_counted_twice(spans: list[Received
 def test_what_a_call_is_depends_on_its_neighbours_only(spans: list[ReceivedSpan]) -> None:
     """What makes it possible to settle step by step: the questions of `ledger.neighbours` find all that matters."""
     observations, links = observations_of(spans), links_of(spans)
-    rows = Fresh.of(enumerate(observations)).rows
+    rows = [*Fresh.of(enumerate(observations)).index.rows()]
     everything = settle(observations, links)
     for row in rows:
         near = _neighbourhood(row, rows, _numbered(links))

@@ -4,12 +4,12 @@ is made.
 `settle` would find the same (`settle.nodes.set_apart`), for more.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from spanledger_collector.ledger.fresh import Fresh
-from spanledger_collector.ledger.neighbours import IndexRow
+from spanledger_collector.ledger.neighbours import IndexColumns, IndexRow, repeated
 from spanledger_collector.model import Call, Observation
 from spanledger_collector.settle import lone_call, lone_call_id
 
@@ -23,7 +23,7 @@ class Lone:
 
     observations: Sequence[Observation]
     response_keys: Sequence[str | None]
-    rows: Sequence[IndexRow]
+    index: IndexColumns
     call_ids: Sequence[str]
 
     def call(self, place: int) -> Call:
@@ -31,46 +31,42 @@ class Lone:
         return lone_call(self.observations[place], self.response_keys[place])
 
 
-def apart(fresh: Fresh, near: Collection[IndexRow]) -> tuple[Lone, list[int]]:
-    """New observations, split in two: candidates that share nothing with any of those near (they are among these), and
-    the places of the rest. Two keys that are equal by chance only send theirs the long way."""
-    same_id = {key for key, times in Counter([row.id_key for row in near]).items() if times > 1 and key is not None}
-    equal_counts, same_model = _shared_by_emitters(near)
-    joined = _joined_traces(fresh, near)
-    places: list[int] = []
-    others: list[int] = []
-    for place, row in enumerate(fresh.rows):
-        shares = (
-            row.trace_lo in joined
-            or row.id_key in same_id
-            or (equal_counts and row.twin_key in equal_counts)
-            or (same_model and _model(row) in same_model)
-        )
-        is_lone = not shares and fresh.observations[place].role == "candidate"
-        (places if is_lone else others).append(place)
-    return _lone(fresh, places), others
+def apart(fresh: Fresh, known: Collection[IndexRow]) -> tuple[Lone, list[int]]:
+    """New observations, split in two: candidates that share nothing with another, new or among the known ones near
+    them, and the places of the rest. Two keys that are equal by chance only send theirs the long way."""
+    index = fresh.index
+    counts, models = _shared_by_emitters(index, known)
+    others = {place for place, told in enumerate(fresh.observations) if told.role != "candidate"}
+    others |= _places(index.trace_lo, _joined_traces(fresh, known))
+    others |= _places(index.id_key, repeated([*index.id_key, *(row.id_key for row in known)]))
+    others |= _places(index.twin_key, counts)
+    others |= _places([*map(_model, index.model_key)] if models else (), models)
+    lone = fresh.at([place for place in range(len(fresh.observations)) if place not in others])
+    call_ids = [*map(lone_call_id, lone.observations, lone.response_keys)]
+    return Lone(lone.observations, lone.response_keys, lone.index, call_ids), sorted(others)
 
 
-def _lone(fresh: Fresh, places: Sequence[int]) -> Lone:
-    observations = [fresh.observations[place] for place in places]
-    keys = [fresh.response_keys[place] for place in places]
-    return Lone(observations, keys, [fresh.rows[place] for place in places], [*map(lone_call_id, observations, keys)])
+def _places(column: Sequence[int | None], keys: Collection[int]) -> set[int]:
+    """Where one of the keys is in a column."""
+    return {place for place, key in enumerate(column) if key in keys} if keys else set()
 
 
-def _shared_by_emitters(near: Collection[IndexRow]) -> tuple[set[int], set[int]]:
+def _shared_by_emitters(index: IndexColumns, known: Collection[IndexRow]) -> tuple[set[int], set[int]]:
     """The counts, and the models of calls without counts, that come from more than one emitter."""
-    if len({row.dialect for row in near}) < 2:
+    if len({*index.dialect, *(row.dialect for row in known)}) < 2:
         return set(), set()
-    without_counts = {_model(row) for row in near if row.twin_key is None}
+    told = [*zip(index.twin_key, map(_model, index.model_key), index.dialect, strict=True)]
+    told += [(row.twin_key, _model(row.model_key), row.dialect) for row in known]
+    without_counts = {model for counts, model, _ in told if counts is None}
     return (
-        _told_by_several((row.twin_key, row.dialect) for row in near),
-        _told_by_several((_model(row), row.dialect) for row in near if _model(row) in without_counts),
+        _told_by_several((counts, dialect) for counts, _, dialect in told),
+        _told_by_several((model, dialect) for _, model, dialect in told if model in without_counts),
     )
 
 
-def _model(row: IndexRow) -> int | None:
+def _model(key: int | None) -> int | None:
     """The key of the model, whatever lies above the span."""
-    return None if row.model_key is None else row.model_key >> 1
+    return None if key is None else key >> 1
 
 
 def _told_by_several(told_by: Iterable[tuple[int | None, str]]) -> set[int]:
@@ -79,15 +75,27 @@ def _told_by_several(told_by: Iterable[tuple[int | None, str]]) -> set[int]:
     return {key for key, dialect in told_by if key is not None and emitters.setdefault(key, dialect) != dialect}
 
 
-def _joined_traces(fresh: Fresh, near: Collection[IndexRow]) -> set[int]:
-    """The traces, by the second half of their ids, in which one observation may lie in another: all with several,
-    unless these are new and all have the same parent, which is none of them."""
-    in_trace = Counter([row.trace_lo for row in near])
+def _joined_traces(fresh: Fresh, known: Collection[IndexRow]) -> set[int]:
+    """The traces, by the second half of their ids, in which one observation may lie in another: all with a known one,
+    and those of new ones unless all have the same parent, which is none of them."""
+    joined = {row.trace_lo for row in known}
+    spans = {told.span_id for told in fresh.observations}
+    parents = {told.parent_span_id for told in fresh.observations}
+    if len(spans) < len(fresh.observations) or not spans.isdisjoint(parents):
+        return joined | _joined_by_span(fresh)
+    parent_in: dict[int, bytes | None] = {}
+    for trace, told in zip(fresh.index.trace_lo, fresh.observations, strict=True):
+        if parent_in.setdefault(trace, told.parent_span_id) != told.parent_span_id:
+            joined.add(trace)
+    return joined
+
+
+def _joined_by_span(fresh: Fresh) -> set[int]:
+    """Those of the new ones, looked at one by one, where some span is another's parent, or comes twice."""
     together: defaultdict[int, list[Observation]] = defaultdict(list)
-    for row, observation in zip(fresh.rows, fresh.observations, strict=True):
-        if in_trace[row.trace_lo] > 1:
-            together[row.trace_lo].append(observation)
-    return {trace for trace, some in together.items() if len(some) < in_trace[trace] or not _are_siblings(some)}
+    for trace, told in zip(fresh.index.trace_lo, fresh.observations, strict=True):
+        together[trace].append(told)
+    return {trace for trace, some in together.items() if len(some) > 1 and not _are_siblings(some)}
 
 
 def _are_siblings(some: Sequence[Observation]) -> bool:

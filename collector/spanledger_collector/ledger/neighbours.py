@@ -7,9 +7,9 @@ searched.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Self
 
 import duckdb
 
@@ -22,7 +22,7 @@ from spanledger_collector.model import Observation
 from spanledger_collector.settle.nodes import OVERLAP_SLACK_NS, Identity, Link
 from spanledger_collector.settle.twins import APART_NS, CELL_NS, HANDED_OVER_NS, near_an_edge
 
-__all__ = ["INDEX", "IndexRow", "Neighbourhood", "Neighbours"]
+__all__ = ["INDEX", "IndexColumns", "IndexRow", "Neighbourhood", "Neighbours", "repeated"]
 
 
 class IndexRow(NamedTuple):
@@ -41,14 +41,43 @@ class IndexRow(NamedTuple):
     model_key: UInt64 | None
 
 
+class IndexColumns(NamedTuple):
+    """Rows of `store.settle_index` as columns, in its order: thousands of them as few objects. Rows are made where one
+    is looked at."""
+
+    seq: Sequence[int]
+    trace_hi: Sequence[int]
+    trace_lo: Sequence[int]
+    span: Sequence[int]
+    started_at: Sequence[int]
+    ended_at: Sequence[int]
+    id_key: Sequence[int | None]
+    answer_key: Sequence[int | None]
+    twin_key: Sequence[int | None]
+    dialect: Sequence[str]
+    model_key: Sequence[int | None]
+
+    def row(self, place: int) -> IndexRow:
+        """One of the rows."""
+        return IndexRow._make([column[place] for column in self])
+
+    def at(self, places: Sequence[int]) -> Self:
+        """Those at these places, in their order."""
+        return self._make([[column[place] for place in places] for column in self])
+
+    def rows(self) -> Iterator[IndexRow]:
+        """All of them."""
+        return map(IndexRow._make, zip(*self, strict=True))
+
+
 _CLOSE: Final = {"cell": CELL_NS, "handed_over": HANDED_OVER_NS}
 INDEX: Final = Target.of("store.settle_index", IndexRow)
 
 
 @dataclass(slots=True)
 class Neighbourhood:
-    """Observations that are settled together, by `seq`. `repeated` are response ids known to come at several times, or
-    just found to; `known_repeated` those of them that are on record."""
+    """Settled observations that new ones are settled together with, by `seq`. `repeated` are response ids known to come
+    at several times, or just found to; `known_repeated` those of them that are on record."""
 
     rows: dict[int, IndexRow] = field(default_factory=dict[int, IndexRow])
     repeated: set[int] = field(default_factory=set[int])
@@ -60,16 +89,16 @@ class Neighbourhood:
         self.rows.update(fresh)
         return list(fresh.values())
 
-    def disjoint_ids(self) -> set[int]:
-        """The response ids that came at times which do not overlap."""
-        times = Counter([row.id_key for row in self.rows.values()])
-        if len(times) == len(self.rows):
+    def disjoint_ids(self, fresh: IndexColumns) -> set[int]:
+        """The response ids that came at times which do not overlap, in these observations and the new ones."""
+        several = repeated([*fresh.id_key, *(row.id_key for row in self.rows.values())])
+        if not several:
             return set()
-        several = [row for row in self.rows.values() if row.id_key is not None and times[row.id_key] > 1]
+        new = [fresh.row(place) for place, key in enumerate(fresh.id_key) if key in several]
         reach: dict[int, int] = {}
         found = set[int]()
-        for row in sorted(several, key=lambda row: row.started_at):
-            if row.id_key is None:
+        for row in sorted([*new, *self.rows.values()], key=lambda row: row.started_at):
+            if row.id_key is None or row.id_key not in several:
                 continue
             if row.started_at > reach.get(row.id_key, row.started_at):
                 found.add(row.id_key)
@@ -84,16 +113,13 @@ class Neighbours:
         self._cursor = cursor
         self._index = index
 
-    def of(
-        self, fresh: Iterable[IndexRow], asking: Iterable[IndexRow], linked: Iterable[IndexRow], seen_ids: set[int]
-    ) -> Neighbourhood:
-        """Everything that new observations, and settled ones whose ancestry may have changed, have to do with. Of the
-        new ones only those `asking` have to do with settled ones.
+    def of(self, asking: Iterable[IndexRow], linked: Iterable[IndexRow], seen_ids: set[int]) -> Neighbourhood:
+        """Everything settled that new observations (those `asking`, which are not in the index yet), and settled ones
+        whose ancestry may have changed, have to do with.
 
         `seen_ids` are ids known to have been seen before, whose owners are searched for in the whole index.
         """
         found = Neighbourhood()
-        found.add(fresh)
         frontier, first_round = [*asking, *found.add(linked)], True
         while frontier:
             self._index.load(frontier)
@@ -171,6 +197,14 @@ class Neighbours:
 
     def _rows(self, name: str, **parameters: object) -> list[IndexRow]:
         return [IndexRow._make(row) for row in self._cursor.execute(all_of(name, INDEX), parameters).fetchall()]
+
+
+def repeated(keys: Sequence[int | None]) -> set[int]:
+    """The keys that come more than once, as hardly any does: to see that none does costs a tenth of counting them."""
+    distinct = set(keys)
+    if len(distinct) - (None in distinct) == len(keys) - keys.count(None):
+        return set()
+    return {key for key, times in Counter(keys).items() if times > 1 and key is not None}
 
 
 def _is_compared_by_model(row: IndexRow) -> bool:

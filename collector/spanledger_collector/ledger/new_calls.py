@@ -104,7 +104,7 @@ class NewCalls:
         odd = self._fill(columns, lone.observations, lone.call_ids, settled_ns)
         self._add_odd(columns, [lone.call(place) for place in odd], settled_ns)
         left_out = set(odd)
-        places = [place for place in range(len(lone.rows)) if place not in left_out]
+        places = [place for place in range(len(lone.observations)) if place not in left_out]
         columns.add(CALL_SOURCES, _own_sources(lone, places))
 
     def _fill(self, columns: CallColumns, told: _Facts, ids: Sequence[str], settled_ns: int) -> list[int]:
@@ -257,17 +257,15 @@ def _sources(pairs: Sequence[tuple[Call, Source]]) -> _Named:
 
 def _own_sources(lone: Lone, places: Sequence[int]) -> _Named:
     """Lone observations at these places, each as the source of its own call."""
-    rows = [lone.rows[place] for place in places]
+    ids = ("trace_hi", "trace_lo", "span", "started_at")
+    told: _Named = {name: [getattr(lone.index, name)[place] for place in places] for name in ids}
     part, reason = ALONE
     return {
         "call_id": [lone.call_ids[place] for place in places],
-        "revision": [1] * len(rows),
-        "trace_hi": [row.trace_hi for row in rows],
-        "trace_lo": [row.trace_lo for row in rows],
-        "span": [row.span for row in rows],
-        "part": [part] * len(rows),
-        "reason": [reason] * len(rows),
-        "started_at": [row.started_at for row in rows],
+        "revision": [1] * len(places),
+        "part": [part] * len(places),
+        "reason": [reason] * len(places),
+        **told,
     }
 
 

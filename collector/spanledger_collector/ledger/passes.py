@@ -179,35 +179,35 @@ class Passes:
         last = work.observations[-1][0] if work.observations else self._settled
         fresh = Fresh.of(work.observations)
         hood = self._neighbourhood(fresh, work.linked)
-        known = [*(hood.rows[number] for number in hood.rows.keys() - {row.seq for row in fresh.rows})]
-        lone, others = apart(fresh, hood.rows.values())
+        known = [*hood.rows.values()]
+        lone, others = apart(fresh, known)
         calls = self._calls(fresh, others, known)
         before = [one for one in self._failing if one.number < last]
         with transaction(self._cursor):
             self._mark(before)
-            self._note_repeated_ids(hood)
+            self._note_repeated_ids(fresh, hood)
             self._books.record()
             self._revisions.write(calls, known, lone)
-            self._index.insert(fresh.rows)
+            self._index.insert_columns(fresh.index)
             self._note(last, spans_ns)
         self._settled = last
         self._marked(before)
 
     def _neighbourhood(self, fresh: Fresh, linked: Sequence[IndexRow]) -> Neighbourhood:
         """What new observations have to do with: of the same time, and whatever came before with their response ids."""
-        asking = self._suspects.among(fresh.rows)
-        hood = self._neighbours.of(fresh.rows, asking, linked, set())
-        near = {row.id_key for row in hood.rows.values() if row.seq <= self._settled}
+        asking = self._suspects.among(fresh.index)
+        hood = self._neighbours.of(asking, linked, set())
+        near = {row.id_key for row in hood.rows.values()}
         ids = {row.id_key for row in asking if row.id_key is not None}
         seen = self._ids.seen(ids - near - hood.repeated)
-        self._suspects.add(fresh.rows)
-        return self._neighbours.of(fresh.rows, asking, linked, seen) if seen else hood
+        self._suspects.add(fresh.index)
+        return self._neighbours.of(asking, linked, seen) if seen else hood
 
     def _calls(self, fresh: Fresh, others: Sequence[int], known: Sequence[IndexRow]) -> list[Call]:
         """The calls that the new observations at these places tell of together with known ones."""
         if not others and not known:
             return []
-        links = self._neighbours.links([*(fresh.rows[place] for place in others), *known])
+        links = self._neighbours.links([*(fresh.index.row(place) for place in others), *known])
         return settle([*(fresh.observations[place] for place in others), *self._neighbours.read(known)], links)
 
     def _note(self, last: int, spans_ns: int) -> None:
@@ -217,7 +217,7 @@ class Passes:
         if not noted:
             self._cursor.execute(query("settling.note_first"), progress)
 
-    def _note_repeated_ids(self, hood: Neighbourhood) -> None:
-        repeated = hood.disjoint_ids() - hood.known_repeated
+    def _note_repeated_ids(self, fresh: Fresh, hood: Neighbourhood) -> None:
+        repeated = hood.disjoint_ids(fresh.index) - hood.known_repeated
         if repeated:
             self._cursor.execute(query("settling.add_repeated_keys"), {"keys": sorted(repeated)})

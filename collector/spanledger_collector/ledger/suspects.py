@@ -5,7 +5,8 @@ Two observations tell of one call only where they share a response id or a trace
 (`ledger.neighbours` has the questions themselves).
 """
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 import duckdb
@@ -13,7 +14,7 @@ import duckdb
 from spanledger_collector.journal.key_filter import GrowingFilter
 from spanledger_collector.ledger.arrow import integers
 from spanledger_collector.ledger.known_ids import KnownIds
-from spanledger_collector.ledger.neighbours import IndexRow
+from spanledger_collector.ledger.neighbours import IndexColumns, IndexRow
 from spanledger_collector.ledger.sql import query
 from spanledger_collector.settle.nodes import OVERLAP_SLACK_NS
 
@@ -51,40 +52,40 @@ class Suspects:
         found = cursor.execute(query("settling.emitters")).fetchall()
         self._emitters: dict[str, _Times] = {dialect: _Times(first, last) for dialect, first, last in found}
 
-    def among(self, rows: Sequence[IndexRow]) -> list[IndexRow]:
+    def among(self, new: IndexColumns) -> list[IndexRow]:
         """Those of new rows that may have to do with settled ones; perhaps more, never fewer."""
-        if not rows:
-            return []
-        if self._meet_other_emitters(rows):
-            return list(rows)
-        places = set(self._traces.suspects([row.trace_lo for row in rows]))
-        with_id = [place for place, row in enumerate(rows) if row.id_key is not None]
-        places.update(with_id[found] for found in self._ids.suspects([rows[place].id_key or 0 for place in with_id]))
-        return [rows[place] for place in sorted(places)]
+        if self._meet_other_emitters(_emitters(new)):
+            return list(new.rows())
+        traces, ids = [*set(new.trace_lo)], new.id_key
+        known = {traces[found] for found in self._traces.suspects(traces)}
+        places = {place for place, trace in enumerate(new.trace_lo) if trace in known} if known else set[int]()
+        places.update(place for place in self._ids.suspects([key or 0 for key in ids]) if ids[place] is not None)
+        return [new.row(place) for place in sorted(places)]
 
-    def add(self, rows: Sequence[IndexRow]) -> None:
+    def add(self, new: IndexColumns) -> None:
         """Know these rows too, before they are stored: one too many does no harm, one too few would."""
-        if rows:
-            self._ids.add({row.id_key for row in rows if row.id_key is not None})
-            self._traces.add([*{row.trace_lo for row in rows}])
-            for dialect, times in _emitters(rows).items():
-                self._emitters[dialect] = self._emitters.get(dialect, times).with_(*times)
+        self._ids.add({key for key in new.id_key if key is not None})
+        self._traces.add([*set(new.trace_lo)])
+        for dialect, times in _emitters(new).items():
+            self._emitters[dialect] = self._emitters.get(dialect, times).with_(*times)
 
-    def _meet_other_emitters(self, rows: Sequence[IndexRow]) -> bool:
+    def _meet_other_emitters(self, emitters: Mapping[str, _Times]) -> bool:
         """Whether observations of another emitter were settled that may be of the time of one of these."""
         return any(
             other != dialect and times.near(settled)
-            for dialect, times in _emitters(rows).items()
+            for dialect, times in emitters.items()
             for other, settled in self._emitters.items()
         )
 
 
-def _emitters(rows: Iterable[IndexRow]) -> dict[str, _Times]:
+def _emitters(new: IndexColumns) -> dict[str, _Times]:
     """The times of the observations of each emitter."""
-    found: dict[str, list[IndexRow]] = {}
-    for row in rows:
-        found.setdefault(row.dialect, []).append(row)
+    if len(set(new.dialect)) == 1:
+        return {new.dialect[0]: _Times(min(new.started_at), max(new.ended_at))}
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    for place, dialect in enumerate(new.dialect):
+        found[dialect].append(place)
     return {
-        dialect: _Times(min([row.started_at for row in some]), max([row.ended_at for row in some]))
-        for dialect, some in found.items()
+        dialect: _Times(min([new.started_at[one] for one in places]), max([new.ended_at[one] for one in places]))
+        for dialect, places in found.items()
     }

@@ -8,7 +8,8 @@ from typing import Final, NamedTuple
 
 from spanledger import semconv
 from spanledger_collector.model import Observation
-from spanledger_collector.settle.keys import Totals, response_key, totals_of, undated_model
+from spanledger_collector.settle.keys import Totals
+from spanledger_collector.settle.sharing import shared_by
 
 __all__ = [
     "OVERLAP_SLACK_NS",
@@ -17,13 +18,11 @@ __all__ = [
     "Link",
     "Node",
     "Order",
-    "Shared",
     "depth_first",
     "linked",
     "node_of",
     "overlap",
     "set_apart",
-    "shared_by",
 ]
 
 Identity = tuple[bytes, bytes]
@@ -42,20 +41,6 @@ class Link(NamedTuple):
     parent_span_id: bytes | None
     started_ns: int
     ended_ns: int
-
-
-class Shared(NamedTuple):
-    """What an observation has in common with others that tell of the same call, wherever they are.
-
-    `twin_parts` is what another emitter's would share with it: the counts; `None` where there are none. `model_parts`
-    is what it would share with or without counts: process, model and outcome; `None` where no model is known.
-    """
-
-    metered: bool
-    response_key: str | None
-    totals: Totals
-    twin_parts: tuple[object, ...] | None
-    model_parts: tuple[object, ...] | None
 
 
 @dataclass(slots=True, eq=False)
@@ -111,26 +96,6 @@ def node_of(observation: Observation) -> Node:
     """The node of an observation, not linked to others."""
     identity = observation.trace_id, observation.span_id
     return Node(observation, identity, (observation.started_ns, *identity), *shared_by(observation))
-
-
-def shared_by(observation: Observation) -> Shared:
-    """What an observation shares with others about its call."""
-    totals = totals_of(observation.meters)
-    metered = observation.usage_status != "unmetered" and bool(observation.meters)
-    parts = _twin_parts(observation, totals) if metered else None
-    return Shared(metered, response_key(observation), totals, parts, _model_parts(observation))
-
-
-def _twin_parts(observation: Observation, totals: Totals) -> tuple[object, ...] | None:
-    return (observation.service, observation.service_instance, *totals) if totals.known else None
-
-
-def _model_parts(observation: Observation) -> tuple[object, ...] | None:
-    model = observation.request_model or observation.response_model
-    if model is None or observation.operation == semconv.RECORD:
-        return None
-    failed = observation.error_type is not None
-    return observation.service, observation.service_instance, failed, undated_model(model)
 
 
 def set_apart(nodes: Sequence[Node]) -> tuple[list[Node], list[Node]]:

@@ -146,7 +146,7 @@ CREATE TABLE store.settle_index (
     started_at TIMESTAMP_NS NOT NULL,
     ended_at TIMESTAMP_NS NOT NULL,
     id_key UBIGINT,                    -- of provider family and response id
-    answer_key UBIGINT,                -- of these and the token counts
+    answer_key UBIGINT,                -- of the token counts, among those of one id_key
     twin_key UBIGINT,                  -- of process and token counts: NULL without usage
     dialect VARCHAR NOT NULL
 );

@@ -1,0 +1,74 @@
+"""What settling works out for many new observations at once is what it works out for each of them."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from hypothesis import given
+from tests.observed import links_of, observations_of, worlds
+
+from spanledger_collector.ledger.fresh import Fresh
+from spanledger_collector.ledger.lone import apart
+from spanledger_collector.ledger.neighbours import IndexColumns, IndexRow, repeated
+from spanledger_collector.model import Observation, Quantity, ReceivedSpan
+from spanledger_collector.settle import settle
+from spanledger_collector.settle.keys import Totals, answer_key, text_key, wide_key
+from spanledger_collector.settle.roots import begins_trace
+from spanledger_collector.settle.sharing import shared_by
+
+
+@given(worlds(most=12))
+def test_the_index_says_of_each_observation_what_it_shares(spans: list[ReceivedSpan]) -> None:
+    observations = observations_of(spans)
+    fresh = Fresh.of(enumerate(observations))
+    assert IndexColumns._fields == IndexRow._fields
+    assert [*fresh.index.rows()] == [*_one_by_one(observations)]
+    assert [fresh.index.row(place) for place in range(len(fresh.observations))] == [*fresh.index.rows()]
+    assert [observations[number] for number in fresh.index.seq] == [*fresh.observations]
+
+
+def _one_by_one(observations: list[Observation]) -> Iterator[IndexRow]:
+    for number, told in enumerate(observations):
+        if told.role == "ignored":
+            continue
+        shared = shared_by(told) if told.role == "candidate" else None
+        key, twin, model = (
+            (shared.response_key, shared.twin_parts, shared.model_parts) if shared else (None, None, None)
+        )
+        yield IndexRow(
+            number,
+            int.from_bytes(told.trace_id[:8]),
+            int.from_bytes(told.trace_id[8:]),
+            int.from_bytes(told.span_id),
+            told.started_ns,
+            told.ended_ns,
+            None if key is None else text_key(key),
+            None if key is None or shared is None else answer_key(*shared.totals),
+            None if twin is None else wide_key(*twin),
+            told.dialect,
+            None if model is None else wide_key(*model) & ~1 | begins_trace(told),
+        )
+
+
+@given(worlds(most=12))
+def test_what_is_set_apart_before_any_graph_is_made_gives_the_same_calls(spans: list[ReceivedSpan]) -> None:
+    observations, links = observations_of(spans), links_of(spans)
+    lone, others = apart(fresh := Fresh.of(enumerate(observations)), [])
+    calls = [lone.call(place) for place in range(len(lone.observations))]
+    assert [call.call_id for call in calls] == [*lone.call_ids]
+    calls += settle([fresh.observations[place] for place in others], links)
+    assert sorted(calls, key=lambda call: (call.started_ns, call.call_id)) == settle(observations, links)
+
+
+_COUNTS: list[Quantity | None] = [None, 0, 1, 2**31, 2**32 - 1, 2**32, 2**40, -1, Decimal("0.5"), Decimal(1)]
+
+
+def test_answers_with_other_counts_have_other_keys() -> None:
+    totals = {Totals(taken, given) for taken in _COUNTS for given in _COUNTS}
+    keys = {answer_key(*each) for each in totals}
+    assert len(keys) == len(totals)
+    assert all(0 <= key < 2**64 for key in keys)
+
+
+def test_keys_that_come_more_than_once() -> None:
+    assert repeated([]) == repeated([None, None]) == repeated([1, None, 2, None]) == set()
+    assert repeated([1, 2, None, 1]) == {1}
