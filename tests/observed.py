@@ -3,13 +3,25 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import msgspec
 from hypothesis import strategies as st
 
 from spanledger_collector import dialects
+from spanledger_collector.journal.reading import StoredReading, document_of
 from spanledger_collector.model import AttributeValue, Observation, ReceivedSpan, Scope
 from spanledger_collector.settle.nodes import Identity, Link
 
-__all__ = ["NATIVE", "OWN", "START_NS", "Seen", "links_of", "make_span", "observations_of", "worlds"]
+__all__ = [
+    "NATIVE",
+    "OWN",
+    "START_NS",
+    "Seen",
+    "links_of",
+    "make_span",
+    "observations_of",
+    "whole_reading",
+    "worlds",
+]
 
 OWN = Scope("spanledger", "0.1")
 NATIVE = Scope("com.anthropic.sdk.python", "2.12.0")
@@ -50,6 +62,12 @@ def make_span(
 def observations_of(spans: Sequence[ReceivedSpan]) -> list[Observation]:
     """What the dialects read in the spans."""
     return [found for span in spans if (found := dialects.recognise(span)) is not None]
+
+
+def whole_reading(stored: StoredReading) -> str:
+    """The column `reading` as releases wrote it that put all of the observation there."""
+    said = {name: value for name, value in document_of(stored).items() if value is not None}
+    return msgspec.json.encode(said).decode()
 
 
 def links_of(spans: Sequence[ReceivedSpan]) -> dict[Identity, Link]:

@@ -7,11 +7,13 @@ from pathlib import Path
 from shutil import copytree
 from tempfile import TemporaryDirectory
 
+import msgspec
 import pytest
 from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from receiving import CHAT, PatientJournal, journal_on, received, stored, until
+from tests.observed import whole_reading
 
 from spanledger_collector import dialects
 from spanledger_collector.cli import spanledger
@@ -22,12 +24,16 @@ from spanledger_collector.journal.extraction import Extractor, Submission
 from spanledger_collector.journal.frames import Frame, Held, frame_of, frames_in
 from spanledger_collector.journal.intake import Head, Intake, intake_of, segments_in
 from spanledger_collector.journal.leftover import Leftover
+from spanledger_collector.journal.reading import StoredReading
 from spanledger_collector.journal.rows import Columns
 from spanledger_collector.journal.writer import Writer
 from spanledger_collector.ledger.compaction import compact
+from spanledger_collector.ledger.rebuild import rebuild
 from spanledger_collector.ledger.retention import sweep
+from spanledger_collector.ledger.settling import Settler
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.model import ReceivedSpan
+from spanledger_collector.pricing import shipped_book
 from spanledger_collector.settings import Retention
 from spanledger_collector.stats import Stats
 
@@ -225,6 +231,32 @@ def test_damage_in_the_middle_costs_what_is_damaged_and_is_told(db: Path, caplog
     assert stats.snapshot()["intake_damaged_bytes"] != 0
     assert "cannot be read that held acknowledged requests" in caplog.text
     assert [file.suffix for file in intake_of(db).iterdir()] == [".damaged"], "kept for whoever can read it"
+
+
+def _first_format(spans: Sequence[ReceivedSpan]) -> bytes:
+    """A request as the first format had it: with a time of arrival in each row, and whole observations as readings."""
+    entry = _entry(spans)
+    columns = {**_lists(entry.columns), "received_at": [entry.received_ns] * entry.spans}
+    told: list[object] = []
+    for place, observation, fields in entry.told:
+        assert observation is not None
+        whole = whole_reading(StoredReading.of(observation))
+        told.append((place, [*fields[:9], whole, *fields[10:]]))
+    return msgspec.msgpack.encode([(entry.received_ns, columns, told)])
+
+
+def test_a_log_of_the_first_format_is_loaded(db: Path) -> None:
+    folder = intake_of(db)
+    folder.mkdir()
+    head = frame_of(0, Held(), b'{"log":1,"format":1}')
+    frames = [frame_of(number, Held(1, 5, 2), _first_format(spans)) for number, spans in enumerate(REQUESTS, 1)]
+    (folder / "00000001.frames").write_bytes(head + b"".join(frames))
+    with Ledger.open(db) as ledger:
+        assert load_leftover(ledger).requests == len(REQUESTS)
+        assert _spans_stored(ledger) == _numbers(REQUESTS)
+        Settler(ledger, shipped_book()).settle_pending()
+        found = rebuild(ledger, shipped_book())
+    assert (found.equal, found.reread, found.calls) == (True, 0, 20)
 
 
 def test_a_log_of_another_version_is_not_touched(db: Path) -> None:

@@ -24,7 +24,8 @@ from spanledger_collector.journal import intake
 from spanledger_collector.journal.frames import frames_in
 from spanledger_collector.journal.identity import Fingerprints
 from spanledger_collector.journal.intake import intake_of, segments_in
-from spanledger_collector.journal.reading import decode_reading
+from spanledger_collector.journal.reading import READINGS as STORED_READINGS
+from spanledger_collector.journal.reading import StoredReading, decode_reading
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.model import Observation, ReceivedSpan, Scope
 
@@ -40,10 +41,12 @@ async def test_spans_are_stored_and_model_calls_observed(ledger: Ledger) -> None
         assert await journal.take([]) == Appended(0)
 
     assert stored(ledger, "SELECT count(*), min(started_at), max(kind), max(service) FROM spans")[0][0] == 10
-    observed = stored(ledger, "SELECT seq, reading, attributes FROM observations ORDER BY seq")
+    columns = ", ".join(STORED_READINGS.columns)
+    observed = stored(ledger, f"SELECT seq, attributes, {columns} FROM store.observations ORDER BY seq")
     assert [seq for seq, *_ in observed] == [1, 2, 3, 4, 5]
-    assert [decode_reading(text) for _, text, _ in observed] == [dialects.recognise(span) for span in spans[1::2]]
-    assert '"gen_ai.usage.input_tokens":12' in observed[0][2]
+    told = [decode_reading(StoredReading._make(reading)) for _, _, *reading in observed]
+    assert told == [dialects.recognise(span) for span in spans[1::2]]
+    assert '"gen_ai.usage.input_tokens":12' in observed[0][1]
     assert len(commits) == 1
     counts = stats.snapshot()
     assert (counts["spans_journaled"], counts["spans_skipped"]) == (10, 5)

@@ -5,8 +5,9 @@ from pathlib import Path
 import duckdb
 import pytest
 from settling_bench import SettlingBench, settling_bench
-from tests.observed import NATIVE, make_span
+from tests.observed import NATIVE, make_span, whole_reading
 
+from spanledger_collector.journal.reading import READINGS, StoredReading
 from spanledger_collector.ledger import store
 from spanledger_collector.ledger.rebuild import rebuild
 from spanledger_collector.ledger.sql import migrations
@@ -21,6 +22,7 @@ SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = ?
 _COLUMNS = """
 SELECT column_name FROM duckdb_columns() WHERE (database_name, schema_name, table_name) = (?, ?, ?)
 """
+_READINGS = f"SELECT seq, {', '.join(READINGS.columns)} FROM new.store.observations"
 _RESPONSE_KEYS = """
 INSERT INTO old.store.response_keys SELECT DISTINCT id_key FROM old.store.settle_index WHERE id_key IS NOT NULL
 """
@@ -54,7 +56,8 @@ REPEATED = [call(3, trace=103, start=1e6), told_again(4, trace=4, span=2004)]
 
 
 def made(db: Path, version: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A ledger as the schema of that version had it, with what today's server would have stored in its columns."""
+    """A ledger as the schema of that version had it, with what today's server would have stored in its columns, and
+    the readings as they were written then."""
     newest = db.with_name("newest.duckdb")
     with settling_bench(newest) as bench:
         for spans in (CALLED[:10], CALLED[10:], OTHERS, REPEATED):
@@ -69,6 +72,9 @@ def made(db: Path, version: int, monkeypatch: pytest.MonkeyPatch) -> None:
         tables = set(connection.execute(_TABLES, ["new"]).fetchall())
         for schema, table in tables & set(connection.execute(_TABLES, ["old"]).fetchall()):
             _copy(connection, schema, table)
+        for seq, *columns in connection.execute(_READINGS).fetchall():
+            whole = whole_reading(StoredReading._make(columns))
+            connection.execute("UPDATE old.store.observations SET reading = ? WHERE seq = ?", [whole, seq])
         if ("store", "response_keys") in connection.execute(_TABLES, ["old"]).fetchall():
             connection.execute(_RESPONSE_KEYS)
     newest.unlink()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from settling_bench import SettlingBench, settling_bench
 from tests.observed import OWN, make_span, observations_of, worlds
 
-from spanledger_collector.journal.reading import decode_reading, encode_reading
+from spanledger_collector.journal.reading import StoredReading, decode_reading
 from spanledger_collector.ledger import passes
 from spanledger_collector.ledger.handover import Handover
 from spanledger_collector.model import Observation, ReceivedSpan
@@ -66,7 +66,7 @@ def test_a_gap_is_left_to_the_file() -> None:
 @given(spans=worlds())
 def test_the_file_says_the_same_as_what_is_handed_over(spans: list[ReceivedSpan]) -> None:
     observations = observations_of(spans)
-    assert [decode_reading(encode_reading(told)) for told in observations] == observations
+    assert [decode_reading(StoredReading.of(told)) for told in observations] == observations
 
 
 @pytest.fixture(scope="module")
@@ -100,8 +100,8 @@ def test_nothing_is_left_pending_however_little_room_there_is(db: Path, room: in
 
 
 def test_what_was_handed_over_is_not_read(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def unwanted(text: str) -> Observation:
-        raise AssertionError(text)
+    def unwanted(stored: StoredReading) -> Observation:
+        raise AssertionError(stored)
 
     with settling_bench(db, handover=Handover()) as bench:
         monkeypatch.setattr(passes, "decode_reading", unwanted)

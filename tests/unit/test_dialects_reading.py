@@ -9,7 +9,7 @@ from tests.observed import NATIVE, OWN, make_span
 
 from spanledger_collector import dialects
 from spanledger_collector.dialects.billing import billing_provider, region_of_host
-from spanledger_collector.journal.reading import decode_reading, encode_reading
+from spanledger_collector.journal.reading import StoredReading, decode_reading
 from spanledger_collector.model import AttributeValue, Observation, Scope
 
 _CHAT: dict[str, AttributeValue] = {
@@ -337,8 +337,8 @@ def test_a_reading_comes_back_as_it_was_written() -> None:
     found = _read(
         {"spanledger.usage.second": 1.5, "spanledger.reported_cost_usd": "0.1", "spanledger.dim.a": "b"}, parent=9
     )
-    assert decode_reading(encode_reading(found)) == found
-    assert decode_reading(encode_reading(_read({}))) == _read({})
+    assert decode_reading(StoredReading.of(found)) == found
+    assert decode_reading(StoredReading.of(_read({}))) == _read({})
 
 
 def test_the_region_where_an_app_runs_is_not_the_region_that_bills() -> None:

@@ -1,7 +1,7 @@
 """What is kept of the spans of one request, and the bytes in which the intake holds it until it is in the journal."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -11,8 +11,8 @@ __all__ = ["Entry", "decode_entries", "encode_entries", "encode_entry"]
 
 
 class Entry(NamedTuple):
-    """All that is stored of the spans of a request, which arrived at that time (ns). The places of what they tell
-    count from the first span of the request."""
+    """All that is stored of the spans of a request, which arrived at that time (ns); so their columns say nothing of
+    it. The places of what they tell count from the first span of the request."""
 
     received_ns: int
     columns: Columns
@@ -22,6 +22,9 @@ class Entry(NamedTuple):
     def spans(self) -> int:
         """How many spans that is."""
         return len(self.columns["span"])
+
+
+_COLUMNS: Final = tuple(name for name in SPANS.columns if name != "received_at")
 
 
 class _Document(msgspec.Struct, array_like=True, gc=False):
@@ -57,8 +60,8 @@ def decode_entries(content: bytes | memoryview) -> list[Entry]:
 
 
 def _entry(document: _Document) -> Entry:
-    missing = SPANS.columns.keys() - document.columns.keys()
+    missing = {*_COLUMNS} - document.columns.keys()
     if missing:
         raise ValueError(f"spans without {', '.join(sorted(missing))}")
-    columns = {name: document.columns[name] for name in SPANS.columns}
+    columns = {name: document.columns[name] for name in _COLUMNS}
     return Entry(document.received_ns, columns, [Told(place, None, fields) for place, fields in document.told])

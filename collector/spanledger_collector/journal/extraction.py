@@ -35,7 +35,7 @@ class Extractor:
         """What is kept of a request's spans: their skeletons, and what they tell of model calls."""
         spans, received_ns = submission
         found = self._told(spans)
-        return Entry(received_ns, span_columns(spans, self._peer_hosts(spans), received_ns, found), found)
+        return Entry(received_ns, span_columns(spans, self._peer_hosts(spans), found), found)
 
     def _peer_hosts(self, spans: Sequence[ReceivedSpan]) -> Sequence[str | None]:
         peer_host = self._dialects.peer_host

@@ -24,7 +24,9 @@ __all__ = ["Head", "Intake", "head_of", "intake_of", "segments_in", "write_aside
 _logger = logging.getLogger(__name__)
 _SEGMENT_BYTES: Final = 32 * 1024 * 1024
 """A segment that is longer is followed by another: so what is loaded leaves the disk soon."""
-_FORMAT: Final = 1
+_FORMAT: Final = 2
+"""Of the frames that are written. Format 1 had times of arrival among the columns, and whole observations as readings
+(`journal.reading`): both are read as well."""
 _SUFFIX: Final = ".frames"
 _sync_data = getattr(os, "fdatasync", os.fsync)  # not every system has it
 
@@ -48,7 +50,7 @@ class Head(msgspec.Struct, frozen=True):
     @property
     def is_known(self) -> bool:
         """Whether this version can read what follows."""
-        return self.format == _FORMAT
+        return 1 <= self.format <= _FORMAT
 
 
 def head_of(frame: Frame) -> Head | None:

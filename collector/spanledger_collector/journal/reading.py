@@ -1,30 +1,71 @@
-"""An observation as JSON text: the column `reading` of the journal, which settling and rebuilding read back.
+"""An observation as the journal holds it: in columns of its own, and the rest as JSON text in the column `reading`,
+which settling and rebuilding read back.
 
-Ids are hex text and money is decimal text, so that SQL can read the column; what is unknown (`None`) or empty is left
-out.
+In the text, ids are hex and money is decimal text, so that SQL can read it; what is unknown (`None`) or empty is left
+out. Earlier releases wrote all of the observation into it.
 """
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import MISSING, Field, fields
 from operator import attrgetter
-from typing import Any, Final, get_type_hints
+from typing import Any, Final, NamedTuple, Self, get_type_hints
 
 import msgspec
 
+from spanledger_collector.ledger.arrow import Target, Text, UInt64
 from spanledger_collector.model import Attribution, Conditions, Observation
 
-__all__ = ["decode_reading", "encode_reading"]
+__all__ = ["READINGS", "StoredReading", "decode_reading", "document_of", "encode_reading", "in_columns"]
 
+
+class StoredReading(NamedTuple):
+    """The columns of a row of `store.observations` that make an observation."""
+
+    trace_hi: UInt64
+    trace_lo: UInt64
+    span: UInt64
+    dialect: Text
+    rule: Text
+    role: Text
+    provider: Text
+    operation: Text
+    request_model: Text | None
+    response_model: Text | None
+    response_id: Text | None
+    usage_status: Text
+    reading: Text
+
+    @classmethod
+    def of(cls, observation: Observation) -> Self:
+        """How an observation is stored; `decode_reading` gives back an equal one."""
+        trace_id, span_id = observation.trace_id, observation.span_id
+        identity = [int.from_bytes(half) for half in (trace_id[:8], trace_id[8:], span_id)]
+        return cls._make([*identity, *in_columns(observation), encode_reading(observation)])
+
+    @property
+    def ids(self) -> tuple[bytes, bytes]:
+        """Trace id and span id."""
+        return self.trace_hi.to_bytes(8) + self.trace_lo.to_bytes(8), self.span.to_bytes(8)
+
+
+READINGS: Final = Target.of("store.observations", StoredReading)
+_IN_COLUMNS: Final = StoredReading._fields[3:-1]
+_IDS: Final = ("trace_id", "span_id")
+_PARENT: Final = "parent_span_id"
 _PLAIN: Final = Conditions()
-_IDS: Final = ("trace_id", "span_id", "parent_span_id")
 
 
-def _document(record: type, in_json: Mapping[str, Any]) -> type[msgspec.Struct]:
+def _document(record: type, in_json: Mapping[str, Any], without: Collection[str] = ()) -> type[msgspec.Struct]:
     """A record as an object of JSON: its fields in their order, of the types in `in_json` or else their own; what has
     its default, or is not known, is left out."""
     types: dict[str, Any] = {**get_type_hints(record), **in_json}
-    members = [(field.name, types[field.name] | None, _default(field)) for field in fields(record)]
+    members = [(name, types[name] | None, default) for name, default in _defaults(record) if name not in without]
     return msgspec.defstruct(record.__name__, members, omit_defaults=True, gc=False)
+
+
+def _defaults(record: type) -> list[tuple[str, object]]:
+    return [(field.name, _default(field)) for field in fields(record)]
 
 
 def _default(field: "Field[Any]") -> object:
@@ -36,44 +77,58 @@ def _default(field: "Field[Any]") -> object:
 # Made from the records, so that a new field is in the text too; the type checker cannot see into them.
 _Conditions: Any = _document(Conditions, {})
 _Attribution: Any = _document(Attribution, {})
-_Observation: Any = _document(
-    Observation, {"conditions": _Conditions, "attribution": _Attribution, **dict.fromkeys(_IDS, str)}
-)
+_IN_JSON: Final = {"conditions": _Conditions, "attribution": _Attribution, **dict.fromkeys((*_IDS, _PARENT), str)}
+_Observation: Any = _document(Observation, _IN_JSON)
+_Rest: Any = _document(Observation, _IN_JSON, without=(*_IDS, *_IN_COLUMNS))
 
 _encode = msgspec.json.Encoder(decimal_format="string", order="deterministic").encode
 _decode = msgspec.json.Decoder(_Observation).decode
 
 
-def _values(record: type) -> Callable[[object], tuple[Any, ...]]:
+def _values(record: type, without: Collection[str] = ()) -> Callable[[object], tuple[Any, ...]]:
     """What takes all values out of a record, or out of its document, at once."""
-    return attrgetter(*(field.name for field in fields(record)))
+    return attrgetter(*(name for name, _ in _defaults(record) if name not in without))
 
 
 _of_conditions, _of_attribution, _of_observation = _values(Conditions), _values(Attribution), _values(Observation)
+_of_rest: Final = _values(Observation, (*_IDS, *_IN_COLUMNS))
 _NO_CONDITIONS: Final = _of_conditions(_PLAIN)
+
+in_columns: Final = attrgetter(*_IN_COLUMNS)
+"""What of an observation has a column of its own, in the order of `StoredReading`, but for the ids."""
 
 
 def encode_reading(observation: Observation) -> str:
-    """JSON text of an observation; `decode_reading` gives back an equal one."""
-    document = _Observation(*_of_observation(observation))
-    document.trace_id = observation.trace_id.hex()
-    document.span_id = observation.span_id.hex()
-    document.parent_span_id = observation.parent_span_id and observation.parent_span_id.hex()
+    """JSON text of what of an observation has no column."""
+    rest = _Rest(*_of_rest(observation))
+    rest.parent_span_id = observation.parent_span_id and observation.parent_span_id.hex()
     conditions = _of_conditions(observation.conditions)
-    document.conditions = None if conditions == _NO_CONDITIONS else _Conditions(*conditions)
-    document.attribution = _Attribution(*_of_attribution(observation.attribution))
-    return _encode(document).decode()
+    rest.conditions = None if conditions == _NO_CONDITIONS else _Conditions(*conditions)
+    rest.attribution = _Attribution(*_of_attribution(observation.attribution))
+    return _encode(rest).decode()
 
 
-def decode_reading(text: str) -> Observation:
-    """The observation that `encode_reading` wrote. Raises `msgspec.MsgspecError` for text that is no observation."""
-    document = _decode(text)
+def decode_reading(stored: StoredReading) -> Observation:
+    """The observation that was stored so. Raises `msgspec.MsgspecError` for text that is not of an observation."""
+    document = _decode(stored.reading)
+    if None in (document.meters, document.attribution):
+        raise msgspec.ValidationError("The text is JSON, but not of an observation.")
+    if document.trace_id is None:
+        document.trace_id, document.span_id = stored.ids
+        for name, value in zip(_IN_COLUMNS, stored[3:-1], strict=True):
+            setattr(document, name, value)
+    else:  # all is in the text
+        document.trace_id = bytes.fromhex(document.trace_id)
+        document.span_id = bytes.fromhex(document.span_id)
     parent = document.parent_span_id
-    if None in (document.trace_id, document.span_id, document.meters, document.attribution):
-        raise msgspec.ValidationError("The text is JSON, but no observation.")
-    document.trace_id = bytes.fromhex(document.trace_id)
-    document.span_id = bytes.fromhex(document.span_id)
     document.parent_span_id = parent and bytes.fromhex(parent)
     document.conditions = Conditions(*_of_conditions(document.conditions)) if document.conditions else _PLAIN
     document.attribution = Attribution(*_of_attribution(document.attribution))
     return Observation(*_of_observation(document))
+
+
+def document_of(stored: StoredReading) -> dict[str, Any]:
+    """All that is stored of an observation by field, whichever release wrote it and whether or not it can be read.
+    Raises ValueError for text that is no JSON."""
+    ids = dict(zip(_IDS, (each.hex() for each in stored.ids), strict=True))
+    return {**ids, **dict(zip(_IN_COLUMNS, stored[3:-1], strict=True)), **json.loads(stored.reading)}

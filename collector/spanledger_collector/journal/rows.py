@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple, Protocol
 import msgspec
 
 from spanledger_collector.journal.identity import Fingerprints, Identity, identities
-from spanledger_collector.journal.reading import encode_reading
+from spanledger_collector.journal.reading import StoredReading, encode_reading, in_columns
 from spanledger_collector.ledger.arrow import Int64, Target, Text, Time, UInt8, UInt64
 from spanledger_collector.model import Attributes, Observation, ReceivedSpan
 
@@ -99,6 +99,11 @@ class ObservationRow(NamedTuple):
     payload_hash: UInt64
     received_at: Time
 
+    @property
+    def stored_reading(self) -> StoredReading:
+        """The columns that make the observation."""
+        return StoredReading._make(self[1 : 1 + len(StoredReading._fields)])
+
 
 class ConflictRow(NamedTuple):
     """A row of `store.conflicts`."""
@@ -119,13 +124,10 @@ CONFLICTS = Target.of("store.conflicts", ConflictRow)
 
 
 def span_columns(
-    spans: Sequence[ReceivedSpan],
-    peer_hosts: Sequence[str | None],
-    received_ns: int,
-    observed: Sequence["Told"],
+    spans: Sequence[ReceivedSpan], peer_hosts: Sequence[str | None], observed: Sequence["Told"]
 ) -> Columns:
     """The columns of spans that arrived together, with the hosts that their calls went to, and what was `observed` in
-    them."""
+    them; all but the time of arrival, which is given when they are stored."""
     trace_hi, trace_lo, own = identities(spans)
     kept: list[str | None] = [None] * len(spans)
     for each in observed:
@@ -145,7 +147,6 @@ def span_columns(
         "status": [span.status for span in spans],
         "peer_host": peer_hosts,
         "payload_hash": [*map(Fingerprints().of, spans, kept, peer_hosts)],
-        "received_at": [received_ns] * len(spans),
     }
 
 
@@ -187,15 +188,7 @@ _ATTRIBUTES: Final = -2
 def told(place: int, span: ReceivedSpan, observation: Observation, attributes: str, resource: str) -> Told:
     """What was read in a span, with its attributes and those of its resource as JSON text."""
     fields = (
-        observation.dialect,
-        observation.rule,
-        observation.role,
-        observation.provider,
-        observation.operation,
-        observation.request_model,
-        observation.response_model,
-        observation.response_id,
-        observation.usage_status,
+        *in_columns(observation),
         encode_reading(observation),
         span.scope.name,
         span.scope.version,

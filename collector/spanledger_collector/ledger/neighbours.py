@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, Self
 
 import duckdb
 
-from spanledger_collector.journal.reading import decode_reading
+from spanledger_collector.journal.reading import READINGS, StoredReading, decode_reading
 from spanledger_collector.ledger.arrow import Inserter, Int64, Target, Text, Time, UInt64
 from spanledger_collector.ledger.kin import Placed, SpanKey, Spans, kin
 from spanledger_collector.ledger.rows import all_of
@@ -179,8 +179,8 @@ class Neighbours:
             return []
         self._index.load(rows)
         bounds = {"first": min(row.seq for row in rows), "last": max(row.seq for row in rows)}
-        found = self._cursor.execute(query("settling.readings"), bounds).fetchall()
-        return [decode_reading(reading) for _, reading in found]
+        found = self._cursor.execute(all_of("settling.readings", READINGS), bounds).fetchall()
+        return [decode_reading(StoredReading._make(columns)) for columns in found]
 
     def links(self, rows: Sequence[IndexRow]) -> dict[Identity, Link]:
         """The spans that lie between the rows of a trace, so that ancestry can be followed over them."""

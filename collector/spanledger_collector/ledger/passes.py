@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from spanledger_collector.journal.reading import decode_reading
+from spanledger_collector.journal.reading import READINGS, StoredReading, decode_reading
 from spanledger_collector.ledger.arrow import Inserter, Int64, Target, Text
 from spanledger_collector.ledger.book_rows import BookRecorder
 from spanledger_collector.ledger.fresh import Fresh
@@ -21,6 +21,7 @@ from spanledger_collector.ledger.known_ids import KnownIds
 from spanledger_collector.ledger.lone import apart
 from spanledger_collector.ledger.neighbours import INDEX, IndexRow, Neighbourhood, Neighbours
 from spanledger_collector.ledger.revisions import Revisions
+from spanledger_collector.ledger.rows import all_of
 from spanledger_collector.ledger.sql import query
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.ledger.suspects import Suspects
@@ -127,9 +128,10 @@ class Passes:
     def _from_file(self, after: int) -> list[tuple[int, Observation]]:
         parameters = {"seq": after, "limit": self._limit}
         found: list[tuple[int, Observation]] = []
-        for number, text in self._cursor.execute(query("settling.next_readings"), parameters).fetchall():
+        answer = self._cursor.execute(all_of("settling.next_readings", READINGS), parameters)
+        for number, *columns in answer.fetchall():
             try:
-                found.append((number, decode_reading(text)))
+                found.append((number, decode_reading(StoredReading._make(columns))))
             except ValueError as error:  # MsgspecError is one, and so is what a wrong id raises
                 self._failing.append(_Failing(number, error))
         return found

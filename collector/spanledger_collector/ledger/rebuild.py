@@ -17,6 +17,7 @@ from typing import Final, Literal
 import duckdb
 
 from spanledger_collector.dialects import Reader
+from spanledger_collector.journal.reading import READINGS, StoredReading, document_of
 from spanledger_collector.journal.rows import OBSERVATIONS, ObservationRow
 from spanledger_collector.ledger.arrow import Inserter
 from spanledger_collector.ledger.book_rows import BookRecorder
@@ -128,21 +129,26 @@ def _changed_readings(
         for page in journal_rows(fresh, until):
             rows = [row for row, _ in page]
             observations.load(rows)
-            pairs = cursor.execute(query("rebuild.changed_readings")).fetchall()
-            changed = {seq for seq, _, _ in pairs}
+            stored = _stored_readings(cursor)
+            changed = [row for row in rows if row.seq in stored and row.stored_reading != stored[row.seq]]
             if found is not None:
                 found.observations += len(rows)
-                for _, before, after in pairs:
-                    found.readings.update(_reread_fields(before, after))
+                for row in changed:
+                    found.readings.update(_reread_fields(stored[row.seq], row.stored_reading))
             if changed:
-                changed_rows = [row for row in rows if row.seq in changed]
-                observations.load(changed_rows)
-                yield changed_rows
+                observations.load(changed)
+                yield changed
 
 
-def _reread_fields(before: str, after: str) -> Iterator[str]:
+def _stored_readings(cursor: duckdb.DuckDBPyConnection) -> dict[int, StoredReading]:
+    """What the ledger holds of the observations of the batch, by their numbers."""
+    answer = cursor.execute(all_of("rebuild.stored_readings", READINGS)).fetchall()
+    return {seq: StoredReading._make(columns) for seq, *columns in answer}
+
+
+def _reread_fields(before: StoredReading, after: StoredReading) -> Iterator[str]:
     """What of an observation is read otherwise; of dialect, rule and role from what to what."""
-    old, new = json.loads(before), json.loads(after)
+    old, new = document_of(before), document_of(after)
     for name in dict.fromkeys((*new, *old)):
         if old.get(name) != new.get(name):
             yield f"{name}: {old.get(name)} -> {new.get(name)}" if name in _RULES else name

@@ -9,7 +9,7 @@ import duckdb
 import msgspec
 
 from spanledger_collector.dialects import HTTP_DIALECT, Reader
-from spanledger_collector.journal.reading import decode_reading, encode_reading
+from spanledger_collector.journal.reading import StoredReading, decode_reading
 from spanledger_collector.journal.rows import OBSERVATIONS, SPANS, ObservationRow
 from spanledger_collector.ledger.arrow import Inserter
 from spanledger_collector.ledger.rows import all_of
@@ -51,25 +51,16 @@ def read_again(row: ObservationRow, skeleton: Skeleton, reader: Reader) -> Obser
     span = _span(row, skeleton)
     if span is None or row.dialect == HTTP_DIALECT:
         return row
-    now = reader.recognise(span) or replace(decode_reading(row.reading), role="ignored", rule="no_model_call")
-    return row._replace(
-        dialect=now.dialect,
-        rule=now.rule,
-        role=now.role,
-        provider=now.provider,
-        operation=now.operation,
-        request_model=now.request_model,
-        response_model=now.response_model,
-        response_id=now.response_id,
-        usage_status=now.usage_status,
-        reading=row.reading if _says(row.reading, now) else encode_reading(now),
-    )
+    stored = row.stored_reading
+    now = reader.recognise(span) or replace(decode_reading(stored), role="ignored", rule="no_model_call")
+    read = StoredReading.of(now)
+    return row._replace(**(read._replace(reading=row.reading) if _says(stored, now) else read)._asdict())
 
 
-def _says(reading: str, now: Observation) -> bool:
-    """Whether a text says the same, if perhaps in another order: then it stays as it is."""
+def _says(stored: StoredReading, now: Observation) -> bool:
+    """Whether a row says the same, if perhaps its text in another order: then it stays as it is."""
     try:
-        return decode_reading(reading) == now
+        return decode_reading(stored) == now
     except ValueError:  # as read by a release whose words we do not know
         return False
 

@@ -24,10 +24,9 @@ FROM calls WHERE call_id > $after ORDER BY call_id LIMIT $limit;
 SELECT /*columns*/
 FROM calls WHERE call_id = $call_id;
 
--- name: changed_readings
--- Rows of the batch that read otherwise than the stored ones.
-SELECT b.seq, o.reading, b.reading
-FROM batch_store_observations b JOIN store.observations o USING (seq) WHERE o.reading <> b.reading;
+-- name: stored_readings
+-- The rows of the batch, as they are stored.
+SELECT seq, /*columns*/ FROM store.observations SEMI JOIN batch_store_observations USING (seq);
 
 -- name: reread
 UPDATE store.observations o SET dialect = b.dialect, rule = b.rule, role = b.role, provider = b.provider,

@@ -21,11 +21,11 @@ FROM batch_store_set_aside b JOIN store.observations o USING (seq);
 SELECT count(*) FROM store.set_aside;
 
 -- name: next_readings
-SELECT seq, reading FROM store.observations WHERE seq > $seq ORDER BY seq LIMIT $limit;
+SELECT seq, /*columns*/ FROM store.observations WHERE seq > $seq ORDER BY seq LIMIT $limit;
 
 -- name: readings
-SELECT o.seq, o.reading FROM store.observations o SEMI JOIN batch_store_settle_index b USING (seq)
-WHERE o.seq BETWEEN $first AND $last;
+SELECT /*columns*/ FROM store.observations SEMI JOIN batch_store_settle_index USING (seq)
+WHERE seq BETWEEN $first AND $last;
 
 -- name: neighbours
 -- Observations that may tell of the same calls as those of the batch: with the same response id, with the same usage by
