@@ -43,5 +43,5 @@ def test_sets_of_names_are_worked_out_once_unless_they_are_huge() -> None:
         return len(names)
 
     usual, huge = ("a", "b"), ("c" * 5000, "d" * 5000)
-    assert [count(None, names) for names in (usual, usual, huge, huge)] == [2, 2, 2, 2]
+    assert [count[None, names] for names in (usual, usual, huge, huge)] == [2, 2, 2, 2]
     assert len(worked_out) == 3

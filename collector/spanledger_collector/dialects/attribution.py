@@ -49,7 +49,7 @@ def process_of(resource: Attributes) -> Process:
 
 
 def _process(resource: Attributes) -> Process:
-    shape = _of_process(None, tuple(resource))
+    shape = _of_process[None, tuple(resource)]
     service = resource.get("service.name")
     return Process(
         service if isinstance(service, str) else "",
@@ -71,13 +71,12 @@ def read_attribution(
 
     The organisation of the key with which a span came overrides what it claims.
     """
-    any_dimensions = process.dimensions or facts.dimensions or facts.steady.dimensions
-    dimensions = _dimensions(facts, process) if any_dimensions else {}
-    of_call, steady = facts.of_call.get, facts.steady.texts.get
-    user, org, session = of_call("user"), steady("org"), of_call("session")
-    workflow, feature = steady("workflow"), steady("feature")
-    key_org = process.key_org
-    if process.fields or mapped is not NO_MAP:
+    of_call, steady = facts.of_call.get, facts.steady
+    _, _, key_org, fields, of_process = process  # at once: what has a name is looked up twice
+    dimensions = _dimensions(facts, process) if of_process or facts.dimensions or steady.dimensions else {}
+    user, org, session = of_call("user"), steady.org, of_call("session")
+    workflow, feature = steady.workflow, steady.feature
+    if fields or mapped is not NO_MAP:
         said: dict[str, str | None] = {}
         said.update(zip(FIELDS, (user, org, session, workflow, feature), strict=True))
         _complete(said, process)

@@ -168,7 +168,7 @@ def kept_attributes(span: ReceivedSpan) -> dict[str, AttributeValue]:
     """
     attributes = span.attributes
     kept: dict[str, AttributeValue] = {}
-    names, urls, _ = _names_kept(None, tuple(attributes))
+    names, urls, _ = _names_kept[None, tuple(attributes)]
     for name in urls:
         url = attributes[name]
         if isinstance(url, str) and len(url) <= LONGEST_FACT:
@@ -192,7 +192,7 @@ def kept_attributes(span: ReceivedSpan) -> dict[str, AttributeValue]:
 def kept_json(span: ReceivedSpan) -> str:
     """`kept_attributes` as JSON text, in the order of their names; bytes are base64."""
     attributes = span.attributes
-    shape = _names_kept(None, tuple(attributes))
+    shape = _names_kept[None, tuple(attributes)]
     if shape.as_they_are:
         whole = len(shape.names) == len(attributes)
         kept = attributes if whole else {name: attributes[name] for name in shape.names}

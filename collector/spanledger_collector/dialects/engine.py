@@ -16,7 +16,7 @@ from spanledger_collector.dialects.facts import Facts, Steady, hidden_response_i
 from spanledger_collector.dialects.names import INPUT_BESIDE, MADE_BY_FRAMEWORKS, TOTAL
 from spanledger_collector.dialects.operations import OPERATIONS, SPELLINGS, role_of_operation
 from spanledger_collector.dialects.peer import host_of_url
-from spanledger_collector.dialects.usage import ZERO_USAGE, Convention, Usage, disjoint, is_blank, use_billed
+from spanledger_collector.dialects.usage import ZERO_USAGE, Convention, Usage, disjoint, is_blank, plain, use_billed
 from spanledger_collector.model import Attributes, Conditions, Observation, ReceivedSpan, Role, UsageStatus
 
 __all__ = ["recognise"]
@@ -44,7 +44,7 @@ def recognise(span: ReceivedSpan, mapped: AttributionMap = NO_MAP) -> Observatio
         return None
     facts = read_facts(dialect, span.attributes)
     setting = _setting(dialect, facts.steady, span.name if dialect.role_names else "", span.kind)
-    if not facts.counts.told and not setting.tells_enough:
+    if not facts.counts.counters.told and not setting.tells_enough:
         return None
     return _observation(span, dialect, facts, setting, mapped)
 
@@ -147,7 +147,7 @@ def _observation(
     span: ReceivedSpan, dialect: Dialect, facts: Facts, setting: _Setting, mapped: AttributionMap
 ) -> Observation:
     said, counts, process = facts.of_call.get, facts.counts, process_of(span.resource)
-    usage = _usage(counts, setting) if counts.told else _NO_USAGE
+    usage = _usage(counts, setting) if counts.counters.told else _NO_USAGE
     lasted, reported, emitted = said("lasted"), said("reported_cost_usd"), said("emitter_cost_usd")
     return Observation(  # in the order of its fields: names would cost three times as much
         span.trace_id,
@@ -195,19 +195,25 @@ def _started_ns(span: ReceivedSpan, lasted: str | None, *, at_the_end: bool) -> 
 
 
 def _usage(counts: Counts, setting: _Setting) -> Usage:
-    total = counts.quantities.pop(TOTAL, None)
-    if (beside := counts.quantities.pop(INPUT_BESIDE, None)) is not None:
-        counts.quantities["input"] = counts.quantities.get("input", 0) + beside
-    billed = use_billed(counts.quantities)
-    usage = disjoint(counts.quantities, total, setting.convention)
+    convention = setting.convention
+    usage = plain(counts.quantities, convention) if counts.counters.plain else _of_any_meters(counts, convention)
     if not setting.zeros_count and not counts.invalid and is_blank(usage.meters):
         return Usage({}, ["zeros"], [ZERO_USAGE], [])
-    if billed:
-        usage.rules.append("billed")
     if counts.invalid or usage.impossible or counts.as_text:
         _flag(usage, counts)
     if setting.flags:
         usage.flags.extend(setting.flags)
+    return usage
+
+
+def _of_any_meters(counts: Counts, convention: Convention) -> Usage:
+    total = counts.quantities.pop(TOTAL, None)
+    if (beside := counts.quantities.pop(INPUT_BESIDE, None)) is not None:
+        counts.quantities["input"] = counts.quantities.get("input", 0) + beside
+    billed = use_billed(counts.quantities)
+    usage = disjoint(counts.quantities, total, convention)
+    if billed:
+        usage.rules.append("billed")
     return usage
 
 
@@ -246,7 +252,7 @@ def _holds(providers: frozenset[str], provider: str) -> bool:
 
 def _usage_status(counts: Counts, usage: Usage, *, is_estimate: bool) -> UsageStatus:
     """Where the emitter does not say; a count that cannot be read is still a sign that usage was reported."""
-    if ZERO_USAGE in usage.flags or (len(counts.told) < 3 and all(counter.meter == TOTAL for counter in counts.told)):
+    if counts.counters.only_total or ZERO_USAGE in usage.flags:
         return "unmetered"
     return "estimated" if is_estimate else "metered"
 

@@ -2,14 +2,13 @@
 
 import ast
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from operator import itemgetter
+from functools import cache
 from typing import Final, Self, cast
 
 from spanledger.meters import METERS, OTHER_METER_PREFIX
-from spanledger_collector.dialects.counts import LARGEST_COUNT, Counter, Counts
+from spanledger_collector.dialects.counts import Counter, Counters, Counts
 from spanledger_collector.dialects.dialect import Dialect
 from spanledger_collector.dialects.names import (
     DIMENSION_PREFIXES,
@@ -20,7 +19,7 @@ from spanledger_collector.dialects.names import (
     TOTAL,
     Names,
 )
-from spanledger_collector.dialects.shapes import by_names
+from spanledger_collector.dialects.shapes import Values, by_names, values_of
 from spanledger_collector.model import Attributes, AttributeValue
 
 __all__ = [
@@ -41,8 +40,10 @@ LONGEST_FACT: Final = 4096
 _OF_ONE_CALL: Final = frozenset({"response_id", "user", "session", "lasted", "reported_cost_usd", "emitter_cost_usd"})
 """Facts that are others in nearly every call; the rest an emitter says alike in call after call."""
 _AS_DIMENSION: Final = ("agent", "project", "api_key", "environment")
+_MOST_STEADY: Final = 4096
 _LONGEST_STEADY: Final = 1024
 """Characters of all texts that are remembered together: with their number that makes 4 MB at most."""
+_TEXTS: Final = frozenset({str})
 
 _COUNTED: Final = METER_FACTS | {TOTAL, INPUT_BESIDE}
 _NOTHING: Final[Mapping[str, AttributeValue]] = {}
@@ -56,11 +57,15 @@ class Steady:
     texts: Mapping[str, str]
     dimensions: tuple[tuple[str, str], ...]
     """Those of them that are free dimensions of the call."""
+    org: str | None
+    workflow: str | None
+    feature: str | None
 
     @classmethod
     def of(cls, texts: Mapping[str, str]) -> Self:
         """What these texts say."""
-        return cls(texts, tuple((fact, texts[fact]) for fact in _AS_DIMENSION if fact in texts))
+        dimensions = tuple((fact, texts[fact]) for fact in _AS_DIMENSION if fact in texts)
+        return cls(texts, dimensions, texts.get("org"), texts.get("workflow"), texts.get("feature"))
 
 
 @dataclass(slots=True)  # not frozen: that takes three times as long to make
@@ -81,9 +86,9 @@ class _Shape:
     for."""
 
     steady: tuple[str, ...]
-    steady_values: Callable[[Attributes], tuple[AttributeValue, ...]]
+    steady_values: Values
     of_call: tuple[tuple[str, str], ...]
-    counts: tuple[Counter, ...]
+    counters: Counters
     dimensions: tuple[str, ...]
     others: tuple[str, ...]
 
@@ -95,10 +100,10 @@ def read_facts(dialect: Dialect, attributes: Attributes) -> Facts:
     """
     if dialect.unpack:
         attributes = with_members(dialect, attributes)
-    facts = _read(_shape(dialect, tuple(attributes)), attributes)
+    facts = _read(_shape[dialect, tuple(attributes)], attributes)
     if facts is None:
         attributes = {name: value for name, value in attributes.items() if _is_usable(value)}
-        facts = _read(_shape(dialect, tuple(attributes)), attributes)
+        facts = _read(_shape[dialect, tuple(attributes)], attributes)
         assert facts is not None  # noqa: S101 - whatever is left is usable
     return _unquoted(facts, attributes) if dialect.quoted else facts
 
@@ -131,7 +136,7 @@ def _read(shape: _Shape, attributes: Attributes) -> Facts | None:
             return None
         elif (text := text_of(value)) is not None:
             of_call[fact] = text
-    counts = _counted(shape, attributes)
+    counts = _counted(shape.counters, attributes)
     if counts is None:
         return None
     if not shape.others:
@@ -141,44 +146,41 @@ def _read(shape: _Shape, attributes: Attributes) -> Facts | None:
     return Facts(steady, of_call, counts, {name: attributes[name] for name in shape.dimensions})
 
 
-def _counted(shape: _Shape, attributes: Attributes) -> Counts | None:
+def _counted(counters: Counters, attributes: Attributes) -> Counts | None:
     """What is counted; None when one of the attributes is not usable."""
-    counts = Counts(shape.counts, {}, [])
-    quantities = counts.quantities
-    for counter in shape.counts:
-        meter, attribute, _ = counter
-        value = attributes[attribute]
-        if type(value) is int and 0 <= value < LARGEST_COUNT:
-            quantities[meter] = value
-        elif not _is_usable(value):
-            return None
-        else:
-            counts.add(counter, value)
-    return counts
+    values = counters.values(attributes)
+    counts = Counts.of(counters, values)
+    return counts if len(counts.quantities) == len(values) or all(map(_is_usable, values)) else None
 
 
 def _steady_of(shape: _Shape, attributes: Attributes) -> Steady | None:
     """The steady facts; None when one of their attributes is not usable."""
     values = shape.steady_values(attributes)
     try:
-        length = len("".join(cast("tuple[str, ...]", values)))
-    except TypeError:  # not all of them are texts, and 1, 1.0 and True would be one value to a cache
-        return _steady(shape, values)
-    return (_known_steady if length <= _LONGEST_STEADY else _steady)(shape, values)
+        known = _known_steady.get((shape, values))
+    except TypeError:  # a list or an object is among them
+        known = None
+    return known if known is not None else _new_steady(shape, values)
 
 
-def _steady(shape: _Shape, values: tuple[AttributeValue, ...]) -> Steady | None:
+def _new_steady(shape: _Shape, values: tuple[AttributeValue, ...]) -> Steady | None:
     if not all(map(_is_usable, values)):
         return None
     texts = zip(shape.steady, map(text_of, values), strict=True)
-    return Steady.of({fact: text for fact, text in texts if text is not None})
-
-
-_known_steady = lru_cache(4096)(_steady)
+    steady = Steady.of({fact: text for fact, text in texts if text is not None})
+    # Texts alone: 1, 1.0 and True would be one value to a mapping.
+    if _TEXTS.issuperset(map(type, values)) and len("".join(steady.texts.values())) <= _LONGEST_STEADY:
+        if len(_known_steady) >= _MOST_STEADY:
+            _known_steady.clear()
+        _known_steady[shape, values] = steady
+    return steady
 
 
 def _is_usable(value: AttributeValue) -> bool:
     return value is not None and not (isinstance(value, str) and not 0 < len(value) <= LONGEST_FACT)
+
+
+_known_steady: Final[dict[tuple[_Shape, tuple[AttributeValue, ...]], Steady]] = {}
 
 
 @by_names
@@ -195,31 +197,25 @@ def _shape(dialect: Dialect, names: tuple[str, ...]) -> _Shape:
     dimensions = tuple(name for name in names if name not in plan and name.startswith(DIMENSION_PREFIXES))
     return _Shape(
         steady=tuple(steady),
-        steady_values=_getter(tuple(steady.values())),
+        steady_values=values_of(tuple(steady.values())),
         of_call=tuple((fact, name) for fact, name in chosen.items() if fact in _OF_ONE_CALL),
-        counts=(
-            *(Counter(fact, name, fact in _FRACTIONAL) for fact, name in chosen.items() if fact in _COUNTED),
-            *(Counter(name.removeprefix(OTHER_METER_PREFIX), name, fractional=True) for name in free),
+        counters=Counters.of(
+            (
+                *(Counter(fact, name, fact in _FRACTIONAL) for fact, name in chosen.items() if fact in _COUNTED),
+                *(Counter(name.removeprefix(OTHER_METER_PREFIX), name, fractional=True) for name in free),
+            )
         ),
         dimensions=dimensions,
         others=(*dimensions, *(name for name in names if name in plan and name not in chosen.values())),
     )
 
 
-def _getter(names: tuple[str, ...]) -> Callable[[Attributes], tuple[AttributeValue, ...]]:
-    """What takes the values of these names."""
-    if len(names) > 1:
-        return itemgetter(*names)  # gives a tuple for several names only
-    return lambda attributes: tuple([attributes[name] for name in names])
-
-
 def _unquoted(facts: Facts, attributes: Attributes) -> Facts:
     """The same for an emitter that writes every text as JSON, in quotation marks."""
     of_call, steady = _texts_unquoted(facts.of_call), _texts_unquoted(facts.steady.texts)
-    counts = Counts.of(facts.counts.told)
-    for counter in facts.counts.told:
-        value = attributes[counter.attribute]
-        counts.add(counter, _without_quotes(value) if isinstance(value, str) else value)
+    counters = facts.counts.counters
+    values = [_without_quotes(value) if isinstance(value, str) else value for value in counters.values(attributes)]
+    counts = Counts.of(counters, values)
     return Facts(Steady.of(steady), of_call, counts, facts.dimensions)
 
 

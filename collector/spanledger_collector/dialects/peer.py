@@ -20,7 +20,7 @@ def peer_host(span: ReceivedSpan) -> str | None:
     for name in HOST_NAMES:
         host = text_of(span.attributes.get(name))
         if host is not None:
-            return host.lower()
+            return host if host.islower() else host.lower()  # the text that many spans share, rather than a copy
     for name in URL_NAMES:
         url = text_of(span.attributes.get(name))
         if url is not None:

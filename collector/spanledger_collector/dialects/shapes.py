@@ -5,11 +5,16 @@ looked up by the names in their order.
 """
 
 from collections.abc import Callable, Hashable
-from typing import Final, TypeVar
+from operator import itemgetter
+from typing import Final, Generic, TypeVar
 
-__all__ = ["Names", "by_names"]
+from spanledger_collector.model import Attributes, AttributeValue
+
+__all__ = ["ByNames", "Names", "Values", "by_names", "values_of"]
 
 Names = tuple[str, ...]
+Values = Callable[[Attributes], tuple[AttributeValue, ...]]
+"""Takes the values of some names out of attributes that have them."""
 _T = TypeVar("_T")
 _K = TypeVar("_K", bound=Hashable)
 
@@ -18,20 +23,30 @@ _LONGEST: Final = 8192
 """Characters of all names together. Both numbers bound what a hostile client can make us remember: 8 MB."""
 
 
-def by_names(work_out: Callable[[_K, Names], _T]) -> Callable[[_K, Names], _T]:
-    """The function with its answers remembered, but for sets of names that are too large to be an emitter's."""
-    remembered: dict[tuple[_K, Names], _T] = {}
+class ByNames(dict[tuple[_K, Names], _T], Generic[_K, _T]):
+    """The answers of a function to `[key, names]`, remembered but for sets of names that are too large to be an
+    emitter's. A mapping, because a look-up in one is half as dear as a call."""
 
-    def look_up(key: _K, names: Names) -> _T:
-        found = remembered.get((key, names))
-        return found if found is not None else remember(key, names)
+    def __init__(self, work_out: Callable[[_K, Names], _T]) -> None:
+        super().__init__()
+        self._work_out = work_out
 
-    def remember(key: _K, names: Names) -> _T:
-        found = work_out(key, names)
-        if len("".join(names)) <= _LONGEST:
-            if len(remembered) >= _SHAPES:
-                remembered.clear()
-            remembered[key, names] = found
+    def __missing__(self, asked: tuple[_K, Names]) -> _T:
+        found = self._work_out(*asked)
+        if len("".join(asked[1])) <= _LONGEST:
+            if len(self) >= _SHAPES:
+                self.clear()
+            self[asked] = found
         return found
 
-    return look_up
+
+def by_names(work_out: Callable[[_K, Names], _T]) -> ByNames[_K, _T]:
+    """The function as such a mapping."""
+    return ByNames(work_out)
+
+
+def values_of(names: Names) -> Values:
+    """What takes the values of these names."""
+    if len(names) > 1:
+        return itemgetter(*names)  # gives a tuple for several names only
+    return lambda attributes: tuple([attributes[name] for name in names])
