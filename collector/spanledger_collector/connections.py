@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import cast
 
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from spanledger_collector.http_messages import HttpMessages
 
 __all__ = ["ConnectionLimits", "allow_files", "limited_protocol"]
 
@@ -31,7 +31,7 @@ class ConnectionLimits:
     idle_seconds: float = 75.0
 
 
-class _Limited(H11Protocol):
+class _Limited(HttpMessages):
     """One connection."""
 
     limits: ConnectionLimits
@@ -43,12 +43,6 @@ class _Limited(H11Protocol):
     def host(self) -> str:
         """Whose connection it is."""
         return self.client[0] if self.client else ""
-
-    @property
-    def is_serving(self) -> bool:
-        """Whether the head of a request has come which is not answered yet."""
-        cycle = cast("object | None", self.cycle)  # typed as if there were always one
-        return cycle is not None and not self.cycle.response_complete
 
     def connection_made(self, transport: Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - as uvicorn's
         """Make room for it, or refuse it."""

@@ -53,6 +53,7 @@ async def http_server(
     config = uvicorn.Config(
         app,
         http=limited_protocol(limits),
+        ws="none",  # else the library for WebSockets is loaded wherever one is installed
         lifespan="off",
         log_config=None,
         log_level="warning",
