@@ -33,21 +33,23 @@ class Tls:
     def __init__(self, files: TlsFiles) -> None:
         """Raises BadTls."""
         self._files = files
-        self._pem = _checked(files)
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.set_alpn_protocols(["http/1.1"])
-        _load(self.context, files)
+        self._pem, self._current = _read_all(files)
+        self.context = _context(files)
+        self.context.sni_callback = self._use_current
 
     def reload(self) -> None:
         """Read the files again; what was read before stays in force when they cannot be used now."""
         try:
-            pem = _checked(self._files)
-            _load(self.context, self._files)
+            self._pem, self._current = _read_all(self._files)
         except BadTls as error:
             _logger.error("%s The certificate that was read before stays in use.", error)  # noqa: TRY400 - says it all
             return
-        self._pem = pem
         _logger.info("TLS: read %s again", self._files.certificate)
+
+    def _use_current(self, connection: ssl.SSLObject, _name: str | None, _listening: ssl.SSLContext) -> None:
+        """Called at each handshake, whether or not the client names a server. A context that listens can be told of a
+        new certificate, but not to trust a client CA no longer."""
+        connection.context = self._current
 
     def grpc_credentials(self) -> _ServerCredentials:
         """The same for gRPC, which asks at each handshake."""
@@ -66,12 +68,11 @@ def open_tls(files: TlsFiles | None) -> Tls | None:
     return None if files is None else Tls(files)
 
 
-def _checked(files: TlsFiles) -> _Pem:
-    """The content of files that fit together. Tried on a context of its own, so that a mistake changes nothing."""
+def _read_all(files: TlsFiles) -> tuple[_Pem, ssl.SSLContext]:
+    """The content of files that fit together, for gRPC and for the other ports. Raises BadTls."""
     client_ca = None if files.client_ca is None else _read(files.client_ca, "client CA")
     pem = _Pem(_read(files.certificate, "certificate"), _read(files.key, "key"), client_ca)
-    _load(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER), files)
-    return pem
+    return pem, _context(files)
 
 
 def _read(path: Path, what: str) -> bytes:
@@ -81,7 +82,9 @@ def _read(path: Path, what: str) -> bytes:
         raise BadTls(f"the {what} {path} cannot be read: {error.strerror}.") from error
 
 
-def _load(context: ssl.SSLContext, files: TlsFiles) -> None:
+def _context(files: TlsFiles) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_alpn_protocols(["http/1.1"])
     try:
         # An empty password, else OpenSSL would ask the terminal for that of an encrypted key.
         context.load_cert_chain(files.certificate, files.key, password="")
@@ -93,6 +96,7 @@ def _load(context: ssl.SSLContext, files: TlsFiles) -> None:
         except ssl.SSLError as error:
             raise BadTls(f"the client CA {files.client_ca} holds no certificate in PEM form.") from error
         context.verify_mode = ssl.CERT_REQUIRED
+    return context
 
 
 def _why_no_chain(files: TlsFiles, error: ssl.SSLError) -> str:

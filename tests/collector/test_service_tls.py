@@ -172,6 +172,36 @@ def test_renewed_certificates_are_taken_without_a_restart_and_broken_ones_are_no
         assert (trusted(second), trusted_by_grpc(second)) == (True, True)
 
 
+def test_who_signs_the_certificates_of_clients_may_change_without_a_restart(tmp_path: Path, db: Path) -> None:
+    """What the former one signed is refused on every port from then on."""
+    files = Certificates(*(tmp_path / name for name in ("ca.pem", "server.pem", "server.key", "client.pem")))
+    server_ca, first, second = trustme.CA(), trustme.CA(), trustme.CA()
+    clients_ca = tmp_path / "clients.pem"
+    server_ca.cert_pem.write_to_path(str(files.ca))
+    _write_server(server_ca, files)
+    first.cert_pem.write_to_path(str(clients_ca))
+    with server_with(Settings(db=db, tls=TlsFiles(files.server, files.server_key, clients_ca))) as server:
+
+        def let_in(authority: trustme.CA) -> list[bool]:
+            """Over gRPC and at both other ports."""
+            pem = authority.issue_cert("app.example").private_key_and_cert_chain_pem
+            pem.write_to_path(str(files.client))
+            credentials = grpc.ssl_channel_credentials(files.ca.read_bytes(), pem.bytes(), pem.bytes())
+            with grpc.secure_channel(str(server.grpc), credentials) as channel:
+                found = [connects(channel, seconds=2)]
+            for path in ("/v1/traces", "/readyz"):
+                try:
+                    found.append(status(server, files, path=path, client=True) == 200)
+                except OSError:  # of which an SSLError is one
+                    found.append(False)
+            return found
+
+        assert (let_in(first), let_in(second)) == ([True] * 3, [False] * 3)
+        second.cert_pem.write_to_path(str(clients_ca))
+        server.reload()
+        assert (let_in(first), let_in(second)) == ([False] * 3, [True] * 3)
+
+
 def test_files_that_cannot_be_used_are_named_with_the_reason(tmp_path: Path, certificates: Certificates) -> None:
     absent, text = tmp_path / "absent.pem", tmp_path / "text.pem"
     text.write_text("no certificate")
