@@ -1,5 +1,6 @@
 """OTLP/gRPC by raw calls: partial success, and refusals with the code and details that the specification asks."""
 
+import errno
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc import Compression, StatusCode
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+from otlp_http import send
 from receiving import Receiving, received, receiving, request, stored
 
 from spanledger_collector.errors import CannotListen
+from spanledger_collector.journal import intake
 from spanledger_collector.receive.receiver import Signal
 from spanledger_collector.settings import Address
 
@@ -127,6 +130,28 @@ def test_a_closed_journal_answers_that_it_stops(receiver: Receiving) -> None:
         export(receiver, ONE)
     assert caught.value.code is StatusCode.UNAVAILABLE
     assert receiver.counted("requests", "grpc", "traces", "stopping") == 1
+
+
+def test_a_disk_that_takes_nothing_asks_to_come_again_over_both_transports(
+    receiver: Receiving, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(intake, "_sync_data", full)
+        with pytest.raises(RefusedError) as caught:
+            export(receiver, ONE)
+        over_http = send(receiver, ONE)
+    retry = RetryInfo()
+    assert (caught.value.code, caught.value.status.details[0].Unpack(retry)) == (StatusCode.UNAVAILABLE, True)
+    assert "No space left on device" in caught.value.words
+    assert (over_http.status, over_http.headers["retry-after"]) == (503, str(retry.retry_delay.seconds))
+    for transport in ("grpc", "http"):
+        assert receiver.counted("requests", transport, "traces", "not_stored") == 1
+    assert receiver.counted("spans_logged") == 0
+    assert (export(receiver, ONE), send(receiver, ONE).status) == (b"", 200)
+    assert stored(receiver.ledger, "SELECT count(*) FROM spans") == [(1,)]
 
 
 def test_a_second_server_on_the_port_is_refused_with_the_option_to_set(receiver: Receiving, tmp_path: Path) -> None:
