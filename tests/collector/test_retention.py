@@ -99,6 +99,25 @@ def test_skeletons_go_but_for_observed_spans_and_what_is_above_them(bench: Settl
     assert sweep(bench.ledger, Retention(30, None, None), NOW + 30 * DAY_NS) == Dropped(skeletons=1)
 
 
+def test_conflicts_go_with_the_class_of_what_they_tell_of(bench: SettlingBench) -> None:
+    """A skeleton's with the skeletons, also where it stays as an ancestor; those about calls with the calls."""
+    arrive(bench, 900, other(1, trace=1), other(2, trace=2), call(3, trace=2, parent=2), other(4, trace=4))
+    others = [
+        replace(span, name="another") for span in (other(1, trace=1), other(2, trace=2), call(3, trace=2, parent=2))
+    ]
+    arrive(bench, 899, *others, call(4))
+    at = NOW - 900 * DAY_NS + 4  # none arrived after the last span
+    bench.ask(f"UPDATE store.conflicts SET received_at = make_timestamp_ns({at})")
+    conflicts = "SELECT span FROM store.conflicts ORDER BY span"
+    assert bench.ask(conflicts) == [(1,), (2,), (3,), (4,)]
+    assert sweep(bench.ledger, Retention(901, None, None), NOW) == Dropped()
+    assert bench.ask(conflicts) == [(1,), (2,), (3,), (4,)]
+    sweep(bench.ledger, Retention(30, None, None), NOW)
+    assert bench.ask(conflicts) == [(3,), (4,)], "the last one tells of a call that nobody counts"
+    sweep(bench.ledger, Retention(30, 400, 730), NOW)
+    assert bench.ask(conflicts) == []
+
+
 def test_attributes_go_and_their_reading_stays_also_when_read_again(bench: SettlingBench) -> None:
     arrive(bench, 500, call(1))
     arrive(bench, 10, call(2))

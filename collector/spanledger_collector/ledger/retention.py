@@ -1,6 +1,6 @@
 """Retention: what a ledger forgets with age, by class. What money needs is kept longest.
 
-    skeletons   of spans that nobody was charged for: not observed, and not above an observed span
+    skeletons   of spans that nobody was charged for: not observed, and not above an observed span; their conflicts too
     attributes  of observations, and of conflicts: what was received, beside what was read in it
     calls       with their charges, their observations and all else about them
 
@@ -138,6 +138,7 @@ class _Sweep:
                 self._cursor.execute("DELETE FROM retention_family")
                 self._execute("family", after=after, until=until)
                 skeletons = self._execute("drop_skeletons", after=after, until=until)
+                self._execute("drop_skeleton_conflicts", after=after, until=until)
                 self._execute("note", key="kept_skeletons_ns", value=str(until))
             self._dropped.add(Dropped(skeletons=skeletons))
 

@@ -55,6 +55,12 @@ WHERE received_at > make_timestamp_ns($after) AND received_at <= make_timestamp_
     )
     SELECT (trace_hi, trace_lo, span) FROM needed);
 
+-- name: drop_skeleton_conflicts
+-- Of the same time what came under an identity that nobody was charged for, unless it tells of a call itself.
+DELETE FROM store.conflicts
+WHERE received_at > make_timestamp_ns($after) AND received_at <= make_timestamp_ns($until) AND attributes = '{}'
+  AND (trace_hi, trace_lo, span) NOT IN (SELECT (trace_hi, trace_lo, span) FROM store.observations);
+
 -- name: strip_until
 -- The last observation that is settled and old enough, at most so many after the last that was stripped.
 SELECT max(seq) FROM (
