@@ -80,6 +80,12 @@ def test_garbage_is_refused_for_good(receiver: Receiving, signal: Signal) -> Non
     assert export(receiver, ONE) == b""
 
 
+@pytest.mark.parametrize("signal", Signal)
+def test_an_empty_request_is_taken(receiver: Receiving, signal: Signal) -> None:
+    assert export(receiver, b"", signal.service) == b""
+    assert receiver.counted("requests", "grpc", signal.value, "ok") == 1
+
+
 @pytest.mark.parametrize("compression", Compression)
 def test_what_is_over_the_limit_is_refused_before_and_after_decompression(
     receiver: Receiving, compression: Compression

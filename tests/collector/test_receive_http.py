@@ -64,6 +64,16 @@ def in_parts(compress: Callable[[bytes], bytes], body: bytes) -> bytes:
     return b"".join(map(compress, (body[:10], b"", body[10:])))
 
 
+@pytest.mark.parametrize("signal", ["traces", "metrics", "logs"])
+@pytest.mark.parametrize(("body", "media", "answer"), [(b"", PROTOBUF, b""), (b"{}", JSON, b"{}")])
+def test_an_empty_request_is_taken(receiver: Receiving, signal: str, body: bytes, media: str, answer: bytes) -> None:
+    for sent, encoding in ((body, "identity"), (gzip.compress(body), "gzip")):
+        got = send(receiver, sent, media, f"/v1/{signal}", content_encoding=encoding)
+        assert (got.status, got.body) == (200, answer)
+    assert receiver.counted("requests", "http", signal, "ok") == 2
+    assert receiver.counted("spans_received") == 0
+
+
 def test_a_rejected_span_is_a_partial_success(receiver: Receiving) -> None:
     backwards = replace(received(5), ended_ns=START - 1)
     mixed = request([backwards, received(6), replace(received(7), trace_id=bytes(16)), replace(backwards, name="x")])
@@ -276,6 +286,7 @@ def test_pages_may_send_only_from_origins_that_are_named(db: Path) -> None:
         assert "access-control-allow-credentials" not in allowed.headers
         sent = send(receiver, ONE_IN_JSON, JSON, origin="https://shop.example")
         assert (sent.status, sent.headers["access-control-allow-origin"]) == (200, "https://shop.example")
+        assert sent.headers["access-control-expose-headers"] == "retry-after", "else the page cannot see when to retry"
         refused = preflight(receiver, "https://evil.example")
         assert (refused.status, refused.headers.get("access-control-allow-origin")) == (400, None)
 
