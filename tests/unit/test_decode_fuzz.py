@@ -14,11 +14,14 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from spanledger_collector import dialects
 from spanledger_collector.errors import BadRequest
+from spanledger_collector.journal.entries import decode_entries, encode_entries, encode_entry
+from spanledger_collector.journal.extraction import Extractor, Submission
 from spanledger_collector.journal.identity import Fingerprints
 from spanledger_collector.receive import receiver
 from spanledger_collector.receive.answers import Encoding
 from spanledger_collector.receive.decoded import REJECTIONS, Decoded
 from spanledger_collector.receive.receiver import Signal
+from spanledger_collector.stats import Stats
 
 ATTRIBUTES = {
     "event.name": "api_request",
@@ -65,17 +68,22 @@ EVERY = pytest.mark.parametrize(("signal", "encoding"), DECODERS, ids=lambda par
 
 
 def check(signal: Signal, encoding: Encoding, body: bytes) -> None:
-    """Nothing but BadRequest is raised, and what is decoded goes through the rest of the receiving side."""
+    """Nothing but BadRequest is raised, and what is decoded goes through the rest of the receiving side, to the
+    bytes that are written before it is acknowledged."""
     try:
         decoded: Decoded = DECODERS[signal, encoding](body)
     except BadRequest:
         return
+    stats = Stats()
+    entry = Extractor(dialects, stats).entry_of(Submission(decoded.spans, 1_000))
+    (found,) = decode_entries(encode_entries([encode_entry(entry)]))
+    assert (found.spans, len(found.told)) == (len(decoded.spans), len(entry.told))
+    assert stats.snapshot()["spans_unreadable"] == 0
     fingerprint = Fingerprints().of
     assert set(decoded.rejected) <= set(REJECTIONS)
     for span in decoded.spans:
         assert (len(span.trace_id), len(span.span_id)) == (16, 8)
         assert 0 < span.started_ns <= span.ended_ns < 2**63 - 1
-        dialects.recognise(span)
         kept = dialects.kept_json(span)
         assert kept == msgspec.json.encode(dialects.kept_attributes(span), order="sorted").decode()
         assert 0 <= fingerprint(span, kept, dialects.peer_host(span)) < 2**64
