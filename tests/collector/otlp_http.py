@@ -60,10 +60,12 @@ def send(
         connection.close()
 
 
-def head(length: int) -> bytes:
+def head(length: int, **headers: str) -> bytes:
     """The head of a request whose body has that length."""
-    lines = ("POST /v1/traces HTTP/1.1", "Host: x", f"Content-Type: {PROTOBUF}", f"Content-Length: {length}", "", "")
-    return "\r\n".join(lines).encode()
+    given = {"Host": "x", "Content-Type": PROTOBUF, "Content-Length": str(length), **headers}
+    return "\r\n".join(
+        ["POST /v1/traces HTTP/1.1", *(f"{name}: {text}" for name, text in given.items()), "", ""]
+    ).encode()
 
 
 def connected_from(receiver: ListensForHttp, host: str) -> socket.socket:

@@ -3,7 +3,9 @@
 import base64
 import json
 import logging
+import socket
 from collections.abc import Generator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,7 +19,7 @@ from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcSpans
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpSpans
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
-from otlp_http import send
+from otlp_http import head, send
 from receiving import CHAT, in_json, received, request, until
 from sdk_spans import spans
 from web_port import web_port
@@ -89,6 +91,19 @@ def test_nobody_sends_without_a_key_and_is_told_how(guarded: Guarded) -> None:
         assert answer.headers["www-authenticate"].startswith("Bearer")
     assert guarded.running.state.stats.snapshot()["requests"] == {"http": {"traces": {"unauthenticated": 5.0}}}
     assert guarded.send(1, guarded.any) == 200
+
+
+def test_each_key_has_a_share_of_the_memory_of_its_own_also_behind_one_gateway(db: Path) -> None:
+    north, some = made(db, "north"), made(db, "any")
+    body = request([received(1, CHAT)]).SerializeToString()
+    settings = Settings(db=db, max_request_bytes=5_000, max_waiting_bytes=20_000)
+    with server_with(settings) as running, ExitStack() as stack:
+        for _ in range(2):
+            slow = stack.enter_context(socket.create_connection(running.http, timeout=10))
+            slow.sendall(head(5_000, authorization=f"Bearer {north}") + bytes(4_999))
+        until(lambda: running.state.stats.snapshot()["waiting_bytes"] == 9_998)
+        for key, status in ((north, 503), (some, 200)):
+            assert send(running, body, authorization=f"Bearer {key}").status == status
 
 
 def test_exporters_send_with_their_key_over_both_transports(guarded: Guarded) -> None:
