@@ -271,7 +271,7 @@ def test_a_log_of_another_version_is_not_touched(db: Path) -> None:
 
 
 async def test_a_disk_that_takes_nothing_is_told_and_leaves_nothing_half(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A sync that fails leaves the file alone for ever: what the kernel dropped, a second sync does not bring back."""
     with journal_on(ledger) as (journal, stats):
@@ -289,6 +289,7 @@ async def test_a_disk_that_takes_nothing_is_told_and_leaves_nothing_half(
     assert _spans_stored(ledger) == _numbers([REQUESTS[0], REQUESTS[2]])
     counts = stats.snapshot()
     assert (counts["intake_failures"], counts["spans_logged"]) == (2, 10)
+    assert caplog.text.count("The intake takes nothing") == 1, "not with every request that comes again"
 
 
 def _no_space(_: int) -> None:

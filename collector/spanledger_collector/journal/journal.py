@@ -31,6 +31,7 @@ __all__ = ["Journal"]
 _logger = logging.getLogger(__name__)
 _SPANS_PER_SYNC = 8192
 """Enough to make a sync cheap per span, few enough to keep the wait of the next request small."""
+_QUIET_SECONDS = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ class Journal:
         self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
         self._closing = threading.Lock()  # between the look at `_closed` and the put, so that no one waits for ever
         self._closed = False
+        self._quiet_until = 0.0
         self._thread = threading.Thread(target=self._run, name="journal")
         self._thread.start()
 
@@ -164,13 +166,22 @@ class Journal:
         try:
             number, held = self._intake.append(held, payload)
         except OSError as error:
-            _logger.error("The intake could not take %d request(s): %s", len(durable), error)  # noqa: TRY400 - the system says it all
+            self._complain(error)
             self._refuse(durable, str(error))
             return
         self._stats.logged.inc(held.spans)
         self._loader.put(Logged(number, held, entries))  # first, so that what is acknowledged is waiting or stored
         for waiting in durable:
             waiting.resolve()
+
+    def _complain(self, error: OSError) -> None:
+        """Tell the operator, but not once for each request that comes again: a disk is full for hours."""
+        now = time.monotonic()
+        if now >= self._quiet_until:
+            self._quiet_until = now + _QUIET_SECONDS
+            _logger.error(
+                "The intake takes nothing, and requests are refused (told every %d s): %s", _QUIET_SECONDS, error
+            )
 
     def _refuse(self, batch: Sequence[_Waiting], reason: str) -> None:
         """Tell those who wait to come again."""
