@@ -26,6 +26,7 @@ def take_in(ledger: Ledger) -> None:
     if left.requests:
         click.echo(
             f"{plural(left.requests, 'request')} with {plural(left.spans, 'span')}, acknowledged by a server that was "
-            f"killed, are not in this answer yet: `spanledger serve --db {ledger.path}` takes them in.",
+            f"killed, {'is' if left.requests == 1 else 'are'} not in this answer yet: "
+            f"`spanledger serve --db {ledger.path}` takes in what is left.",
             err=True,
         )
