@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -15,6 +16,7 @@ from grpc import StatusCode
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from receiving import CHAT, Receiving, received, receiving, request, stored
 
+from spanledger_collector.connections import ConnectionLimits
 from spanledger_collector.demo.processes import collector
 from spanledger_collector.errors import Overloaded, Throttled
 from spanledger_collector.receive import grpc_server, turns
@@ -135,6 +137,40 @@ def test_a_host_whose_turns_are_all_taken_waits_and_is_then_told_so(db: Path, mo
         over.set()
         assert {code(each) for each in slow} == {StatusCode.INVALID_ARGUMENT}
         assert code(untyped.unary_unary(EXPORT).future(b"", timeout=20)) is StatusCode.OK
+
+
+def test_grpc_knows_every_option_that_it_is_given() -> None:
+    """It passes over one of another name without a word."""
+    found = find_spec("grpc._cython.cygrpc")
+    assert found is not None
+    assert found.origin is not None
+    library = Path(found.origin).read_bytes()
+    given = grpc_server._options(ConnectionLimits())  # pyright: ignore[reportPrivateUsage] - all but the one of a receiver
+    names = ["grpc.max_receive_message_length", *(name for name, _ in given)]
+    assert [name for name in names if name.encode() + b"\0" not in library] == []
+
+
+@pytest.mark.slow
+def test_clients_may_look_often_whether_the_server_lives(receiver: Receiving) -> None:
+    """By default gRPC takes three looks within minutes, on a connection without a request, for an attack."""
+    often = [
+        ("grpc.keepalive_time_ms", 6_000),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_pings_without_data", 0),
+    ]
+    lost = Event()
+
+    def watch(state: grpc.ChannelConnectivity) -> None:
+        if state is not grpc.ChannelConnectivity.READY and connected.is_set():
+            lost.set()
+
+    connected = Event()
+    with grpc.insecure_channel(str(receiver.grpc), [*OPTIONS, *often]) as channel:
+        channel.subscribe(watch)
+        untyped: Any = channel
+        assert untyped.unary_unary(EXPORT)(b"", timeout=20) == b""
+        connected.set()
+        assert not lost.wait(32), "five looks later it is the same connection"
 
 
 async def test_turns_are_shared(monkeypatch: pytest.MonkeyPatch) -> None:
