@@ -29,7 +29,9 @@ _CALL_SITE: Final = frozenset(
     f"code.{name}" for name in ("function.name", "function", "file.path", "filepath", "line.number", "lineno")
 )
 """What the query of coverage groups by (queries.sql, `coverage`)."""
-READ_BY_COVERAGE: Final = frozenset({_METHOD, _OLD_METHOD, *_STATUS, *_PATH, *HOST_NAMES, *URL_NAMES, _ERROR, *_CALL_SITE})
+READ_BY_COVERAGE: Final = frozenset(
+    {_METHOD, _OLD_METHOD, *_STATUS, *_PATH, *HOST_NAMES, *URL_NAMES, _ERROR, *_CALL_SITE}
+)
 """Attributes of HTTP client spans that are read."""
 
 _CLOUD_SUFFIXES: Final = ("amazonaws.com", "googleapis.com")
