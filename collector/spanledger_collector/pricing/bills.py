@@ -84,7 +84,9 @@ class Bills:
         What costs `IMPOSSIBLE` or more is for `price` too."""
         if call.reported_cost_usd is not None or (call.flags and not _are_harmless(call.flags)):
             return None
-        kind, counted = self._kind(call), call.meters
+        key = call.provider, call.request_model, call.response_model, _conditions_of(call.conditions)
+        kind = self._kinds.get(key) or self._new_kind(call, key)
+        counted = call.meters
         if call.usage_status == "unmetered" or not counted:
             return kind.unmetered if _are_whole(counted.values()) else None
         if not _are_whole(counted.values()):
@@ -96,27 +98,23 @@ class Bills:
             tier = bisect_left(kind.above[place], taken) - 1
         stretch, bills = tiers[tier].stretch, tiers[tier].bills
         meters = tuple([meter for meter in counted if counted[meter]] if 0 in counted.values() else counted)
-        if meters not in bills:
+        bill = bills.get(meters)
+        if bill is None and meters not in bills:
             if len(bills) >= _MOST_BILLS:
                 bills.clear()
-            bills[meters] = _bill(stretch, meters)
-        return bills[meters]
+            bill = bills[meters] = _bill(stretch, meters)
+        return bill
 
-    def _kind(self, call: Call | Observation) -> _Kind:
+    def _new_kind(self, call: Call | Observation, key: tuple[object, ...]) -> _Kind:
+        if len(self._kinds) >= _MOST_KINDS:
+            self._kinds.clear()
         names = call.provider, call.request_model, call.response_model
-        key = (*names, *_conditions_of(call.conditions))
-        kind = self._kinds.get(key)
-        if kind is None:
-            if len(self._kinds) >= _MOST_KINDS:
-                self._kinds.clear()
-            found = [
-                [*some] for _, some in groupby(stretches(names, call.conditions, self._book), attrgetter("from_ns"))
-            ]
-            kind = self._kinds[key] = _Kind(
-                [some[0].from_ns for some in found],
-                [[stretch.above for stretch in some] for some in found],
-                [[_Tier(stretch) for stretch in some] for some in found],
-            )
+        found = [[*some] for _, some in groupby(stretches(names, call.conditions, self._book), attrgetter("from_ns"))]
+        kind = self._kinds[key] = _Kind(
+            [some[0].from_ns for some in found],
+            [[stretch.above for stretch in some] for some in found],
+            [[_Tier(stretch) for stretch in some] for some in found],
+        )
         return kind
 
 
