@@ -11,9 +11,11 @@ __all__ = ["CrowdedFilter", "GrowingFilter", "Key"]
 Key = int
 """What is known of the identity of a span: 64 bits in which spans differ, in one trace or in several."""
 
-_FEWEST: Final = 4_000_000
+_FEWEST: Final = 1_000_000
+_MORE: Final = 3_000_000
 _MOST: Final = 16_000_000
-"""Keys for which there is room, at 5.4 bytes each: from 22 to 87 MB. With more the filter errs more often."""
+"""Keys for which there is room at first, is added at least, and is at most, at 5.4 bytes each: from 5 to 87 MB. With
+more the filter errs more often. With more than is needed nearly every page of it is touched all the same."""
 _ROOM: Final = 5
 _ERRORS: Final = 2**-6
 """A filter made to err so often asks for six bits of each key, which is quick; with room for five times as many keys
@@ -44,7 +46,7 @@ class GrowingFilter:
         with self._adding:
             self.count += len(keys)
             if self.count > self._room and self._room < _MOST:
-                more = min(self._room, _MOST - self._room)
+                more = min(max(self._room, _MORE), _MOST - self._room)
                 self._filters.append(_roomy(more))
                 self._room += more
             _put(self._filters[-1], keys)
