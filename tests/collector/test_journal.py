@@ -21,13 +21,14 @@ from receiving import CHAT, START, Appended, journal_on, received, stored
 from spanledger_collector import dialects
 from spanledger_collector.errors import NotStored, Stopping
 from spanledger_collector.journal import intake
+from spanledger_collector.journal.extraction import Extractor, Submission
 from spanledger_collector.journal.frames import frames_in
-from spanledger_collector.journal.identity import Fingerprints
 from spanledger_collector.journal.intake import intake_of, segments_in
 from spanledger_collector.journal.reading import READINGS as STORED_READINGS
 from spanledger_collector.journal.reading import StoredReading, decode_reading
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.model import Observation, ReceivedSpan, Scope
+from spanledger_collector.stats import Stats
 
 ROWS = "SELECT * EXCLUDE (received_at) FROM store.spans ORDER BY ALL"
 READINGS = "SELECT * EXCLUDE (seq, received_at) FROM store.observations ORDER BY ALL"
@@ -249,8 +250,8 @@ def test_any_split_repetition_and_order_stores_the_same_rows(
 
 def _fingerprint(span: ReceivedSpan) -> int:
     """As the journal makes it."""
-    kept = None if dialects.recognise(span) is None else dialects.kept_json(span)
-    return Fingerprints().of(span, kept, dialects.peer_host(span))
+    entry = Extractor(dialects, Stats()).entry_of(Submission([span], START))
+    return int(entry.columns["payload_hash"][0])
 
 
 _UNLIKE: tuple[dict[str, Any], ...] = (

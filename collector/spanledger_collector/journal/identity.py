@@ -1,15 +1,15 @@
 """Which span is which: its identity (trace id, span id) and a fingerprint of its content."""
 
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from sys import byteorder
 
 import msgspec
 from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
-from spanledger_collector.model import AttributeValue, ReceivedSpan
+from spanledger_collector.model import Attributes, ReceivedSpan
 
-__all__ = ["Fingerprints", "Identity", "identities"]
+__all__ = ["Identity", "digest", "fingerprints", "identities"]
 
 Identity = tuple[int, int, int]
 """High half of the trace id, low half, span id."""
@@ -33,33 +33,15 @@ def identities(spans: Sequence[ReceivedSpan]) -> tuple[Integers, Integers, Integ
     return integers[0::3], integers[1::3], integers[2::3]
 
 
-class Fingerprints:
+def fingerprints(contents: Iterable[tuple[object, ...]]) -> list[int]:
     """64-bit fingerprints of what the journal keeps of spans, the same over every transport and in every order of
     attributes. Why these and no others: docs/decisions/0011-taking-spans-in.md.
 
-    Two contents under one identity pass for the same with a chance of 2^-64. The resource that spans share is digested
-    once where they follow each other.
+    Two contents under one identity pass for the same with a chance of 2^-64.
     """
+    return [xxh3_64_intdigest(_canonical(content)) for content in contents]
 
-    def __init__(self) -> None:
-        self._resource: Mapping[str, AttributeValue] | None = None
-        self._digest = b""
 
-    def of(self, span: ReceivedSpan, kept: str | None = None, peer_host: str | None = None) -> int:
-        """The fingerprint of a span: `kept` is the JSON text of its attributes, None where they are not kept."""
-        if span.resource is not self._resource:
-            self._resource, self._digest = span.resource, xxh3_128_digest(_canonical(span.resource))
-        content = (
-            span.parent_span_id,
-            span.name,
-            span.kind,
-            span.started_ns,
-            span.ended_ns,
-            span.status,
-            span.scope.name,
-            span.scope.version,
-            kept,
-            peer_host,
-            self._digest,
-        )
-        return xxh3_64_intdigest(_canonical(content))
+def digest(resource: Attributes) -> bytes:
+    """What stands for a resource in the content of its spans."""
+    return xxh3_128_digest(_canonical(resource))

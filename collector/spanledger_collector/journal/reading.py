@@ -6,7 +6,7 @@ out. Earlier releases wrote all of the observation into it.
 """
 
 import json
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, fields
 from operator import attrgetter
 from typing import Any, Final, NamedTuple, Self, get_type_hints
@@ -56,16 +56,13 @@ _PARENT: Final = "parent_span_id"
 _PLAIN: Final = Conditions()
 
 
-def _document(record: type, in_json: Mapping[str, Any], without: Collection[str] = ()) -> type[msgspec.Struct]:
-    """A record as an object of JSON: its fields in their order, of the types in `in_json` or else their own; what has
-    its default, or is not known, is left out."""
+def _document(record: type, in_json: Mapping[str, Any], names: Sequence[str] = ()) -> type[msgspec.Struct]:
+    """A record as an object of JSON: its fields, or those of these names, of the types in `in_json` or else their own;
+    what has its default, or is not known, is left out."""
     types: dict[str, Any] = {**get_type_hints(record), **in_json}
-    members = [(name, types[name] | None, default) for name, default in _defaults(record) if name not in without]
+    defaults = {field.name: _default(field) for field in fields(record)}
+    members = [(name, types[name] | None, defaults[name]) for name in names or defaults]
     return msgspec.defstruct(record.__name__, members, omit_defaults=True, gc=False)
-
-
-def _defaults(record: type) -> list[tuple[str, object]]:
-    return [(field.name, _default(field)) for field in fields(record)]
 
 
 def _default(field: "Field[Any]") -> object:
@@ -79,32 +76,40 @@ _Conditions: Any = _document(Conditions, {})
 _Attribution: Any = _document(Attribution, {})
 _IN_JSON: Final = {"conditions": _Conditions, "attribution": _Attribution, **dict.fromkeys((*_IDS, _PARENT), str)}
 _Observation: Any = _document(Observation, _IN_JSON)
-_Rest: Any = _document(Observation, _IN_JSON, without=(*_IDS, *_IN_COLUMNS))
+
+_FIELDS: Final = tuple(field.name for field in fields(Observation))
+_IN_OTHER_FORM: Final = (_PARENT, "conditions", "attribution")
+_AS_THEY_ARE: Final = tuple(name for name in _FIELDS if name not in {*_IDS, *_IN_COLUMNS, *_IN_OTHER_FORM})
+_Rest: Any = _document(Observation, _IN_JSON, (*_IN_OTHER_FORM, *_AS_THEY_ARE))
 
 _encode = msgspec.json.Encoder(decimal_format="string", order="deterministic").encode
 _decode = msgspec.json.Decoder(_Observation).decode
 
 
-def _values(record: type, without: Collection[str] = ()) -> Callable[[object], tuple[Any, ...]]:
-    """What takes all values out of a record, or out of its document, at once."""
-    return attrgetter(*(name for name, _ in _defaults(record) if name not in without))
+def _values(names: Sequence[str]) -> Callable[[object], tuple[Any, ...]]:
+    """What takes these values out of a record, or out of its document, at once."""
+    return attrgetter(*names)
 
 
-_of_conditions, _of_attribution, _of_observation = _values(Conditions), _values(Attribution), _values(Observation)
-_of_rest: Final = _values(Observation, (*_IDS, *_IN_COLUMNS))
+_of_conditions = _values([field.name for field in fields(Conditions)])
+_of_attribution = _values([field.name for field in fields(Attribution)])
+_of_observation = _values(_FIELDS)
+_as_they_are = _values(_AS_THEY_ARE)
 _NO_CONDITIONS: Final = _of_conditions(_PLAIN)
 
-in_columns: Final = attrgetter(*_IN_COLUMNS)
+in_columns: Final = _values(_IN_COLUMNS)
 """What of an observation has a column of its own, in the order of `StoredReading`, but for the ids."""
 
 
 def encode_reading(observation: Observation) -> str:
     """JSON text of what of an observation has no column."""
-    rest = _Rest(*_of_rest(observation))
-    rest.parent_span_id = observation.parent_span_id and observation.parent_span_id.hex()
-    conditions = _of_conditions(observation.conditions)
-    rest.conditions = None if conditions == _NO_CONDITIONS else _Conditions(*conditions)
-    rest.attribution = _Attribution(*_of_attribution(observation.attribution))
+    parent, conditions = observation.parent_span_id, _of_conditions(observation.conditions)
+    rest = _Rest(  # in the order of its fields
+        parent and parent.hex(),
+        None if conditions == _NO_CONDITIONS else _Conditions(*conditions),
+        _Attribution(*_of_attribution(observation.attribution)),
+        *_as_they_are(observation),
+    )
     return _encode(rest).decode()
 
 

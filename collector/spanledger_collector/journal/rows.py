@@ -1,12 +1,12 @@
 """The rows of the journal's three tables, made from spans and what dialects read in them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
-from spanledger_collector.journal.identity import Fingerprints, Identity, identities
+from spanledger_collector.journal.identity import Identity, digest, fingerprints, identities
 from spanledger_collector.journal.reading import StoredReading, encode_reading, in_columns
 from spanledger_collector.ledger.arrow import Int64, Target, Text, Time, UInt8, UInt64
 from spanledger_collector.model import Attributes, Observation, ReceivedSpan
@@ -133,21 +133,37 @@ def span_columns(
     for each in observed:
         kept[each.place] = each.fields[_ATTRIBUTES]
     parents = [span.parent_span_id for span in spans]
-    return {
+    scopes = [span.scope for span in spans]
+    of_resources = [*_of_resources(spans)]
+    columns: dict[str, Sequence[Any]] = {
         "trace_hi": trace_hi,
         "trace_lo": trace_lo,
         "span": own,
         "parent": [None if parent is None else int.from_bytes(parent) for parent in parents],
         "name": [span.name for span in spans],
         "kind": [span.kind for span in spans],
-        "service": [span.service for span in spans],
-        "scope": [span.scope.name for span in spans],
+        "service": [service for service, _ in of_resources],
+        "scope": [scope.name for scope in scopes],
         "started_at": [span.started_ns for span in spans],
         "ended_at": [span.ended_ns for span in spans],
         "status": [span.status for span in spans],
         "peer_host": peer_hosts,
-        "payload_hash": [*map(Fingerprints().of, spans, kept, peer_hosts)],
     }
+    skeletons = [columns[name] for name in ("name", "kind", "started_at", "ended_at", "status", "scope")]
+    versions, digests = [scope.version for scope in scopes], [digested for _, digested in of_resources]
+    contents = zip(parents, *skeletons, versions, kept, peer_hosts, digests, strict=True)
+    return {**columns, "payload_hash": fingerprints(contents)}
+
+
+def _of_resources(spans: Sequence[ReceivedSpan]) -> Iterator[tuple[str, bytes]]:
+    """The service and the digest of each span's resource, worked out once for those that share it and follow each
+    other."""
+    last: Attributes | None = None
+    said = "", b""
+    for span in spans:
+        if span.resource is not last:
+            last, said = span.resource, (span.service, digest(span.resource))
+        yield said
 
 
 def joined(parts: Sequence[Columns]) -> Columns:
