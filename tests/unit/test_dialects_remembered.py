@@ -1,5 +1,6 @@
 """What is remembered from span to span never changes what is read, and has bounds."""
 
+from dataclasses import replace
 from itertools import permutations
 
 import pytest
@@ -8,10 +9,15 @@ from hypothesis import strategies as st
 from tests.observed import OWN, make_span
 
 from spanledger_collector import dialects
+from spanledger_collector.dialects.choice import choose_dialect
+from spanledger_collector.dialects.dialect import Dialect
 from spanledger_collector.dialects.shapes import by_names
-from spanledger_collector.model import AttributeValue
+from spanledger_collector.dialects.table import DIALECTS
+from spanledger_collector.model import AttributeValue, Scope
 
 _CALL: dict[str, AttributeValue] = {"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 7}
+
+_MARKED_BY_VALUE = [row for row in DIALECTS if any(value for _, value in row.markers)]
 
 
 def _model(value: AttributeValue) -> str | None:
@@ -32,6 +38,18 @@ def test_what_came_before_under_the_same_names_does_not_matter(values: list[Attr
     readable = {"gpt-5": "gpt-5", "5": "5"}
     for value in values:
         assert _model(value) == readable.get(str(value))
+
+
+@pytest.mark.parametrize(
+    "row", [row for row in DIALECTS if any(value for _, value in row.markers)], ids=lambda row: row.id
+)
+def test_a_marker_must_have_its_value_whatever_came_before_under_the_same_names(row: Dialect) -> None:
+    marker, value = next(marker for marker in row.markers if marker[1])
+    named = {marker: value} | {name: wanted or "x" for name, wanted in row.needs}
+    span = make_span(_CALL | named, Scope("nobody"), name=row.span_names[0] if row.span_names else "chat")
+    for _ in range(2):
+        assert choose_dialect(span) is row
+        assert choose_dialect(replace(span, attributes={**span.attributes, marker: "another"})) is not row
 
 
 def test_sets_of_names_are_worked_out_once_unless_they_are_huge() -> None:

@@ -1,13 +1,16 @@
 """Counts: what contains what, what arithmetic proves, and what is no count."""
 
+from dataclasses import fields
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from tests.observed import OWN, make_span
 
 from spanledger_collector import dialects
-from spanledger_collector.dialects.usage import Convention, disjoint
-from spanledger_collector.model import AttributeValue, Observation, Scope
+from spanledger_collector.dialects.usage import PLAIN, Convention, disjoint, plain
+from spanledger_collector.model import AttributeValue, Observation, Quantity, Scope
 
 _SOMEBODY = Scope("somebody.else", "1")
 
@@ -21,6 +24,14 @@ def _read(scope: Scope = OWN, /, **counts: AttributeValue) -> Observation:
 
 def _usage(**counts: AttributeValue) -> Observation:
     return _read(OWN, **{f"gen_ai__usage__{name}": value for name, value in counts.items()})
+
+
+@given(
+    st.dictionaries(st.sampled_from(sorted(PLAIN)), st.integers(0, 9)),
+    st.builds(Convention, *[st.booleans()] * len(fields(Convention))),
+)
+def test_the_short_way_says_what_the_long_one_says(counts: dict[str, Quantity], convention: Convention) -> None:
+    assert plain(dict(counts), convention) == disjoint(counts, None, convention)
 
 
 def test_absent_zero_and_unknown_are_three_things() -> None:

@@ -7,6 +7,7 @@ from typing import Final
 
 from spanledger_collector.dialects.dialect import Dialect, Marker
 from spanledger_collector.dialects.names import GENERIC, METER_FACTS, TOTAL
+from spanledger_collector.dialects.shapes import by_names
 from spanledger_collector.dialects.table import DIALECTS, GENERIC_DIALECT
 from spanledger_collector.model import Attributes, ReceivedSpan, Scope
 
@@ -44,8 +45,6 @@ READ_NAMES: Final = SIGNS.union(
 )
 """Every attribute name that some dialect reads."""
 
-_BY_MARKER: Final = tuple(dialect for dialect in DIALECTS if dialect.markers)
-
 EVENT_NAME: Final = "event.name"
 """The attribute with the name of a log record."""
 
@@ -64,12 +63,18 @@ def choose_dialect(span: ReceivedSpan) -> Dialect | None:
         return None
     scope = span.scope
     for dialect in _of_scope(scope.name, scope.version):
-        if _suits(dialect, span):
+        if not (dialect.span_names or dialect.needs) or _suits(dialect, span):
             return dialect
-    for dialect in _BY_MARKER:
+    for dialect in _by_marker[None, tuple(attributes)]:
         if _has_any(dialect.markers, attributes) and _suits(dialect, span):
             return dialect
     return GENERIC_DIALECT
+
+
+@by_names
+def _by_marker(_: None, names: tuple[str, ...]) -> tuple[Dialect, ...]:
+    """The dialects of which a marker is among these names."""
+    return tuple(dialect for dialect in DIALECTS if any(name in names for name, _ in dialect.markers))
 
 
 def events_tell_errors(scope: Scope) -> bool:
@@ -93,8 +98,9 @@ def _of_scope(name: str, version: str) -> tuple[Dialect, ...]:
 
 
 def forget_scopes() -> None:
-    """Look at the table again for every scope: for tests that change the table."""
+    """Look at the table again for every scope and marker: for tests that change the table."""
     _of_scope.cache_clear()
+    _by_marker.clear()
 
 
 def _names(dialect: Dialect, scope: str) -> bool:

@@ -192,10 +192,9 @@ def kept_attributes(span: ReceivedSpan) -> dict[str, AttributeValue]:
 def kept_json(span: ReceivedSpan) -> str:
     """`kept_attributes` as JSON text, in the order of their names; bytes are base64."""
     attributes = span.attributes
-    shape = _names_kept[None, tuple(attributes)]
-    if shape.as_they_are:
-        whole = len(shape.names) == len(attributes)
-        kept = attributes if whole else {name: attributes[name] for name in shape.names}
+    names, _, as_they_are = _names_kept[None, tuple(attributes)]
+    if as_they_are:
+        kept = attributes if len(names) == len(attributes) else {name: attributes[name] for name in names}
         if _SIMPLE.issuperset(map(type, kept.values())):
             text = _encode(kept)
             if len(text) <= LONGEST_FACT:  # then no value is overlong

@@ -4,19 +4,19 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final, NamedTuple, Self, cast
+from typing import Final, NamedTuple, Self
 
 from spanledger_collector.dialects.names import TOTAL
-from spanledger_collector.dialects.shapes import Names, Values, values_of
 from spanledger_collector.dialects.usage import PLAIN
-from spanledger_collector.model import AttributeValue, Quantity
+from spanledger_collector.model import Attributes, AttributeValue, Quantity
 
-__all__ = ["LARGEST_COUNT", "Counter", "Counters", "Counts", "read_count"]
+__all__ = ["LARGEST_COUNT", "LONGEST_FACT", "Counter", "Counters", "Counts", "is_usable", "read_count"]
 
+LONGEST_FACT: Final = 4096
+"""Characters. A longer text is no fact, whatever its name; the journal does not keep it either."""
 LARGEST_COUNT: Final = 10**12
 """Counts from here on are taken for nonsense: no call has them, and the ledger's DECIMAL(18, 6) could not hold them."""
 
-_WHOLE_NUMBERS: Final = frozenset({int})  # and not its subclass bool
 _WHOLE = re.compile(r"0|[1-9][0-9]{0,17}")
 _DECIMAL = re.compile(r"(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,6})?")
 
@@ -31,22 +31,18 @@ class Counter(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Counters:
-    """Attributes that count, `told` one by one, what takes their `values` out of a span that has them, and what follows
-    from which `meters` these are: `plain` where they are the few that `usage.plain` knows, `only_total` where nothing
-    but all tokens together are counted, if anything."""
+    """Attributes that count, and what follows from which meters these are: `plain` where they are the few that
+    `usage.plain` knows, `only_total` where nothing but all tokens together are counted, if anything."""
 
     told: tuple[Counter, ...]
-    meters: Names
-    values: Values
     plain: bool
     only_total: bool
 
     @classmethod
     def of(cls, told: tuple[Counter, ...]) -> Self:
         """What follows from these."""
-        meters = tuple(counter.meter for counter in told)
-        values = values_of(tuple(counter.attribute for counter in told))
-        return cls(told, meters, values, PLAIN.issuperset(meters), {TOTAL}.issuperset(meters))
+        meters = {counter.meter for counter in told}
+        return cls(told, meters <= PLAIN, meters <= {TOTAL})
 
 
 @dataclass(slots=True)
@@ -60,12 +56,21 @@ class Counts:
     as_text: bool = False
 
     @classmethod
-    def of(cls, counters: Counters, values: Sequence[AttributeValue]) -> Self:
-        """What these values say."""
-        if values and _WHOLE_NUMBERS.issuperset(map(type, values)):  # nearly always; all at once is quicker
-            numbers = cast("Sequence[int]", values)
-            if min(numbers) >= 0 and max(numbers) < LARGEST_COUNT:
-                return cls(counters, dict(zip(counters.meters, numbers, strict=True)), [])
+    def of(cls, counters: Counters, attributes: Attributes) -> Self | None:
+        """What these attributes say; None when one of them is not usable (`is_usable`)."""
+        quantities: dict[str, Quantity] = {}
+        for meter, attribute, _ in counters.told:
+            value = attributes[attribute]
+            if type(value) is int and 0 <= value < LARGEST_COUNT:  # nearly always
+                quantities[meter] = value
+            else:
+                values = [attributes[counter.attribute] for counter in counters.told]
+                return cls.of_any(counters, values) if all(map(is_usable, values)) else None
+        return cls(counters, quantities, [])
+
+    @classmethod
+    def of_any(cls, counters: Counters, values: Sequence[AttributeValue]) -> Self:
+        """What the values of these attributes say, whatever they are."""
         counts = cls(counters, {}, [])
         for counter, value in zip(counters.told, values, strict=True):
             counts.add(counter, value)
@@ -83,6 +88,11 @@ class Counts:
         else:
             self.quantities[counter.meter] = quantity
             self.as_text = self.as_text or isinstance(value, str)
+
+
+def is_usable(value: AttributeValue) -> bool:
+    """Whether an attribute says anything: one without value, with the empty text or with an overlong one does not."""
+    return value is not None and not (isinstance(value, str) and not 0 < len(value) <= LONGEST_FACT)
 
 
 def read_count(value: AttributeValue, *, fractional: bool = False) -> Quantity | None:

@@ -8,7 +8,7 @@ from functools import cache
 from typing import Final, Self, cast
 
 from spanledger.meters import METERS, OTHER_METER_PREFIX
-from spanledger_collector.dialects.counts import Counter, Counters, Counts
+from spanledger_collector.dialects.counts import LONGEST_FACT, Counter, Counters, Counts, is_usable
 from spanledger_collector.dialects.dialect import Dialect
 from spanledger_collector.dialects.names import (
     DIMENSION_PREFIXES,
@@ -34,8 +34,6 @@ __all__ = [
 ]
 
 _LONGEST_MESSAGE: Final = 1 << 20
-LONGEST_FACT: Final = 4096
-"""Characters. A longer text is no fact, whatever its name; the journal does not keep it either."""
 
 _OF_ONE_CALL: Final = frozenset({"response_id", "user", "session", "lasted", "reported_cost_usd", "emitter_cost_usd"})
 """Facts that are others in nearly every call; the rest an emitter says alike in call after call."""
@@ -102,7 +100,7 @@ def read_facts(dialect: Dialect, attributes: Attributes) -> Facts:
         attributes = with_members(dialect, attributes)
     facts = _read(_shape[dialect, tuple(attributes)], attributes)
     if facts is None:
-        attributes = {name: value for name, value in attributes.items() if _is_usable(value)}
+        attributes = {name: value for name, value in attributes.items() if is_usable(value)}
         facts = _read(_shape[dialect, tuple(attributes)], attributes)
         assert facts is not None  # noqa: S101 - whatever is left is usable
     return _unquoted(facts, attributes) if dialect.quoted else facts
@@ -124,7 +122,11 @@ def members_of(attribute: str, value: AttributeValue) -> Iterator[tuple[str, Att
 
 def _read(shape: _Shape, attributes: Attributes) -> Facts | None:
     """The facts of a span of that shape; None when an attribute is not usable, so that the span has another shape."""
-    steady = _steady_of(shape, attributes)
+    values = shape.steady_values(attributes)
+    try:
+        steady = _known_steady.get((shape, values)) or _new_steady(shape, values)
+    except TypeError:  # a list or an object is among them, which no mapping has for a key
+        steady = _new_steady(shape, values)
     if steady is None:
         return None
     of_call: dict[str, str] = {}
@@ -132,39 +134,23 @@ def _read(shape: _Shape, attributes: Attributes) -> Facts | None:
         value = attributes[name]
         if type(value) is str and 0 < len(value) <= LONGEST_FACT:
             of_call[fact] = value
-        elif not _is_usable(value):
+        elif not is_usable(value):
             return None
         elif (text := text_of(value)) is not None:
             of_call[fact] = text
-    counts = _counted(shape.counters, attributes)
+    counts = Counts.of(shape.counters, attributes)
     if counts is None:
         return None
     if not shape.others:
         return Facts(steady, of_call, counts, _NOTHING)
-    if not all(map(_is_usable, [attributes[name] for name in shape.others])):
+    if not all(map(is_usable, [attributes[name] for name in shape.others])):
         return None
     return Facts(steady, of_call, counts, {name: attributes[name] for name in shape.dimensions})
 
 
-def _counted(counters: Counters, attributes: Attributes) -> Counts | None:
-    """What is counted; None when one of the attributes is not usable."""
-    values = counters.values(attributes)
-    counts = Counts.of(counters, values)
-    return counts if len(counts.quantities) == len(values) or all(map(_is_usable, values)) else None
-
-
-def _steady_of(shape: _Shape, attributes: Attributes) -> Steady | None:
-    """The steady facts; None when one of their attributes is not usable."""
-    values = shape.steady_values(attributes)
-    try:
-        known = _known_steady.get((shape, values))
-    except TypeError:  # a list or an object is among them
-        known = None
-    return known if known is not None else _new_steady(shape, values)
-
-
 def _new_steady(shape: _Shape, values: tuple[AttributeValue, ...]) -> Steady | None:
-    if not all(map(_is_usable, values)):
+    """The steady facts; None when one of their values is not usable."""
+    if not all(map(is_usable, values)):
         return None
     texts = zip(shape.steady, map(text_of, values), strict=True)
     steady = Steady.of({fact: text for fact, text in texts if text is not None})
@@ -174,10 +160,6 @@ def _new_steady(shape: _Shape, values: tuple[AttributeValue, ...]) -> Steady | N
             _known_steady.clear()
         _known_steady[shape, values] = steady
     return steady
-
-
-def _is_usable(value: AttributeValue) -> bool:
-    return value is not None and not (isinstance(value, str) and not 0 < len(value) <= LONGEST_FACT)
 
 
 _known_steady: Final[dict[tuple[_Shape, tuple[AttributeValue, ...]], Steady]] = {}
@@ -214,8 +196,8 @@ def _unquoted(facts: Facts, attributes: Attributes) -> Facts:
     """The same for an emitter that writes every text as JSON, in quotation marks."""
     of_call, steady = _texts_unquoted(facts.of_call), _texts_unquoted(facts.steady.texts)
     counters = facts.counts.counters
-    values = [_without_quotes(value) if isinstance(value, str) else value for value in counters.values(attributes)]
-    counts = Counts.of(counters, values)
+    sent = [attributes[counter.attribute] for counter in counters.told]
+    counts = Counts.of_any(counters, [_without_quotes(value) if isinstance(value, str) else value for value in sent])
     return Facts(Steady.of(steady), of_call, counts, facts.dimensions)
 
 

@@ -19,8 +19,8 @@ __all__ = ["HTTP_DIALECT", "READ_BY_COVERAGE", "http_call"]
 
 HTTP_DIALECT: Final = "http-client"
 
-_METHOD: Final = "http.request.method"
-_OLD_METHOD: Final = "http.method"
+_METHOD: Final = ("http.request.method", "http.method")
+_NEW, _OLD = _METHOD
 _STATUS: Final = ("http.response.status_code", "http.status_code")
 _PATH: Final = ("url.path", "http.target", "url.full", "http.url")
 _ERROR: Final = "error.type"
@@ -29,9 +29,7 @@ _CALL_SITE: Final = frozenset(
     f"code.{name}" for name in ("function.name", "function", "file.path", "filepath", "line.number", "lineno")
 )
 """What the query of coverage groups by (queries.sql, `coverage`)."""
-READ_BY_COVERAGE: Final = frozenset(
-    {_METHOD, _OLD_METHOD, *_STATUS, *_PATH, *HOST_NAMES, *URL_NAMES, _ERROR, *_CALL_SITE}
-)
+READ_BY_COVERAGE: Final = frozenset({*_METHOD, *_STATUS, *_PATH, *HOST_NAMES, *URL_NAMES, _ERROR, *_CALL_SITE})
 """Attributes of HTTP client spans that are read."""
 
 _CLOUD_SUFFIXES: Final = ("amazonaws.com", "googleapis.com")
@@ -60,9 +58,9 @@ _AN_ID: Final = re.compile(r"[a-z]{2,12}_[A-Za-z0-9]{12,}|[0-9a-fA-F-]{16,}|\d{6
 def http_call(span: ReceivedSpan, more_hosts: Iterable[str] = ()) -> Observation | None:
     """A request to a model, `None` for any other span. `more_hosts` are hosts of this installation (a gateway)."""
     said = span.attributes.get
-    if span.kind != KIND_CLIENT or (said(_METHOD) != "POST" and said(_OLD_METHOD) != "POST"):  # nearly always
+    if span.kind != KIND_CLIENT or (said(_NEW) != "POST" and said(_OLD) != "POST"):  # nearly always
         return None
-    if _first(span.attributes, (_METHOD, _OLD_METHOD)) != "POST":
+    if _first(span.attributes, _METHOD) != "POST":
         return None
     host = peer_host(span)
     if host is None or not _answers_with_models(host, more_hosts):

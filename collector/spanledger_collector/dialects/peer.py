@@ -17,12 +17,13 @@ def peer_host(span: ReceivedSpan) -> str | None:
     """The host name of the other side of a client span, in lower case; `None` for other spans and unknown hosts."""
     if span.kind != KIND_CLIENT:
         return None
+    said = span.attributes.get
     for name in HOST_NAMES:
-        host = text_of(span.attributes.get(name))
+        host = text_of(said(name))
         if host is not None:
             return host if host.islower() else host.lower()  # the text that many spans share, rather than a copy
     for name in URL_NAMES:
-        url = text_of(span.attributes.get(name))
+        url = text_of(said(name))
         if url is not None:
             return host_of_url(url)
     return None

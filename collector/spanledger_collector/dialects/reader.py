@@ -7,7 +7,7 @@ from spanledger_collector.dialects.content import kept_attributes, kept_json
 from spanledger_collector.dialects.engine import recognise
 from spanledger_collector.dialects.http_calls import http_call
 from spanledger_collector.dialects.peer import peer_host
-from spanledger_collector.model import AttributeValue, Observation, ReceivedSpan
+from spanledger_collector.model import Observation, ReceivedSpan
 
 __all__ = ["Reader"]
 
@@ -24,14 +24,7 @@ class Reader:
         """What a span says about a model call, or that it is a request to a model; `None` for any other span."""
         return recognise(span, self.attribution) or http_call(span, self.model_hosts)
 
-    def peer_host(self, span: ReceivedSpan) -> str | None:
-        """The host that a client span talked to."""
-        return peer_host(span)
-
-    def kept_attributes(self, span: ReceivedSpan) -> dict[str, AttributeValue]:
-        """The attributes that are stored: all but message content."""
-        return kept_attributes(span)
-
-    def kept_json(self, span: ReceivedSpan) -> str:
-        """The same as JSON text."""
-        return kept_json(span)
+    # As they are: none of them depends on the installation, and each is called for every span.
+    peer_host = staticmethod(peer_host)
+    kept_attributes = staticmethod(kept_attributes)
+    kept_json = staticmethod(kept_json)

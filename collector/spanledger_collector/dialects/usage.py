@@ -84,7 +84,8 @@ def disjoint(counts: Mapping[str, Quantity], total: Quantity | None, convention:
 
 
 def plain(counts: dict[str, Quantity], convention: Convention) -> Usage:
-    """`disjoint` of counts of these few meters, which most calls have, in a third of the time. Changes the counts."""
+    """`disjoint` of counts of these few meters alone, as most calls have them, in a third of the time. Changes the
+    counts."""
     cached, whole = counts.get("cache_read", 0) + counts.get("cache_write", 0), counts.get("input")
     if not cached or whole is None:
         return Usage(counts, [], [], [])
