@@ -92,16 +92,12 @@ class HttpMessages(HttpToolsProtocol):
             raise _ImproperError("CONNECT, though this is no proxy")
         if len(self.pipeline) == _AHEAD:
             raise _ImproperError(f"more than {_AHEAD} requests before the answer to one")
-        hosts = 0
-        for name, value in self.headers:
-            if name == b"host":
-                hosts += 1
-            elif name == b"transfer-encoding" and value.lower() != b"chunked":
-                raise _ImproperError(
-                    f"the transfer coding {value!r}"
-                )  # section 6.1; content codings are another matter
-        if hosts != 1 and self.parser.get_http_version() == "1.1":
-            raise _ImproperError(f"{hosts} times the field Host")  # section 3.2
+        hosts = [value for name, value in self.headers if name == b"host"]
+        if len(hosts) != 1 and self.parser.get_http_version() == "1.1":
+            raise _ImproperError(f"the hosts {hosts}")  # section 3.2
+        for name, coding in self.headers:
+            if name == b"transfer-encoding" and coding.lower() != b"chunked":
+                raise _ImproperError(f"the transfer coding {coding}")  # section 6.1
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
