@@ -31,7 +31,6 @@ Two that can be installed in an environment of their own, started there, and fou
 
 import argparse
 import asyncio
-import gc
 import multiprocessing
 import os
 import shutil
@@ -59,6 +58,7 @@ from spanledger_collector.receive.grpc_server import grpc_server
 from spanledger_collector.receive.http_app import build_http_app
 from spanledger_collector.receive.receiver import Receiver, Signal
 from spanledger_collector.receive.senders import Sender
+from spanledger_collector.scheduling import answers_first
 from spanledger_collector.settings import Address
 from spanledger_collector.sidecar import read_sidecar
 from spanledger_collector.stats import Stats
@@ -104,15 +104,15 @@ async def serve_some(kind: type[Receiver], db: Path, ready: Connection) -> None:
             http_server(build_http_app(receiver), listener, 5) as over_http,
         ):
             ready.send((over_grpc, over_http))
-            while await asyncio.to_thread(ready.recv) == WAITING:
-                ready.send(journal.waiting.spans)
+            with answers_first():
+                while await asyncio.to_thread(ready.recv) == WAITING:
+                    ready.send(journal.waiting.spans)
         await asyncio.to_thread(journal.close)
 
 
 def run_some(kind: str, db: Path, ready: Connection) -> None:
     """The process of a receiver."""
     os.sched_setaffinity(0, {CORE})
-    gc.set_threshold(50_000, 20, 100)  # as `spanledger serve` does
     asyncio.run(serve_some(RECEIVERS[kind], db, ready))
 
 

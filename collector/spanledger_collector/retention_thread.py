@@ -11,6 +11,7 @@ import duckdb
 from spanledger_collector.ledger.retention import Dropped, sweep
 from spanledger_collector.ledger.settling import Settler
 from spanledger_collector.ledger.store import Ledger
+from spanledger_collector.scheduling import BackgroundThread
 from spanledger_collector.settings import Retention
 from spanledger_collector.stats import Stats
 
@@ -46,7 +47,7 @@ class RetentionThread:
         self._every_seconds = every_seconds
         self._clock_ns = clock_ns
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="retention")
+        self._thread = BackgroundThread(target=self._run, name="retention")
         self._thread.start()
 
     def close(self) -> None:

@@ -1,10 +1,10 @@
 """The server: every part put into one process, started, drained and stopped."""
 
 import asyncio
-import gc
 import logging
 import signal
 from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -26,6 +26,7 @@ from spanledger_collector.own_metrics import send_metrics
 from spanledger_collector.ports import open_ports
 from spanledger_collector.price_file import own_book, price_file_of
 from spanledger_collector.retention_thread import RetentionThread
+from spanledger_collector.scheduling import answers_first, give_way
 from spanledger_collector.service_state import ServiceState
 from spanledger_collector.settings import Address, Settings
 from spanledger_collector.settle_thread import SettleThread
@@ -96,7 +97,7 @@ async def _run(settings: Settings, announce: Callable[[str], None]) -> None:
     async with serving(settings) as running, AsyncExitStack() as stack:
         stack.enter_context(announced(settings.db, running.web.url_by(settings.scheme)))
         loop.add_signal_handler(signal.SIGHUP, running.reload)
-        _spare_collections()
+        stack.enter_context(answers_first())
         announce(running.describe())
         asked = asyncio.ensure_future(stop.wait())
         await asyncio.wait([asked, running.broken], return_when=asyncio.FIRST_COMPLETED)
@@ -106,12 +107,6 @@ async def _run(settings: Settings, announce: Callable[[str], None]) -> None:
             asked.cancel()
             raise running.broken.result()
         _logger.info("Stopping: finishing what was accepted")
-
-
-def _spare_collections() -> None:
-    """Let Python look for cyclic garbage less often. Records by the thousand come and go here, none of them in cycles;
-    looking through all of them again and again costs a third of the time of settling."""
-    gc.set_threshold(50_000, 20, 100)
 
 
 @asynccontextmanager
@@ -143,7 +138,8 @@ def _start_inside(
     book = own_book(settings.db, settings.prices)
     reader = Reader(own_attribution(settings.db, settings.attribution), settings.model_hosts)
     keys = open_keys(settings.db, settings.keys)
-    ledger = Ledger.open(settings.db, memory_bytes=settings.max_database_bytes)
+    with ThreadPoolExecutor(1, initializer=give_way) as opening:  # the database's own threads are as the one that opens
+        ledger = opening.submit(Ledger.open, settings.db, memory_bytes=settings.max_database_bytes).result()
     stack.callback(_close, ledger)
     stats = Stats()
     handover = Handover()

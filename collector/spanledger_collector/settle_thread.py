@@ -10,6 +10,7 @@ from typing import Protocol
 
 import duckdb
 
+from spanledger_collector.scheduling import BackgroundThread
 from spanledger_collector.stats import Stats
 
 __all__ = ["SettleThread", "Settles"]
@@ -54,7 +55,7 @@ class SettleThread:
         self._awake.set()
         self._closing = threading.Event()
         self._deadline = math.inf
-        self._thread = threading.Thread(target=self._run, name="settle")
+        self._thread = BackgroundThread(target=self._run, name="settle")
         self._thread.start()
 
     def wake(self) -> None:

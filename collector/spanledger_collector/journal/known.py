@@ -18,6 +18,7 @@ from spanledger_collector.journal.sealed import SPANS_PER_RUN, SealedKeys, folde
 from spanledger_collector.ledger.arrow import integers
 from spanledger_collector.ledger.sql import query
 from spanledger_collector.ledger.store import Ledger
+from spanledger_collector.scheduling import BackgroundThread
 
 __all__ = ["Key", "KnownSpans", "key_of"]
 
@@ -55,7 +56,7 @@ class KnownSpans:
         self._full = threading.Event()
         self._idle = threading.Event()
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="known spans")
+        self._thread = BackgroundThread(target=self._run, name="known spans")
         self._thread.start()
 
     def suspects(self, keys: Sequence[Key]) -> list[int]:

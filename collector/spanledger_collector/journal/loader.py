@@ -17,6 +17,7 @@ from spanledger_collector.journal.leftover import Batch, Leftover
 from spanledger_collector.journal.loading import load_batch
 from spanledger_collector.journal.position import Position
 from spanledger_collector.journal.writer import Writer
+from spanledger_collector.scheduling import BackgroundThread
 from spanledger_collector.stats import Stats
 
 __all__ = ["PAUSE_SECONDS", "Loader", "Logged"]
@@ -71,7 +72,7 @@ class Loader:
         self._trouble: str | None = None
         self._closing = False
         self._loaded = 0
-        self._thread = threading.Thread(target=self._run, name="load")
+        self._thread = BackgroundThread(target=self._run, name="load")
         self._thread.start()
 
     @property
