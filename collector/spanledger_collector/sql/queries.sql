@@ -161,13 +161,15 @@ FROM price_history p WHERE p.call_id = $call_id
 ORDER BY revision DESC;
 
 -- name: counts
-SELECT (SELECT count(*) FROM store.spans) AS spans, (SELECT count(*) FROM store.observations) AS observations,
-       (SELECT count(*) FROM calls) AS calls, (SELECT count(*) FROM store.conflicts) AS conflicts,
-       (SELECT count(*) FROM store.set_aside) AS set_aside,
-       (SELECT epoch_ns(max(received_at)) FROM store.spans) AS received_at,
-       (SELECT epoch_ns(max(received_at)) FROM store.observations) AS observed_at,
-       (SELECT value FROM meta WHERE key = 'schema_version') AS schema_version,
-       (SELECT value FROM meta WHERE key = 'read_by') AS read_by;
+-- One row of each table, joined: as nine subqueries in one SELECT, planning them alone took 20 ms.
+SELECT spans, observations, calls, conflicts, set_aside, received_at, observed_at, schema_version, read_by
+FROM (SELECT count(*) AS spans, epoch_ns(max(received_at)) AS received_at FROM store.spans),
+     (SELECT count(*) AS observations, epoch_ns(max(received_at)) AS observed_at FROM store.observations),
+     (SELECT count(*) AS calls FROM calls),
+     (SELECT count(*) AS conflicts FROM store.conflicts),
+     (SELECT count(*) AS set_aside FROM store.set_aside),
+     (SELECT any_value(value) FILTER (key = 'schema_version') AS schema_version,
+             any_value(value) FILTER (key = 'read_by') AS read_by FROM meta);
 
 -- name: progress
 -- How far the ledger is behind the journal, and its file. Nothing is pending: no time.
