@@ -72,7 +72,7 @@ INSERT INTO calls BY NAME SELECT
     'org-' || i % 7 AS org_id, MAP {} AS dimensions, 'conventions' AS dialect, 1 AS sources, [] AS flags,
     1 AS revision, 'none' AS price_book, make_timestamp_ns(1790000000000000000) AS settled_at, MAP {} AS conditions
 FROM range($calls) r(i);
-INSERT INTO call_meters SELECT call_id, 1, 'input', if(input_tokens = 1007, 300000, input_tokens), started_at FROM calls
+INSERT INTO meter_rows SELECT call_id, 1, 'input', if(input_tokens = 1007, 300000, input_tokens), started_at FROM calls
     UNION ALL SELECT call_id, 1, 'output', output_tokens, started_at FROM calls
     UNION ALL SELECT call_id, 1, 'cache_read', 500, started_at FROM calls
               WHERE provider <> 'mistral_ai' AND input_tokens % 2 = 0
@@ -80,7 +80,7 @@ INSERT INTO call_meters SELECT call_id, 1, 'input', if(input_tokens = 1007, 3000
               WHERE provider = 'anthropic' AND input_tokens % 10 < 5
     UNION ALL SELECT call_id, 1, 'billed_input', input_tokens - 9, started_at FROM calls WHERE provider = 'cohere'
     UNION ALL SELECT call_id, 1, 'second', 7 + input_tokens / 7, started_at FROM calls WHERE provider = 'groq';
-DELETE FROM call_meters WHERE meter <> 'second' AND call_id IN (SELECT call_id FROM calls WHERE provider = 'groq');
+DELETE FROM meter_rows WHERE meter <> 'second' AND call_id IN (SELECT call_id FROM calls WHERE provider = 'groq');
 INSERT INTO store.call_sources SELECT call_id, 1, 0, i, i, 'usage', 'the only one', started_at
     FROM (SELECT call_id, started_at, row_number() OVER () AS i FROM calls);
 """

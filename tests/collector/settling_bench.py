@@ -20,8 +20,8 @@ __all__ = ["SettlingBench", "settling_bench"]
 
 _DERIVED_AND_JOURNALED = (
     "calls",
-    "charges",
-    "call_meters",
+    "charge_rows",
+    "meter_rows",
     "call_history",
     "store.call_sources",
     "store.settle_index",
@@ -32,7 +32,7 @@ _DERIVED_AND_JOURNALED = (
 )
 
 _SNAPSHOT = """
-    SELECT * EXCLUDE (revision, settled_at),
+    SELECT * EXCLUDE (revision, settled_at, bill),
         (SELECT list((trace_hi, trace_lo, span, part, reason) ORDER BY trace_hi, trace_lo, span)
          FROM store.call_sources s WHERE s.call_id = c.call_id AND s.revision = c.revision) AS told_by,
         (SELECT list((meter, quantity) ORDER BY meter) FROM call_meters m

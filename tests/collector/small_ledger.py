@@ -133,12 +133,13 @@ _OTHERS = f"""
     INSERT INTO price_entries VALUES
         ('{BOOK}', 'e-in', 'openai', 'gpt-6', 'input', 'token', 1000000, 2.5, '{{}}', '2026-01-01', NULL, 'a page'),
         ('{BOOK}', 'e-out', 'openai', 'gpt-6', 'output', 'token', 1000000, 10, '{{}}', '2026-01-01', NULL, 'a page');
-    INSERT INTO charges (call_id, revision, meter, quantity, unit, unit_price_usd, amount_usd, price_entry_id) VALUES
+    INSERT INTO charge_rows (call_id, revision, meter, quantity, unit, unit_price_usd, amount_usd, price_entry_id)
+    VALUES
         ('{ANSWERED}', 1, 'input', 900, 'token', 0.0000025, 0.00225, 'e-in'),
         ('{ANSWERED}', 2, 'input', 1000, 'token', 0.0000025, 0.0025, 'e-in'),
         ('{ANSWERED}', 2, 'output', 100, 'token', 0.00001, 0.001, 'e-out'),
         ('ca11000000000004', 1, 'input', 2000, 'token', 0.0000025, 0.005, 'e-in');
-    INSERT INTO call_meters (call_id, revision, meter, quantity) VALUES
+    INSERT INTO meter_rows (call_id, revision, meter, quantity) VALUES
         ('{ANSWERED}', 2, 'input', 1000), ('{ANSWERED}', 2, 'output', 100),
         ('ca11000000000003', 1, 'input', 500),
         ('ca11000000000004', 1, 'input', 2000), ('ca11000000000004', 1, 'web_search', 3);
@@ -162,7 +163,7 @@ def build(path: Path) -> Path:
             _insert_source(cursor, seq, name, role, part)
         cursor.execute(_OBSERVATION, [4, *_ids(TRACE_B), _hex("b1"), "candidate", None, "{}"])  # not settled yet
         cursor.execute(_OTHERS)
-        for table in ("charges", "call_meters", "store.call_sources"):
+        for table in ("charge_rows", "meter_rows", "store.call_sources"):
             cursor.execute(f"UPDATE {table} t SET started_at = c.started_at FROM calls c WHERE t.call_id = c.call_id")
         cursor.close()
     return path

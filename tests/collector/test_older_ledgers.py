@@ -16,6 +16,8 @@ from spanledger_collector.model import ReceivedSpan
 from spanledger_collector.pricing import shipped_book
 
 OLDER = [version for version, _ in migrations()[:-1]]
+BILLS = 8
+"""The schema since which charges and meters may follow from a bill."""
 _TABLES = """
 SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = ?
 """
@@ -75,6 +77,9 @@ def made(db: Path, version: int, monkeypatch: pytest.MonkeyPatch) -> None:
         for seq, *columns in connection.execute(_READINGS).fetchall():
             whole = whole_reading(StoredReading._make(columns))
             connection.execute("UPDATE old.store.observations SET reading = ? WHERE seq = ?", [whole, seq])
+        if version < BILLS:
+            for view in ("charges", "call_meters"):  # tables then
+                _copy(connection, "main", view)
         if ("store", "response_keys") in connection.execute(_TABLES, ["old"]).fetchall():
             connection.execute(_RESPONSE_KEYS)
     newest.unlink()

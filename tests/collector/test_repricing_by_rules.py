@@ -82,7 +82,7 @@ def test_the_database_prices_by_the_rules(kind: str, tmp_path: Path, monkeypatch
     monkeypatch.setattr(bulk_pricing, "price", not_by_itself)
     calls, book = list(apart(KINDS[kind])), shipped_book()
     with Ledger.open(tmp_path / "ledger.duckdb") as ledger:
-        settle_as(ledger, calls, NOTHING_KNOWN)
+        settle_as(ledger, calls, NOTHING_KNOWN, by_row=False)
         repriced(ledger, book)
         rows = stored(ledger)
     said = {call.call_id: price(call, book) for call in calls}

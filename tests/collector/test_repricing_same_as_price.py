@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.priced_calls import LIST, NOTHING_KNOWN, OWN_BOOK, calls_made
 
 from spanledger_collector.ledger.arrow import Inserter
@@ -21,15 +22,16 @@ from spanledger_collector.model import Call
 from spanledger_collector.pricing import PriceBook, price
 
 
-def settle_as(ledger: Ledger, calls: list[Call], book: PriceBook) -> None:
-    """Write the calls as if they had been settled with that book."""
+def settle_as(ledger: Ledger, calls: list[Call], book: PriceBook, *, by_row: bool) -> None:
+    """Write the calls as if they had been settled with that book, their parts row by row or as new calls are."""
     with (
         closing(ledger.cursor()) as cursor,
         closing(Inserter(cursor, INDEX)) as index,
         closing(Revisions(cursor, index, book)) as revisions,
         transaction(cursor),
     ):
-        revisions.apply(Changes([call_rows(call, price(call, book), revision=1, settled_ns=1) for call in calls]), 1)
+        rows = [call_rows(call, price(call, book), revision=1, settled_ns=1) for call in calls]
+        revisions.apply(Changes(rows) if by_row else Changes(new=calls), 1)
 
 
 def stored(ledger: Ledger) -> dict[str, CallRows]:
@@ -44,11 +46,11 @@ def repriced(ledger: Ledger, book: PriceBook, *, apply: bool = True) -> Repriced
 
 
 @settings(max_examples=8, deadline=None)
-@given(calls_made())
-def test_every_call_is_priced_as_price_does(calls: list[Call]) -> None:
+@given(calls_made(), st.booleans(), st.sampled_from([(NOTHING_KNOWN, LIST, OWN_BOOK), (LIST, OWN_BOOK)]))
+def test_every_call_is_priced_as_price_does(calls: list[Call], by_row: bool, books: tuple[PriceBook, ...]) -> None:
     with TemporaryDirectory() as folder, Ledger.open(Path(folder) / "ledger.duckdb") as ledger:
-        settle_as(ledger, calls, NOTHING_KNOWN)
-        for before, book in itertools.pairwise((NOTHING_KNOWN, LIST, OWN_BOOK)):
+        settle_as(ledger, calls, books[0], by_row=by_row)
+        for before, book in itertools.pairwise(books):
             said = {call.call_id: price(call, book) for call in calls}
             was = {call.call_id: price(call, before) for call in calls}
             dry = repriced(ledger, book, apply=False)

@@ -37,6 +37,7 @@ _WRITES: Final = (
     "forget_charges",
     "write_charges",
     "revise_meters",
+    "write_meters",
     "revise_sources",
     "revise_calls",
 )

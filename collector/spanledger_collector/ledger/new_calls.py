@@ -14,7 +14,16 @@ from typing import Any, Final, Self
 from spanledger_collector.ledger.arrow import QUANTITY_PLACES, Target
 from spanledger_collector.ledger.lone import Lone
 from spanledger_collector.ledger.row_making import call_rows, conditions_text, flags_text, map_text, money_units
-from spanledger_collector.ledger.rows import CALL_METERS, CALL_SOURCES, CALL_TABLES, CALLS, CHARGES, CallRows, json_text
+from spanledger_collector.ledger.rows import (
+    CALL_METERS,
+    CALL_SOURCES,
+    CALL_TABLES,
+    CALLS,
+    CALLS_WITH_BILL,
+    CHARGES,
+    CallRows,
+    json_text,
+)
 from spanledger_collector.model import Call, Observation, Source
 from spanledger_collector.pricing import PriceBook, price
 from spanledger_collector.pricing.bills import IMPOSSIBLE, Bill, Bills
@@ -73,7 +82,7 @@ class CallColumns:
 
     def add_rows(self, rows: Sequence[CallRows]) -> None:
         """Add calls that were made as rows."""
-        self._extend(CALLS, CALLS.columns_of([one.call for one in rows]))
+        self._extend(CALLS_WITH_BILL, [*CALLS.columns_of([one.call for one in rows]), [None] * len(rows)])
         self._extend(CHARGES, CHARGES.columns_of([row for one in rows for row in one.charges]))
         self._extend(CALL_METERS, CALL_METERS.columns_of([row for one in rows for row in one.meters]))
         self._extend(CALL_SOURCES, CALL_SOURCES.columns_of([row for one in rows for row in one.sources]))
@@ -84,10 +93,12 @@ class CallColumns:
 
 
 class NewCalls:
-    """Makes the columns of new calls, priced by one book."""
+    """Makes the columns of new calls, priced by one book. `number` gives the number of a bill of calls with the given
+    meters, or None where charges and meters of such calls need rows."""
 
-    def __init__(self, book: PriceBook) -> None:
+    def __init__(self, book: PriceBook, number: Callable[[Bill, tuple[str, ...]], int | None]) -> None:
         self._book = book
+        self._number = number
         self._bills = Bills(book)
 
     def fill(self, columns: CallColumns, calls: Sequence[Call], settled_ns: int) -> None:
@@ -118,13 +129,16 @@ class NewCalls:
                 odd.append(place)
             else:
                 by_bill[bill, tuple(one.meters), one.flags].append(place)
-        settled = {"price_book": self._book.sha256, "settled_at": settled_ns}
         for (bill, meters, flags), places in by_bill.items():
             alike = _Alike.of(bill, meters, flags, [told[place] for place in places], [ids[place] for place in places])
             if max(alike.totals) >= IMPOSSIBLE:
                 odd += places
-            else:
-                alike.fill(columns, {name: alike.every(value) for name, value in settled.items()})
+                continue
+            number = self._number(bill, meters)
+            settled = {"price_book": self._book.sha256, "settled_at": settled_ns, "bill": number}
+            alike.fill(columns, {name: alike.every(value) for name, value in settled.items()})
+            if number is None:
+                alike.fill_parts(columns)
         return odd
 
     def _add_odd(self, columns: CallColumns, calls: Iterable[Call], settled_ns: int) -> None:
@@ -169,12 +183,18 @@ class _Alike:
         return [value] * len(self.calls)
 
     def fill(self, columns: CallColumns, settled: _Named) -> None:
-        """Add all rows of the calls; `settled` are the columns about the settling."""
+        """Add the calls; `settled` are the columns about the settling."""
         told = dict(zip(_AS_TOLD, zip(*map(_as_told, self.calls), strict=True), strict=True))
-        common = {"revision": self.every(1), "call_id": self.call_ids, "started_at": told["started_at"]}
+        first = {"revision": self.every(1), "call_id": self.call_ids}
         columns.add(
-            CALLS, {**settled, **told, **common, **self._ids(), **self._tokens(), **self._price(), **self._said()}
+            CALLS_WITH_BILL,
+            {**settled, **told, **first, **self._ids(), **self._tokens(), **self._price(), **self._said()},
         )
+
+    def fill_parts(self, columns: CallColumns) -> None:
+        """Add their meters and charges."""
+        started = [call.started_ns for call in self.calls]
+        common = {"revision": self.every(1), "call_id": self.call_ids, "started_at": started}
         for meter, counts in self.counts.items():
             columns.add(CALL_METERS, {**common, "meter": self.every(meter), "quantity": _scaled(counts)})
         for line in self._charges():

@@ -11,6 +11,7 @@ from typing import Final
 import duckdb
 
 from spanledger_collector.ledger.arrow import Inserter
+from spanledger_collector.ledger.billed import NumberedBills
 from spanledger_collector.ledger.lone import Lone
 from spanledger_collector.ledger.neighbours import IndexRow
 from spanledger_collector.ledger.new_calls import CallColumns, NewCalls
@@ -69,13 +70,14 @@ class Revisions:
         self._cursor = cursor
         self._index = index
         self._book = book
-        self._new_calls = NewCalls(book)
+        self._bills = NumberedBills(cursor)
+        self._new_calls = NewCalls(book, self._bills.number)
         self._inserters = {target.table: Inserter(cursor, target) for target in (*CALL_TABLES, HISTORY)}
 
     def close(self) -> None:
         """Let go of the last batches."""
-        for inserter in self._inserters.values():
-            inserter.close()
+        for part in (*self._inserters.values(), self._bills):
+            part.close()
 
     def write(self, calls: Sequence[Call], known: Sequence[IndexRow], lone: Lone) -> None:
         """Write what differs from the stored calls that are counted on the known observations; and the calls of lone
@@ -89,9 +91,11 @@ class Revisions:
         history = [_history_row(rows, reason, settled_ns) for rows, reason in found.replaced]
         self._inserters[HISTORY.table].insert(history)
         columns = CallColumns()
+        self._bills.refresh()
         self._new_calls.fill(columns, found.new, settled_ns)
         if lone is not None:
             self._new_calls.fill_lone(columns, lone, settled_ns)
+        self._bills.write()
         columns.add_rows(found.rows)
         for target in CALL_TABLES:
             self._inserters[target.table].insert_columns(columns.of(target))

@@ -13,6 +13,7 @@ from spanledger_collector.model import Quantity
 
 __all__ = [
     "CALLS",
+    "CALLS_WITH_BILL",
     "CALL_METERS",
     "CALL_SOURCES",
     "CALL_TABLES",
@@ -85,7 +86,7 @@ class CallRow(NamedTuple):
 
 
 class ChargeRow(NamedTuple):
-    """A row of `charges`."""
+    """A row of `charges`, and of `charge_rows`."""
 
     call_id: Text
     revision: _Int32
@@ -99,7 +100,7 @@ class ChargeRow(NamedTuple):
 
 
 class MeterRow(NamedTuple):
-    """A row of `call_meters`."""
+    """A row of `call_meters`, and of `meter_rows`."""
 
     call_id: Text
     revision: _Int32
@@ -132,10 +133,13 @@ class HistoryRow(NamedTuple):
 
 
 CALLS: Final = Target.of("calls", CallRow)
-CHARGES: Final = Target.of("charges", ChargeRow)
-CALL_METERS: Final = Target.of("call_meters", MeterRow)
+CALLS_WITH_BILL: Final = Target(CALLS.table, {**CALLS.columns, "bill": "int32"})
+"""Calls as they are written: one with a bill has no rows of charges and meters (`ledger.billed`). Whoever reads a call
+gets these either way, and has no use for the number."""
+CHARGES: Final = Target.of("charge_rows", ChargeRow)
+CALL_METERS: Final = Target.of("meter_rows", MeterRow)
 CALL_SOURCES: Final = Target.of("store.call_sources", SourceRow)
-CALL_TABLES: Final = (CALLS, CHARGES, CALL_METERS, CALL_SOURCES)
+CALL_TABLES: Final = (CALLS_WITH_BILL, CHARGES, CALL_METERS, CALL_SOURCES)
 HISTORY: Final = Target.of("call_history", HistoryRow)
 
 _PRICED: Final = frozenset(

@@ -44,9 +44,9 @@ def stored_calls(cursor: duckdb.DuckDBPyConnection, found: Sequence[Sequence[obj
     if not calls:
         return {}
     parameters = {"calls": [call.call_id for call in calls], **started_within(calls)}
-    charges = _by_call(cursor, CHARGES, ChargeRow, parameters)
-    meters = _by_call(cursor, CALL_METERS, MeterRow, parameters)
-    sources = _by_call(cursor, CALL_SOURCES, SourceRow, parameters)
+    charges = _by_call(cursor, "charges", CHARGES, ChargeRow, parameters)
+    meters = _by_call(cursor, "call_meters", CALL_METERS, MeterRow, parameters)
+    sources = _by_call(cursor, "call_sources", CALL_SOURCES, SourceRow, parameters)
     return {
         call.call_id: CallRows(call, charges[call.call_id], meters[call.call_id], sources[call.call_id])
         for call in calls
@@ -61,11 +61,10 @@ def body_of_call(cursor: duckdb.DuckDBPyConnection, call_id: str) -> dict[str, A
 
 
 def _by_call(
-    cursor: duckdb.DuckDBPyConnection, target: Target, row_type: type[_Row], parameters: dict[str, object]
+    cursor: duckdb.DuckDBPyConnection, name: str, target: Target, row_type: type[_Row], parameters: dict[str, object]
 ) -> defaultdict[str, tuple[_Row, ...]]:
     by_call: defaultdict[str, tuple[_Row, ...]] = defaultdict(tuple)
-    name = f"settling.{target.table.removeprefix('store.')}"
-    for values in cursor.execute(all_of(name, target), parameters).fetchall():
+    for values in cursor.execute(all_of(f"settling.{name}", target), parameters).fetchall():
         row = row_type(*returned(target, values))
         by_call[row.call_id] += (row,)
     return by_call

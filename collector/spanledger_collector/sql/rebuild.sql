@@ -45,12 +45,12 @@ SELECT DISTINCT id_key FROM store.repeated_keys;
 
 -- name: forget_lost_charges
 -- What belongs to no call as it is: someone deleted or changed the call.
-DELETE FROM charges WHERE NOT EXISTS (
-    FROM calls c WHERE c.call_id = charges.call_id AND c.revision = charges.revision);
+DELETE FROM charge_rows WHERE NOT EXISTS (
+    FROM calls c WHERE c.call_id = charge_rows.call_id AND c.revision = charge_rows.revision);
 
 -- name: forget_lost_meters
-DELETE FROM call_meters WHERE NOT EXISTS (
-    FROM calls c WHERE c.call_id = call_meters.call_id AND c.revision = call_meters.revision);
+DELETE FROM meter_rows WHERE NOT EXISTS (
+    FROM calls c WHERE c.call_id = meter_rows.call_id AND c.revision = meter_rows.revision);
 
 -- name: forget_lost_sources
 DELETE FROM store.call_sources WHERE NOT EXISTS (

@@ -244,25 +244,32 @@ FROM charges SEMI JOIN reprice_changed USING (call_id)
 WHERE started_at > make_timestamp_ns($after) AND started_at <= make_timestamp_ns($until);
 
 -- name: forget_charges
-DELETE FROM charges
+DELETE FROM charge_rows
 WHERE started_at > make_timestamp_ns($after) AND started_at <= make_timestamp_ns($until) AND call_id IN (FROM reprice_changed);
 
 -- name: write_charges
-INSERT INTO charges
+INSERT INTO charge_rows
 SELECT a.call_id, a.revision + 1, l.meter, l.quantity, l.unit, l.unit_price_usd, l.amount_usd, l.price_entry_id, a.started_at
 FROM reprice_answers a SEMI JOIN reprice_changed USING (call_id) JOIN reprice_lines l USING (call_id)
 WHERE l.amount_usd IS NOT NULL;
 
 -- name: revise_meters
-UPDATE call_meters SET revision = revision + 1
+UPDATE meter_rows SET revision = revision + 1
 WHERE started_at > make_timestamp_ns($after) AND started_at <= make_timestamp_ns($until) AND call_id IN (FROM reprice_changed);
+
+-- name: write_meters
+-- Those that followed from a bill, which the call has no more.
+INSERT INTO meter_rows
+SELECT call_id, revision + 1, meter, CAST(tokens AS DECIMAL(18, 6)), started_at
+FROM store.billed SEMI JOIN reprice_changed USING (call_id)
+WHERE started_at > make_timestamp_ns($after) AND started_at <= make_timestamp_ns($until);
 
 -- name: revise_sources
 UPDATE store.call_sources SET revision = revision + 1
 WHERE started_at > make_timestamp_ns($after) AND started_at <= make_timestamp_ns($until) AND call_id IN (FROM reprice_changed);
 
 -- name: revise_calls
-UPDATE calls SET revision = a.revision + 1, price_status = a.new_status, price_reasons = a.new_reasons, flags = a.new_flags,
+UPDATE calls SET revision = a.revision + 1, bill = NULL, price_status = a.new_status, price_reasons = a.new_reasons, flags = a.new_flags,
     cost_usd = a.new_cost, cost_low_usd = a.new_low, cost_high_usd = a.new_high, price_book = $book,
     settled_at = make_timestamp_ns($now)
 FROM (FROM reprice_answers SEMI JOIN reprice_changed USING (call_id)) a

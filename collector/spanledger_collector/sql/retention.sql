@@ -123,10 +123,10 @@ SELECT DISTINCT call_id FROM store.call_sources SEMI JOIN retention_old USING (t
 DELETE FROM calls WHERE call_id IN (FROM retention_calls);
 
 -- name: drop_charges
-DELETE FROM charges WHERE call_id IN (FROM retention_calls);
+DELETE FROM charge_rows WHERE call_id IN (FROM retention_calls);
 
 -- name: drop_call_meters
-DELETE FROM call_meters WHERE call_id IN (FROM retention_calls);
+DELETE FROM meter_rows WHERE call_id IN (FROM retention_calls);
 
 -- name: drop_call_sources
 DELETE FROM store.call_sources WHERE call_id IN (FROM retention_calls);

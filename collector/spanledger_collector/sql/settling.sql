@@ -191,11 +191,11 @@ DELETE FROM calls
 WHERE started_at BETWEEN make_timestamp_ns($first) AND make_timestamp_ns($last) AND call_id IN (SELECT unnest($calls));
 
 -- name: delete_charges
-DELETE FROM charges
+DELETE FROM charge_rows
 WHERE started_at BETWEEN make_timestamp_ns($first) AND make_timestamp_ns($last) AND call_id IN (SELECT unnest($calls));
 
 -- name: delete_call_meters
-DELETE FROM call_meters
+DELETE FROM meter_rows
 WHERE started_at BETWEEN make_timestamp_ns($first) AND make_timestamp_ns($last) AND call_id IN (SELECT unnest($calls));
 
 -- name: delete_call_sources
