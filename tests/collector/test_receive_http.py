@@ -241,6 +241,18 @@ def test_overload_is_answered_with_a_retryable_error_and_ends(db: Path) -> None:
         assert receiver.counted("requests", "http", "traces", "overloaded") == 1
 
 
+def test_what_a_body_is_after_decompression_counts_as_waiting(db: Path) -> None:
+    large = b"\xda\x3f" + _varint(MIB - 5) + bytes(MIB - 5)
+    packed = gzip.compress(large)
+    with receiving(db, max_request_bytes=MIB, max_waiting_bytes=2 * MIB) as receiver:
+        with receiver.budget.hold("one") as one, receiver.budget.hold("another") as another:
+            one.grow(MIB)
+            another.grow(MIB // 2)
+            assert send(receiver, packed, content_encoding="gzip").status == 503
+            assert send(receiver, ONE).status == 200
+        assert send(receiver, packed, content_encoding="gzip").status == 200
+
+
 def test_a_body_that_does_not_arrive_is_given_up(receiver: Receiving, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_app, "_BODY_SECONDS", 0.05)
     with socket.create_connection(receiver.http, timeout=10) as connection:
