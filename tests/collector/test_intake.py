@@ -292,6 +292,22 @@ async def test_a_disk_that_takes_nothing_is_told_and_leaves_nothing_half(
     assert caplog.text.count("The intake takes nothing") == 1, "not with every request that comes again"
 
 
+def test_what_could_not_be_written_is_taken_off_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = Intake(tmp_path / "log")
+    with monkeypatch.context() as patched:
+        patched.setattr(intake, "_sync_data", _no_space)
+        with pytest.raises(OSError, match="No space left"):
+            log.append(Held(1, 1), b"first")
+        assert segments_in(tmp_path / "log") == []
+    log.append(Held(1, 1), b"one")
+    (segment,) = segments_in(tmp_path / "log")
+    size = segment.stat().st_size
+    monkeypatch.setattr(intake, "_sync_data", _no_space)
+    with pytest.raises(OSError, match="No space left"):
+        log.append(Held(1, 1), b"two")
+    assert segment.stat().st_size == size
+
+
 def _no_space(_: int) -> None:
     raise OSError(errno.ENOSPC, "No space left on device")
 

@@ -132,7 +132,8 @@ async def test_requests_that_wait_share_a_sync(ledger: Ledger, held_sync: Event)
         first = asyncio.ensure_future(journal.append([received(1)]))
         await asyncio.sleep(0)
         waiting = asyncio.ensure_future(journal.take(*([received(0), received(number)] for number in range(2, 9))))
-        await asyncio.sleep(0)
+        for _ in range(3):  # the task begins, makes those of the requests, and these begin: then all are waiting
+            await asyncio.sleep(0)
         held_sync.set()
         await first
         await waiting

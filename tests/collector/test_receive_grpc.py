@@ -12,7 +12,7 @@ from google.rpc.status_pb2 import Status
 from grpc import Compression, StatusCode
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from otlp_http import send
-from receiving import Receiving, received, receiving, request, stored
+from receiving import Receiving, received, receiving, request, stored, until
 
 from spanledger_collector.errors import CannotListen
 from spanledger_collector.journal import intake
@@ -94,6 +94,7 @@ def test_what_is_over_the_limit_is_refused_before_and_after_decompression(
         export(receiver, bytes(100 * MIB), compression=compression)
     assert caught.value.code is StatusCode.RESOURCE_EXHAUSTED
     assert "larger than max" in caught.value.words
+    until(lambda: receiver.counted("requests", "grpc", "traces", "undecodable") == 1)  # we get no message
     assert export(receiver, ONE) == b""
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from importlib.util import find_spec
 from pathlib import Path
-from threading import Event
+from threading import Event, Semaphore
 from typing import Any
 
 import grpc
@@ -112,8 +112,12 @@ def test_a_request_without_a_message_is_refused_for_good(receiver: Receiving) ->
 
 
 def test_a_host_whose_turns_are_all_taken_waits_and_is_then_told_so(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "_SECONDS", 0.2)
-    over = Event()
+    over, reading = Event(), Semaphore(0)
+    read = grpc_server._message  # pyright: ignore[reportPrivateUsage] - who is there has a turn
+
+    async def message(context: Any) -> bytes:  # noqa: ANN401 - gRPC's, passed on
+        reading.release()
+        return await read(context)
 
     def never() -> Iterator[bytes]:
         over.wait(30)
@@ -128,11 +132,11 @@ def test_a_host_whose_turns_are_all_taken_waits_and_is_then_told_so(db: Path, mo
         grpc.insecure_channel(str(receiver.grpc), OPTIONS) as channel,
     ):
         untyped: Any = channel
+        monkeypatch.setattr(grpc_server, "_message", message)
         slow = [untyped.stream_unary(EXPORT).future(never(), timeout=30) for _ in range(2)]
-        found = StatusCode.OK
-        while found is StatusCode.OK:  # until both have their turns
-            found = code(untyped.unary_unary(EXPORT).future(b"", timeout=20))
-        assert found is StatusCode.RESOURCE_EXHAUSTED
+        assert all(reading.acquire(timeout=20) for _ in slow)
+        monkeypatch.setattr(turns, "_SECONDS", 0.2)
+        assert code(untyped.unary_unary(EXPORT).future(b"", timeout=20)) is StatusCode.RESOURCE_EXHAUSTED
         assert receiver.counted("requests", "grpc", "traces", "throttled") == 1
         over.set()
         assert {code(each) for each in slow} == {StatusCode.INVALID_ARGUMENT}

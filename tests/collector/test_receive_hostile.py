@@ -185,15 +185,22 @@ def test_a_large_request_does_not_hold_up_others(db: Path) -> None:
     large = request([received(number, {**CHAT, "note": "x" * 2000}) for number in range(6000)]).SerializeToString()
     assert 12 * MIB < len(large) < 16 * MIB
     with receiving(db, max_request_bytes=16 * MIB, max_waiting_bytes=64 * MIB) as receiver:
-        slow = http.client.HTTPConnection(*receiver.http, timeout=60)
-        slow.request("POST", "/v1/traces", large, {"content-type": PROTOBUF})
-        answered = 0
-        while receiver.counted("requests", "http", "traces", "ok") == answered:
-            assert send(receiver, request([received(100_000 + answered)]).SerializeToString()).status == 200
-            answered += 1
-        assert slow.getresponse().status == 200
-        slow.close()
-        assert answered > 1
+        # On a machine that is busy with other things it may be over before we come to send twice.
+        assert any(answered_beside(receiver, large, 100_000 * attempt) > 1 for attempt in range(1, 6))
+
+
+def answered_beside(receiver: Receiving, large: bytes, first: int) -> int:
+    """How many small requests are answered before the large one is."""
+    slow = http.client.HTTPConnection(*receiver.http, timeout=60)
+    before = receiver.counted("requests", "http", "traces", "ok")
+    slow.request("POST", "/v1/traces", large, {"content-type": PROTOBUF})
+    answered = 0
+    while receiver.counted("requests", "http", "traces", "ok") == before + answered:
+        assert send(receiver, request([received(first + answered)]).SerializeToString()).status == 200
+        answered += 1
+    assert slow.getresponse().status == 200
+    slow.close()
+    return answered
 
 
 def test_few_large_requests_are_held_decoded_at_once_and_small_ones_pass_them(
