@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from spanledger_collector.errors import LedgerUnreadable
-from spanledger_collector.ledger.store import Ledger
+from spanledger_collector.ledger.store import Ledger, quoted
 from spanledger_collector.ledger.torn_log import log_of
 from spanledger_collector.synced import sync
 
@@ -44,7 +44,7 @@ def _copy(path: Path, fresh: Path) -> None:
     _forget(fresh)
     with closing(duckdb.connect()) as connection:
         # Attached as long as the copy takes its place: so no server can begin to write to the old file meanwhile.
-        connection.execute(f"ATTACH '{_quoted(path)}' AS old (READ_ONLY)")
+        connection.execute(f"ATTACH {quoted(path)} AS old (READ_ONLY)")
         with _attached(connection, fresh):
             connection.execute("COPY FROM DATABASE old TO fresh")
             _check_same(connection)
@@ -57,7 +57,7 @@ def _copy(path: Path, fresh: Path) -> None:
 @contextmanager
 def _attached(connection: duckdb.DuckDBPyConnection, fresh: Path) -> Generator[None]:
     """The new file as `fresh`; at the end it is written whole."""
-    connection.execute(f"ATTACH '{_quoted(fresh)}' AS fresh")
+    connection.execute(f"ATTACH {quoted(fresh)} AS fresh")
     yield
     connection.execute("DETACH fresh")
 
@@ -87,7 +87,3 @@ def _own_as(path: Path, fresh: Path) -> None:
 def _forget(fresh: Path) -> None:
     for file in (fresh, log_of(fresh)):
         file.unlink(missing_ok=True)
-
-
-def _quoted(path: Path) -> str:
-    return str(path).replace("'", "''")

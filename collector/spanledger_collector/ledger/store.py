@@ -3,7 +3,7 @@
 import re
 from contextlib import suppress
 from pathlib import Path
-from typing import Self, TypeAlias
+from typing import Final, Self, TypeAlias
 
 import duckdb
 
@@ -18,23 +18,30 @@ from spanledger_collector.errors import (
 from spanledger_collector.ledger.sql import Migration, migrations
 from spanledger_collector.ledger.torn_log import cut_torn_end, log_of
 
-__all__ = ["Ledger", "keep_reading_rules"]
+__all__ = ["Ledger", "keep_reading_rules", "quoted"]
 
 _HOLDER = re.compile(r"\(PID (\d+)\)")
 
 _Config: TypeAlias = dict[str, str | bool | int | float | list[str]]
 
-# Whoever reaches the SQL port must not reach the file system or another database, nor undo it (`_SESSION`).
 _CONFIG: _Config = {
-    "enable_external_access": False,
     "autoinstall_known_extensions": False,
     "allow_community_extensions": False,
     "python_enable_replacements": False,  # else a table that does not exist is looked for among our variables
-    # A checkpoint writes the last, unfinished row group of each table again: at the default of 16 MB half of the time
-    # for writing went there. A start after a crash reads up to so much of the log, in about a second.
+    # What was not checkpointed yet is in memory, and a start after a crash reads it again, in about a second.
     "checkpoint_threshold": "128MB",
 }
-_SESSION = "SET GLOBAL TimeZone = 'UTC'; SET GLOBAL lock_configuration = true;"
+# Whoever reaches the SQL port must not reach the file system or another database, nor undo it.
+_SESSION = """
+    SET GLOBAL enable_external_access = false;
+    SET GLOBAL TimeZone = 'UTC';
+    SET GLOBAL lock_configuration = true;
+"""
+_CATALOG: Final = "ledger"
+_USE: Final = f"USE {_CATALOG}"
+_ROWS_PER_GROUP: Final = 61_440
+"""A checkpoint writes the last, unfinished row group of each table again, some of them several times: with DuckDB's
+groups of 122,880 rows that was half of all its work (docs/decisions/0013-row-groups.md)."""
 
 
 class Ledger:
@@ -74,7 +81,10 @@ class Ledger:
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A connection of its own to the same database, for one thread. Close it, and read every result to its end."""
-        return self._connection.cursor()
+        cursor = self._connection.cursor()
+        if not self.read_only:
+            cursor.execute(_USE)
+        return cursor
 
     def checkpoint(self) -> None:
         """Move what was committed from the write-ahead log into the file. Blocks commits while it runs."""
@@ -93,13 +103,34 @@ class Ledger:
 
 def _connect(path: Path, config: _Config, *, read_only: bool) -> duckdb.DuckDBPyConnection:
     try:
-        return duckdb.connect(path, read_only=read_only, config=config)
+        return duckdb.connect(path, read_only=True, config=config) if read_only else _attached(path, config)
     except duckdb.Error as error:
         if not read_only and cut_torn_end(path, str(error)):
             return _connect(
                 path, config, read_only=read_only
             )  # at most once more for each damaged place, each before the other
         raise _translated(error, path) from error
+
+
+def _attached(path: Path, config: _Config) -> duckdb.DuckDBPyConnection:
+    """The file, opened for writing in the only way in which DuckDB takes the size of row groups: attached to a database
+    in memory, which stays empty. Raises duckdb.Error."""
+    options = [f"ROW_GROUP_SIZE {_ROWS_PER_GROUP}"]
+    if not path.exists():
+        options.append("STORAGE_VERSION 'latest'")  # DuckDB 1.5 makes files that know no Zstandard, else
+    connection = duckdb.connect(config={**config, "temp_directory": f"{path}.tmp"})
+    try:
+        connection.execute(f"ATTACH {quoted(path)} AS {_CATALOG} ({', '.join(options)})")
+        connection.execute(_USE)
+    except duckdb.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def quoted(path: Path) -> str:
+    """A path as a text of SQL, where no parameter can be given."""
+    return "'{}'".format(str(path).replace("'", "''"))
 
 
 def _translated(error: duckdb.Error, path: Path) -> LedgerError:

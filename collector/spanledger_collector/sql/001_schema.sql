@@ -39,10 +39,11 @@ CREATE TABLE store.observations (
     response_model VARCHAR,
     response_id VARCHAR,
     usage_status VARCHAR NOT NULL,
-    reading VARCHAR NOT NULL,          -- JSON of the whole observation, as settling reads it
+    -- The two long texts are most of the file: Zstandard takes half of the room that DuckDB would choose, and less time.
+    reading VARCHAR USING COMPRESSION zstd NOT NULL,     -- JSON of the whole observation, as settling reads it
     scope_name VARCHAR NOT NULL,
     scope_version VARCHAR NOT NULL,
-    attributes VARCHAR NOT NULL,       -- JSON of the received attributes, message content left out
+    attributes VARCHAR USING COMPRESSION zstd NOT NULL,  -- JSON of the received attributes, message content left out
     resource VARCHAR NOT NULL,         -- JSON of the resource attributes
     payload_hash UBIGINT NOT NULL,
     received_at TIMESTAMP_NS NOT NULL
