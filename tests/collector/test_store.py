@@ -171,3 +171,33 @@ def test_a_batch_that_fails_leaves_the_cursor_usable(ledger: Ledger) -> None:
     assert stored(ledger, "SELECT value FROM meta WHERE key = 'k'") == [("v",)]
     inserter.close()
     cursor.close()
+
+
+_OBSERVATIONS = """
+INSERT INTO store.observations
+SELECT i, i, i, i, '', '', '', '', '', NULL, NULL, NULL, '', hash(i) || repeat('reading', 9), '', '',
+       hash(i) || repeat('attribute', 9), '{}', 0, make_timestamp_ns(i)
+FROM range(150_000) t(i)
+"""
+
+
+def test_row_groups_are_small_and_long_texts_in_zstandard(db: Path) -> None:
+    with Ledger.open(db) as ledger, ledger.cursor() as cursor:
+        cursor.execute(_OBSERVATIONS)
+        ledger.checkpoint()
+        stored_as = "FROM pragma_storage_info('store.observations')"
+        cursor.execute(f"CREATE TEMP TABLE segments AS SELECT *, start + count AS rows {stored_as}")
+        groups = "SELECT sum(rows), max(rows) FROM (SELECT max(rows) AS rows FROM segments GROUP BY row_group_id)"
+        assert cursor.execute(groups).fetchall() == [(150_000, 61_440)]
+        texts = "column_name IN ('reading', 'attributes') AND segment_type = 'VARCHAR'"
+        assert cursor.execute(f"SELECT DISTINCT compression FROM segments WHERE {texts}").fetchall() == [("ZSTD",)]
+
+
+@pytest.mark.parametrize("name", ["memory.duckdb", "temp.duckdb", "system.duckdb", "it's one; or two.duckdb"])
+def test_a_ledger_may_have_any_name(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    with Ledger.open(path) as ledger, ledger.cursor() as cursor:
+        cursor.execute("INSERT INTO store.key_runs VALUES ('a', 1, 2, 3)")
+    with Ledger.open(path) as ledger:
+        assert stored(ledger, "SELECT keys FROM store.key_runs") == [(3,)]
+    assert [file.name for file in tmp_path.iterdir()] == [name]
