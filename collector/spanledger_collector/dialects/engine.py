@@ -51,8 +51,9 @@ def recognise(span: ReceivedSpan, mapped: AttributionMap = NO_MAP) -> Observatio
 
 @dataclass(frozen=True, slots=True)
 class _Setting:
-    """What an emitter says alike in call after call. `tells_enough` for an observation without counts; `zeros_count`
-    where the emitter would not write zeros for what it could not read."""
+    """What an emitter says alike in call after call. `tells_enough` for an observation without counts; `usage_status`
+    as it says itself, else `of_counts` where there are some; `zeros_count` where it would not write zeros for what it
+    could not read."""
 
     operation: str
     role: Role
@@ -64,8 +65,8 @@ class _Setting:
     convention: Convention
     host: str | None
     error_type: str | None
-    is_estimate: bool
     usage_status: UsageStatus | None
+    of_counts: UsageStatus
     usage_evidence: str | None
     flags: tuple[str, ...]
     zeros_count: bool
@@ -92,8 +93,8 @@ def _setting(dialect: Dialect, steady: Steady, span_name: str, kind: int) -> _Se
         convention=_convention(dialect, steady, provider, operation, request_model or response_model or ""),
         host=host,
         error_type=said("error_type"),
-        is_estimate=is_estimate,
         usage_status=cast("UsageStatus", status) if status in _USAGE_STATUSES else None,
+        of_counts="estimated" if is_estimate else "metered",
         usage_evidence=said("usage_evidence") or (_ESTIMATE if is_estimate else None),
         flags=() if _is_completed(steady) else dialect.flags,
         zeros_count=dialect.source_rank == 0 or _is_completed(steady),
@@ -166,7 +167,7 @@ def _observation(
         setting.response_model,
         _response_id(dialect, said("response_id"), span.attributes),
         setting.error_type or ("_OTHER" if span.status == _STATUS_ERROR else None),
-        setting.usage_status or _usage_status(counts, usage, is_estimate=setting.is_estimate),
+        setting.usage_status or (setting.of_counts if _tells_counts(counts, usage) else "unmetered"),
         setting.usage_evidence,
         usage.meters,
         setting.conditions,
@@ -250,11 +251,9 @@ def _holds(providers: frozenset[str], provider: str) -> bool:
     return provider in providers or providers == ANY_PROVIDER
 
 
-def _usage_status(counts: Counts, usage: Usage, *, is_estimate: bool) -> UsageStatus:
-    """Where the emitter does not say; a count that cannot be read is still a sign that usage was reported."""
-    if counts.counters.only_total or ZERO_USAGE in usage.flags:
-        return "unmetered"
-    return "estimated" if is_estimate else "metered"
+def _tells_counts(counts: Counts, usage: Usage) -> bool:
+    """Whether more was reported than a total; a count that cannot be read is still a sign that usage was."""
+    return not counts.counters.only_total and ZERO_USAGE not in usage.flags
 
 
 def _reported_cost(dialect: Dialect, said: str | None, attributes: Attributes) -> Decimal | None:
