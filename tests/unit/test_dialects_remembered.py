@@ -11,7 +11,7 @@ from tests.observed import OWN, make_span
 from spanledger_collector import dialects
 from spanledger_collector.dialects.choice import choose_dialect
 from spanledger_collector.dialects.dialect import Dialect
-from spanledger_collector.dialects.shapes import by_names
+from spanledger_collector.dialects.shapes import ByNames
 from spanledger_collector.dialects.table import DIALECTS
 from spanledger_collector.model import AttributeValue, Scope
 
@@ -55,7 +55,7 @@ def test_a_marker_must_have_its_value_whatever_came_before_under_the_same_names(
 def test_sets_of_names_are_worked_out_once_unless_they_are_huge() -> None:
     worked_out: list[int] = []
 
-    @by_names
+    @ByNames
     def count(_: None, names: tuple[str, ...]) -> int:
         worked_out.append(len(names))
         return len(names)

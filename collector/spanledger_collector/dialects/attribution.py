@@ -9,7 +9,7 @@ from spanledger_collector.dialects.attribution_map import FIELDS, NO_MAP, USUAL,
 from spanledger_collector.dialects.content import is_content
 from spanledger_collector.dialects.facts import LONGEST_FACT, Facts, members_of, text_of
 from spanledger_collector.dialects.names import DIMENSION_PREFIXES, GENERIC
-from spanledger_collector.dialects.shapes import by_names
+from spanledger_collector.dialects.shapes import ByNames
 from spanledger_collector.model import KEY_ORG, Attributes, AttributeValue, Attribution, ReceivedSpan
 
 __all__ = ["OF_PROCESS", "Process", "process_of", "read_attribution"]
@@ -141,7 +141,7 @@ class _Shape(NamedTuple):
     dimensions: tuple[tuple[str, str], ...]
 
 
-@by_names
+@ByNames
 def _of_process(_: None, names: tuple[str, ...]) -> _Shape:
     prefix = semconv.DIMENSION_PREFIX
     ours = ((name[len(prefix) :], name) for name in names if name.startswith(prefix))

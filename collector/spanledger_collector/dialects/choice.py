@@ -7,7 +7,7 @@ from typing import Final
 
 from spanledger_collector.dialects.dialect import Dialect, Marker
 from spanledger_collector.dialects.names import GENERIC, METER_FACTS, TOTAL
-from spanledger_collector.dialects.shapes import by_names
+from spanledger_collector.dialects.shapes import ByNames
 from spanledger_collector.dialects.table import DIALECTS, GENERIC_DIALECT
 from spanledger_collector.model import Attributes, ReceivedSpan, Scope
 
@@ -71,7 +71,7 @@ def choose_dialect(span: ReceivedSpan) -> Dialect | None:
     return GENERIC_DIALECT
 
 
-@by_names
+@ByNames
 def _by_marker(_: None, names: tuple[str, ...]) -> tuple[Dialect, ...]:
     """The dialects of which a marker is among these names."""
     return tuple(dialect for dialect in DIALECTS if any(name in names for name, _ in dialect.markers))

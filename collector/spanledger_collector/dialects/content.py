@@ -9,7 +9,7 @@ from spanledger.meters import OTHER_METER_PREFIX
 from spanledger_collector.dialects.choice import READ_NAMES, choose_dialect
 from spanledger_collector.dialects.facts import LONGEST_FACT, hidden_response_id
 from spanledger_collector.dialects.names import HIDDEN_RESPONSE_ID
-from spanledger_collector.dialects.shapes import by_names
+from spanledger_collector.dialects.shapes import ByNames
 from spanledger_collector.dialects.table import DIALECTS
 from spanledger_collector.model import AttributeValue, ReceivedSpan
 
@@ -210,7 +210,7 @@ class _Kept(NamedTuple):
     as_they_are: bool
 
 
-@by_names
+@ByNames
 def _names_kept(_: None, names: tuple[str, ...]) -> _Kept:
     kept = [name for name in names if not is_content(name)]
     urls = tuple(name for name in kept if name in _URLS)

@@ -19,7 +19,7 @@ from spanledger_collector.dialects.names import (
     TOTAL,
     Names,
 )
-from spanledger_collector.dialects.shapes import Values, by_names, values_of
+from spanledger_collector.dialects.shapes import ByNames, Values, values_of
 from spanledger_collector.model import Attributes, AttributeValue
 
 __all__ = [
@@ -165,7 +165,7 @@ def _new_steady(shape: _Shape, values: tuple[AttributeValue, ...]) -> Steady | N
 _known_steady: Final[dict[tuple[_Shape, tuple[AttributeValue, ...]], Steady]] = {}
 
 
-@by_names
+@ByNames
 def _shape(dialect: Dialect, names: tuple[str, ...]) -> _Shape:
     """What attributes of these names say, in their order."""
     plan = _plan(dialect)

@@ -10,7 +10,7 @@ from typing import Final, Generic, TypeVar
 
 from spanledger_collector.model import Attributes, AttributeValue
 
-__all__ = ["ByNames", "Names", "Values", "by_names", "values_of"]
+__all__ = ["ByNames", "Names", "Values", "values_of"]
 
 Names = tuple[str, ...]
 Values = Callable[[Attributes], tuple[AttributeValue, ...]]
@@ -24,8 +24,8 @@ _LONGEST: Final = 8192
 
 
 class ByNames(dict[tuple[_K, Names], _T], Generic[_K, _T]):
-    """The answers of a function to `[key, names]`, remembered but for sets of names that are too large to be an
-    emitter's. A mapping, because a look-up in one is half as dear as a call."""
+    """The answers of a function, which this decorates, to `[key, names]`; remembered but for sets of names that are too
+    large to be an emitter's. A mapping, because a look-up in one is half as dear as a call."""
 
     def __init__(self, work_out: Callable[[_K, Names], _T]) -> None:
         super().__init__()
@@ -38,11 +38,6 @@ class ByNames(dict[tuple[_K, Names], _T], Generic[_K, _T]):
                 self.clear()
             self[asked] = found
         return found
-
-
-def by_names(work_out: Callable[[_K, Names], _T]) -> ByNames[_K, _T]:
-    """The function as such a mapping."""
-    return ByNames(work_out)
 
 
 def values_of(names: Names) -> Values:

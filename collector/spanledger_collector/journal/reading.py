@@ -8,7 +8,7 @@ out. Earlier releases wrote all of the observation into it.
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, Field, fields
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Final, NamedTuple, Self, get_type_hints
 
 import msgspec
@@ -46,7 +46,7 @@ class StoredReading(NamedTuple):
     @property
     def ids(self) -> tuple[bytes, bytes]:
         """Trace id and span id."""
-        return self.trace_hi.to_bytes(8) + self.trace_lo.to_bytes(8), self.span.to_bytes(8)
+        return (self.trace_hi << 64 | self.trace_lo).to_bytes(16), self.span.to_bytes(8)
 
 
 READINGS: Final = Target.of("store.observations", StoredReading)
@@ -80,10 +80,13 @@ _Observation: Any = _document(Observation, _IN_JSON)
 _FIELDS: Final = tuple(field.name for field in fields(Observation))
 _IN_OTHER_FORM: Final = (_PARENT, "conditions", "attribution")
 _AS_THEY_ARE: Final = tuple(name for name in _FIELDS if name not in {*_IDS, *_IN_COLUMNS, *_IN_OTHER_FORM})
-_Rest: Any = _document(Observation, _IN_JSON, (*_IN_OTHER_FORM, *_AS_THEY_ARE))
+_WHOLE: Final = _IDS[0]
+"""A text that has this field has all fields. It is not among those that are written."""
+_Rest: Any = _document(Observation, _IN_JSON, (*_IN_OTHER_FORM, *_AS_THEY_ARE, _WHOLE))
 
 _encode = msgspec.json.Encoder(decimal_format="string", order="deterministic").encode
-_decode = msgspec.json.Decoder(_Observation).decode
+_decode_whole = msgspec.json.Decoder(_Observation).decode
+_decode_rest = msgspec.json.Decoder(_Rest).decode
 
 
 def _values(names: Sequence[str]) -> Callable[[object], tuple[Any, ...]]:
@@ -95,6 +98,9 @@ _of_conditions = _values([field.name for field in fields(Conditions)])
 _of_attribution = _values([field.name for field in fields(Attribution)])
 _of_observation = _values(_FIELDS)
 _as_they_are = _values(_AS_THEY_ARE)
+_AS_STORED: Final = (*_IDS, *_IN_COLUMNS, *_IN_OTHER_FORM, *_AS_THEY_ARE)
+_in_order = itemgetter(*map(_AS_STORED.index, _FIELDS))
+"""Takes values in the order of `_AS_STORED` into that of an observation."""
 _NO_CONDITIONS: Final = _of_conditions(_PLAIN)
 
 in_columns: Final = _values(_IN_COLUMNS)
@@ -115,21 +121,23 @@ def encode_reading(observation: Observation) -> str:
 
 def decode_reading(stored: StoredReading) -> Observation:
     """The observation that was stored so. Raises `msgspec.MsgspecError` for text that is not of an observation."""
-    document = _decode(stored.reading)
+    document = _decode_rest(stored.reading)
     if None in (document.meters, document.attribution):
         raise msgspec.ValidationError("The text is JSON, but not of an observation.")
-    if document.trace_id is None:
-        document.trace_id, document.span_id = stored.ids
-        for name, value in zip(_IN_COLUMNS, stored[3:-1], strict=True):
-            setattr(document, name, value)
-    else:  # all is in the text
-        document.trace_id = bytes.fromhex(document.trace_id)
-        document.span_id = bytes.fromhex(document.span_id)
-    parent = document.parent_span_id
-    document.parent_span_id = parent and bytes.fromhex(parent)
-    document.conditions = Conditions(*_of_conditions(document.conditions)) if document.conditions else _PLAIN
-    document.attribution = Attribution(*_of_attribution(document.attribution))
-    return Observation(*_of_observation(document))
+    ids, columns = stored.ids, stored[3:-1]
+    if document.trace_id is not None:
+        whole = _decode_whole(stored.reading)
+        ids, columns = (bytes.fromhex(whole.trace_id), bytes.fromhex(whole.span_id)), in_columns(whole)
+    parent, conditions = document.parent_span_id, document.conditions
+    values = (
+        *ids,
+        *columns,
+        parent and bytes.fromhex(parent),
+        Conditions(*_of_conditions(conditions)) if conditions else _PLAIN,
+        Attribution(*_of_attribution(document.attribution)),
+        *_as_they_are(document),
+    )
+    return Observation(*_in_order(values))
 
 
 def document_of(stored: StoredReading) -> dict[str, Any]:
