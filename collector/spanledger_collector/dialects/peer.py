@@ -19,8 +19,9 @@ def peer_host(span: ReceivedSpan) -> str | None:
         return None
     said = span.attributes.get
     for name in HOST_NAMES:
-        host = text_of(said(name))
-        if host is not None:
+        value = said(name)
+        host = value if type(value) is str else text_of(value)
+        if host:
             return host if host.islower() else host.lower()  # the text that many spans share, rather than a copy
     for name in URL_NAMES:
         url = text_of(said(name))
