@@ -1,5 +1,7 @@
 """OTLP protobuf to spans: what is read, what is rejected and counted, and that no bytes do worse than being refused."""
 
+from itertools import product
+
 import pytest
 from google.protobuf.message import DecodeError
 from hypothesis import example, given
@@ -9,7 +11,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from spanledger_collector.errors import BadRequest
-from spanledger_collector.model import Scope
+from spanledger_collector.model import AttributeValue, Scope
 from spanledger_collector.receive import decode
 from spanledger_collector.receive.decode import decode_traces
 from spanledger_collector.receive.decoded import REJECTIONS
@@ -171,6 +173,25 @@ def test_attributes_that_come_again_are_read_the_same_and_not_all_remembered(mon
     assert max(map(len, known)) < 500
 
 
+def test_what_has_too_many_values_is_read_and_not_remembered() -> None:
+    known = KnownAttributes(values_per_key=3)
+
+    def read(value: str | int) -> AttributeValue:
+        said = AnyValue(string_value=value) if isinstance(value, str) else AnyValue(int_value=value)
+        key, found = known[KeyValue(key="key", value=said).SerializeToString()]
+        assert key == "key"
+        return found
+
+    values = [*range(120, 140), *range(16_370, 16_400), -1, *("x" * size for size in range(130)), "täxt", "text"]
+    for value in values * 2:
+        assert read(value) == value
+    assert len(known) == 8 + 1, "what says one byte or nothing: there is little of it"
+    known.age(2**20)
+    assert not known
+    assert read("text") == "text"
+    assert len(known) == 1
+
+
 _texts = st.text(max_size=140) | st.sampled_from(["", "chat", "ä" * 63, "x" * 127])
 _any_value = st.one_of(
     _texts.map(lambda text: AnyValue(string_value=text)),
@@ -196,13 +217,10 @@ _pairs = st.tuples(_texts, _any_value).map(_sent)
 @example([(b"\n\x01a\x12\x03\x18\x80\x00", 300, b"", 0)])
 @example([(b"\n\x01a\x12\x09!\0\0\0\0\0\0\xf8\x7f", 300, b"", 0)])
 def test_an_attribute_says_what_the_library_reads_in_it(sent: list[tuple[bytes, int, bytes, int]]) -> None:
-    """Also when it is damaged, and when others with its key came before."""
-    known = KnownAttributes()
-    for key in ("", "chat", "a"):
-        known[KeyValue(key=key, value=AnyValue(bool_value=True)).SerializeToString()]
-    for pair, place, damage, removed in sent:
+    """Also when it is damaged, when others with its key came before, and when its key has too many values."""
+    for known, (pair, place, damage, removed) in product((KnownAttributes(), KnownAttributes(values_per_key=0)), sent):
         damaged = pair[:place] + damage + pair[place + removed :]
-        for each in (pair, damaged):
+        for each in (pair, damaged, pair):
             try:
                 message = KeyValue.FromString(each)
             except DecodeError:

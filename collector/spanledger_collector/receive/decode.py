@@ -1,7 +1,6 @@
 """OTLP protobuf to spans."""
 
 from collections.abc import Sequence
-from itertools import repeat
 from typing import Final
 
 from google.protobuf.message import DecodeError
@@ -9,9 +8,9 @@ from google.protobuf.message import DecodeError
 from spanledger_collector.dialects import events_tell_errors
 from spanledger_collector.errors import BadRequest
 from spanledger_collector.model import Attributes, ReceivedSpan, Scope
-from spanledger_collector.receive.decoded import EXCEPTION, Decoded, failed, kind_of, parent_of
+from spanledger_collector.receive.decoded import EXCEPTION, KINDS, PARENTS, Decoded, failed
 from spanledger_collector.receive.known_attributes import KnownAttributes
-from spanledger_collector.receive.otlp_messages import SpanMessage, TraceRequest, has_event, status_codes, trace_request
+from spanledger_collector.receive.otlp_messages import STATUS_CODES, SpanMessage, TraceRequest, has_event, trace_request
 
 __all__ = ["decode_traces"]
 
@@ -35,7 +34,7 @@ def _decoded(request: TraceRequest) -> Decoded:
         resource = dict(map(_known.__getitem__, resource_spans.resource.attributes))
         for scope_spans in resource_spans.scope_spans:
             scope = Scope(scope_spans.scope.name, scope_spans.scope.version)
-            sent = list(scope_spans.spans)
+            sent = scope_spans.spans[:]
             spans = _received(sent, resource, scope)
             decoded.take_all(_with_errors(spans, sent) if events_tell_errors(scope) else spans)
     return decoded
@@ -46,20 +45,24 @@ def _with_errors(spans: Sequence[ReceivedSpan], sent: Sequence[SpanMessage]) -> 
 
 
 def _received(spans: Sequence[SpanMessage], resource: Attributes, scope: Scope) -> list[ReceivedSpan]:
-    """The spans of one scope; field by field, which is quicker than span by span."""
+    """The spans of one scope. A slice of what is repeated is a list made at once, and takes half as long as a walk; and
+    the records come after all attributes, whose look-ups else find less of what they need in the CPU's cache."""
     known = _known.__getitem__
-    records = map(
-        ReceivedSpan,
-        [span.trace_id for span in spans],
-        [span.span_id for span in spans],
-        map(parent_of, [span.parent_span_id for span in spans]),
-        [span.name for span in spans],
-        map(kind_of, [span.kind for span in spans]),
-        [span.start_time_unix_nano for span in spans],
-        [span.end_time_unix_nano for span in spans],
-        status_codes([span.status for span in spans]),
-        [dict(map(known, span.attributes)) for span in spans],
-        repeat(resource),
-        repeat(scope),
-    )
-    return list(records)
+    attributes = [dict(map(known, span.attributes[:])) for span in spans]
+    _known.age(len(spans))
+    return [
+        ReceivedSpan(
+            span.trace_id,
+            span.span_id,
+            PARENTS.get(span.parent_span_id, span.parent_span_id),
+            span.name,
+            KINDS.get(span.kind, 0),
+            span.start_time_unix_nano,
+            span.end_time_unix_nano,
+            STATUS_CODES[span.status],
+            own,
+            resource,
+            scope,
+        )
+        for span, own in zip(spans, attributes, strict=True)
+    ]

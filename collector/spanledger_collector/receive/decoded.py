@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from spanledger_collector.model import ReceivedSpan
 
-__all__ = ["EXCEPTION", "REJECTIONS", "Decoded", "failed", "kind_of", "parent_of", "status_of"]
+__all__ = ["EXCEPTION", "KINDS", "PARENTS", "REJECTIONS", "Decoded", "failed", "kind_of", "parent_of", "status_of"]
 
 EXCEPTION = "exception"
 """Name of the event that tells of an exception."""
@@ -27,6 +27,11 @@ REJECTIONS: Mapping[str, str] = {
 
 _NO_TRACE = bytes(16)
 _NO_SPAN = bytes(8)
+
+PARENTS: Mapping[bytes, None] = {b"": None, _NO_SPAN: None}
+"""Parent span ids that stand for none: absent, or all zero as some emitters put it. Others are what they are."""
+KINDS: Mapping[int, int] = {kind: kind for kind in range(6)}
+"""The span kinds that we know."""
 
 
 @dataclass(slots=True)
@@ -61,13 +66,13 @@ class Decoded:
 
 
 def parent_of(sent: bytes) -> bytes | None:
-    """The parent span id as sent: absent, or all zero as some emitters put it, for a root."""
-    return None if not sent or sent == _NO_SPAN else sent
+    """The parent span id as sent, None for a root."""
+    return PARENTS.get(sent, sent)
 
 
 def kind_of(sent: int) -> int:
     """The span kind, unspecified (0) for a number that we do not know."""
-    return sent if 0 <= sent <= 5 else 0
+    return KINDS.get(sent, 0)
 
 
 def status_of(sent: int) -> int:

@@ -17,7 +17,7 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 
 from spanledger_collector.receive.decoded import status_of
 
-__all__ = ["SpanMessage", "TraceRequest", "has_event", "status_codes", "trace_request"]
+__all__ = ["STATUS_CODES", "SpanMessage", "TraceRequest", "has_event", "trace_request"]
 
 
 class SpanMessage(Protocol):
@@ -81,9 +81,6 @@ _READ: Final[Mapping[str, type]] = {
 _AS_BYTES: Final = {
     f".{message.DESCRIPTOR.full_name}" for message in (common_pb2.KeyValue, trace_pb2.Status, trace_pb2.Span.Event)
 }
-_STATUS: Final = {
-    trace_pb2.Status(code=code).SerializeToString(): int(code) for code in trace_pb2.Status.StatusCode.values()
-}
 
 
 def _own_types() -> DescriptorPool:
@@ -124,11 +121,14 @@ def has_event(span: SpanMessage, name: str) -> bool:
     return any(trace_pb2.Span.Event.FromString(event).name == name for event in span.events)
 
 
-def status_codes(sent: Sequence[bytes]) -> list[int]:
+class _StatusCodes(dict[bytes, int]):
     """The codes of `Status` messages, unset (0) for a number that we do not know. Raises DecodeError for none."""
-    codes = [*map(_STATUS.get, sent)]
-    return [_status_code(status) if code is None else code for status, code in zip(sent, codes, strict=True)]
+
+    def __missing__(self, sent: bytes) -> int:
+        return status_of(trace_pb2.Status.FromString(sent).code)
 
 
-def _status_code(status: bytes) -> int:
-    return status_of(trace_pb2.Status.FromString(status).code)
+STATUS_CODES: Final = _StatusCodes(
+    {trace_pb2.Status(code=code).SerializeToString(): int(code) for code in trace_pb2.Status.StatusCode.values()}
+)
+"""By their bytes; the codes that there are, without a message, need not be read."""
