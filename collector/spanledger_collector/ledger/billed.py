@@ -1,8 +1,8 @@
 """Bills by their numbers: what most calls hold instead of rows of charges and meters.
 
 Where every meter of a call follows from its columns of tokens, as it does when no two meters share one of them, what it
-counted and what that costs is worked out when somebody asks (the view `store.billed`). Of a usual call that spares six
-of eight rows.
+counted and what that costs is worked out when somebody asks (the views `charges` and `call_meters`). That spares six of
+the eight rows of a usual call.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ __all__ = ["NumberedBills", "parts_of"]
 
 
 class _Line(NamedTuple):
-    """A row of `store.bill_lines`: the last three are None for a meter without a price."""
+    """A row of `store.bill_lines`: the last four are None for a meter without a price."""
 
     bill: Annotated[int, "int32"]
     meter: Text
@@ -30,6 +30,7 @@ class _Line(NamedTuple):
     unit: Text | None
     unit_price_usd: Annotated[Decimal, "money"] | None
     price_entry_id: Text | None
+    priced_in: Annotated[int, "int32"] | None
 
 
 _LINES: Final = Target.of("store.bill_lines", _Line)
@@ -44,7 +45,7 @@ def parts_of(meters: Sequence[str]) -> dict[str, str] | None:
 
 
 def _part_of(meter: str) -> str | None:
-    """The part of the input or output tokens that a meter belongs to, as `calls` and `store.billed` split them."""
+    """The part of the input or output tokens that a meter belongs to, as `calls` and `store.parts` split them."""
     if meter in INPUT_METERS:
         return next((part for part in ("cache_read", "cache_write") if meter.startswith(part)), "input")
     if meter in OUTPUT_METERS:
@@ -95,11 +96,11 @@ class NumberedBills:
 
 def _lines(number: int, bill: Bill, parts: dict[str, str]) -> Sequence[_Line]:
     priced = {
-        meter: (unit, Decimal(price).scaleb(-MONEY_PLACES), entry)
+        meter: (unit, Decimal(price).scaleb(-MONEY_PLACES), entry, number)
         for meter, unit, price, entry in zip(bill.meters, bill.units, bill.prices, bill.entries, strict=True)
     }
-    return [_Line(number, meter, parts[meter], *priced.get(meter, (None, None, None))) for meter in sorted(parts)]
+    return [_Line(number, meter, parts[meter], *priced.get(meter, (None, None, None, None))) for meter in sorted(parts)]
 
 
 def _said(lines: Sequence[_Line]) -> _Said:
-    return tuple([line[1:] for line in lines])
+    return tuple([line[1:-1] for line in lines])

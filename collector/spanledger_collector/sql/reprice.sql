@@ -260,9 +260,10 @@ WHERE started_at > make_timestamp_ns($after) AND started_at <= make_timestamp_ns
 -- name: write_meters
 -- Those that followed from a bill, which the call has no more.
 INSERT INTO meter_rows
-SELECT call_id, revision + 1, meter, CAST(tokens AS DECIMAL(18, 6)), started_at
-FROM store.billed SEMI JOIN reprice_changed USING (call_id)
-WHERE started_at > make_timestamp_ns($after) AND started_at <= make_timestamp_ns($until);
+SELECT call_id, m.revision + 1, meter, quantity, m.started_at
+FROM call_meters m JOIN calls USING (call_id, revision) SEMI JOIN reprice_changed USING (call_id)
+WHERE bill IS NOT NULL AND m.started_at > make_timestamp_ns($after) AND m.started_at <= make_timestamp_ns($until)
+  AND calls.started_at > make_timestamp_ns($after) AND calls.started_at <= make_timestamp_ns($until);
 
 -- name: revise_sources
 UPDATE store.call_sources SET revision = revision + 1
