@@ -39,7 +39,7 @@ CREATE TABLE store.observations (
     response_model VARCHAR,
     response_id VARCHAR,
     usage_status VARCHAR NOT NULL,
--- The two long texts are most of the file: Zstandard takes half of the room that DuckDB would choose, and less time.
+    -- The two long texts are most of the file: Zstandard takes half of the room that DuckDB would choose, and less time.
     reading VARCHAR USING COMPRESSION zstd NOT NULL,     -- JSON of what else settling reads (`journal/reading.py`)
     scope_name VARCHAR NOT NULL,
     scope_version VARCHAR NOT NULL,
