@@ -3,6 +3,7 @@
 import asyncio
 import errno
 from collections.abc import Generator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
 from tempfile import TemporaryDirectory
@@ -312,14 +313,17 @@ def _no_space(_: int) -> None:
     raise OSError(errno.ENOSPC, "No space left on device")
 
 
+@pytest.mark.parametrize("bound", ["spans", "bytes"])
 async def test_when_as_much_waits_as_may_requests_are_refused_to_come_again(
-    ledger: Ledger, stuck: pytest.MonkeyPatch
+    ledger: Ledger, stuck: pytest.MonkeyPatch, bound: str
 ) -> None:
-    stuck.setattr(loader, "_MOST", Held(spans=10, bytes=10**9))
+    """One span, or byte, more may wait than the first request has."""
+    unbounded = Held(spans=10**9, bytes=10**9)
     journal = Journal(ledger, stats := Stats(), dialects, lambda: None)
     try:
-        for spans in REQUESTS[:2]:
-            await journal.append(spans)
+        await journal.append(REQUESTS[0])
+        stuck.setattr(loader, "_MOST", replace(unbounded, **{bound: 1 + getattr(journal.waiting, bound)}))
+        await journal.append(REQUESTS[1])
         until(lambda: stats.snapshot()["journal_commit_failures"] != 0)
         with pytest.raises(NotStored, match=r"takes nothing: .*No space left"):
             await journal.append(REQUESTS[2])

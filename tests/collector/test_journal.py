@@ -16,13 +16,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from receiving import CHAT, START, Appended, journal_on, received, stored
+from receiving import CHAT, START, Appended, journal_on, received, stored, until
 
 from spanledger_collector import dialects
 from spanledger_collector.errors import NotStored, Stopping
 from spanledger_collector.journal import intake
 from spanledger_collector.journal.extraction import Extractor, Submission
-from spanledger_collector.journal.frames import frames_in
+from spanledger_collector.journal.frames import Frame, frames_in
 from spanledger_collector.journal.intake import intake_of, segments_in
 from spanledger_collector.journal.reading import READINGS as STORED_READINGS
 from spanledger_collector.journal.reading import StoredReading, decode_reading
@@ -137,11 +137,16 @@ async def test_requests_that_wait_share_a_sync(ledger: Ledger, held_sync: Event)
         held_sync.set()
         await first
         await waiting
-        frames = [frame for path in segments_in(intake_of(ledger.path)) for frame in frames_in(path.read_bytes()).whole]
+        frames = _frames(ledger)
     assert [frame.held.requests for frame in frames][:2] == [0, 1]
     assert len(frames) <= 4, "the first frame names the log; the first, the second, and those that waited for it"
     counts = stats.snapshot()
     assert [counts[f"spans_{name}"] for name in ("logged", "journaled", "duplicate")] == [16, 9, 7]
+
+
+def _frames(ledger: Ledger) -> list[Frame]:
+    """What is written of the log, synced or not; the first one names the log."""
+    return [frame for path in segments_in(intake_of(ledger.path)) for frame in frames_in(path.read_bytes()).whole]
 
 
 async def test_a_request_that_cannot_be_stored_does_not_take_others_with_it(
@@ -214,6 +219,28 @@ async def test_a_closed_journal_refuses_and_has_kept_what_it_accepted(ledger: Le
         with pytest.raises(Stopping):
             await journal.append([received(1)])
     assert stored(ledger, "SELECT count(*) FROM spans") == [(1,)]
+
+
+async def test_what_waits_when_it_is_closed_is_kept(ledger: Ledger, held_sync: Event) -> None:
+    """Also where the end is noticed behind requests that wait."""
+    with journal_on(ledger) as (journal, _):
+        await journal.append([received(0)])
+        waiting = [asyncio.ensure_future(journal.append([received(1)]))]
+        await asyncio.sleep(0)
+        await asyncio.to_thread(until, lambda: len(_frames(ledger)) == 3)  # it is being synced
+        waiting.append(asyncio.ensure_future(journal.append([received(2)])))
+        await asyncio.sleep(0)
+        closing = asyncio.ensure_future(asyncio.to_thread(journal.close))
+        async with asyncio.timeout(30):
+            while not waiting[-1].done():  # until it refuses: from then on the end is among what waits
+                await asyncio.sleep(0.001)
+                waiting.append(asyncio.ensure_future(journal.append([received(len(waiting) + 1)])))
+                await asyncio.sleep(0)
+        held_sync.set()
+        await closing
+        outcomes = await asyncio.gather(*waiting, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [type(None)] * (len(waiting) - 1) + [Stopping]
+    assert stored(ledger, "SELECT count(*) FROM spans") == [(len(waiting),)]
 
 
 async def _append_all(db: Path, batches: Sequence[Sequence[ReceivedSpan]], together: int) -> list[tuple[object, ...]]:

@@ -96,6 +96,25 @@ def test_a_filter_that_is_full_forgets_nothing(
     assert known.suspects(_NEW) == list(range(len(_NEW)))
 
 
+def test_filters_grow_to_a_size_and_not_beyond(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that hundreds of millions of spans take no more memory than the first ones do."""
+    for name, keys in (("_FEWEST", 100), ("_MOST", 500), ("_MOST_CROWDED", 500)):
+        monkeypatch.setattr(key_filter, name, keys)
+    growing, expecting, crowded = GrowingFilter(), GrowingFilter(10**6), CrowdedFilter(10**6)
+    before = _bits(expecting), _bits(crowded)
+    for start in range(0, len(_NEW), 50):
+        for known in (growing, expecting, crowded):
+            known.add(_NEW[start : start + 50])
+    assert (_bits(expecting), _bits(crowded)) == before
+    assert before == (_bits(GrowingFilter(500)), _bits(CrowdedFilter(500)))
+    assert _bits(growing) <= 1.1 * before[0]
+
+
+def _bits(known: GrowingFilter | CrowdedFilter) -> int:
+    filters = known._filters if isinstance(known, GrowingFilter) else [known._filter]  # pyright: ignore[reportPrivateUsage] - as large as they are
+    return sum(each.size_in_bits for each in filters)
+
+
 @pytest.mark.parametrize("count", [0, 1, 511, 512, 513, 20_000])
 def test_a_run_holds_its_keys_and_no_others(tmp_path: Path, count: int) -> None:
     random = Random(count)
