@@ -73,11 +73,18 @@ def spans_left(bench: SettlingBench) -> list[int]:
     return [span for (span,) in bench.ask("SELECT span FROM store.spans ORDER BY span")]
 
 
-def test_nothing_is_forgotten_before_its_time(bench: SettlingBench) -> None:
+def test_nothing_is_forgotten_before_its_time_nor_kept_beyond_it(bench: SettlingBench) -> None:
     arrive(bench, 29, call(1), other(2, trace=2))
     assert not sweep(bench.ledger, Retention(30, 30, 30), NOW)
     assert not sweep(bench.ledger, NOTHING, NOW + 10**6 * DAY_NS)
     assert spans_left(bench) == [1, 2]
+    half_a_day_late = NOW + 3 * DAY_NS // 2
+    for keep, goes in (
+        (Retention(30, None, None), Dropped(skeletons=1)),
+        (Retention(None, 30, None), Dropped(attributes=1)),
+        (Retention(None, None, 30), Dropped(observations=1, calls=1)),
+    ):
+        assert sweep(bench.ledger, keep, half_a_day_late) == goes
 
 
 def test_skeletons_go_but_for_observed_spans_and_what_is_above_them(bench: SettlingBench) -> None:

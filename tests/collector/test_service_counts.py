@@ -1,12 +1,13 @@
 """Every span that came in can be accounted for: what each stage counts adds up, at `/metrics` and in the status."""
 
 import json
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from errno import ENOSPC
 from pathlib import Path
-from threading import Event
+from threading import Semaphore
 from typing import Any
 from urllib.request import urlopen
 
@@ -98,32 +99,35 @@ def _by_price(text: str) -> dict[str, int]:
 
 
 def test_how_far_behind_it_is_shows_while_the_database_takes_nothing(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    go_on = Event()
+    begun, go_on = Semaphore(0), Semaphore(0)
     commit = Writer.commit
 
     def held(writer: Writer, batch: Sequence[Entry], position: Any = None) -> None:  # noqa: ANN401 - as it came
-        assert go_on.wait(60)
+        begun.release()
+        assert go_on.acquire(timeout=60)
         commit(writer, batch, position)
 
     monkeypatch.setattr(Writer, "commit", held)
     with server_with(Settings(db=db)) as server:
         try:
-            assert _send(server, CALLS) == _send(server, OTHERS) == 200
-            counters = server.state.stats.snapshot()
-            assert (counters["intake_spans"], counters["observations_pending"]) == (12, 5)
-            size, lag = (counters[name] for name in ("intake_bytes", "intake_lag_seconds"))
-            assert isinstance(size, float)
-            assert isinstance(lag, float)
-            assert size > 1000
-            assert lag > 0
-            until(lambda: _lag(server) > lag)
+            assert _send(server, CALLS) == 200
+            assert begun.acquire(timeout=20)
+            earlier = time.time()
+            assert _send(server, OTHERS) == 200
+            assert [_waiting(server, name) for name in ("intake_spans", "observations_pending")] == [12, 5]
+            assert _waiting(server, "intake_bytes") > 1000
+            lag = _waiting(server, "intake_lag_seconds")
+            until(lambda: _waiting(server, "intake_lag_seconds") > lag > 0)
+            go_on.release()
+            until(lambda: _waiting(server, "intake_spans") == 7)
+            assert 0 < _waiting(server, "intake_lag_seconds") <= time.time() - earlier, "of what still waits"
         finally:
-            go_on.set()
-        until(lambda: _lag(server) == 0)
+            go_on.release(10)
+        until(lambda: _waiting(server, "intake_lag_seconds") == 0)
         until(lambda: server.state.pending() == 0)
 
 
-def _lag(server: Running) -> float:
-    lag = server.state.stats.snapshot()["intake_lag_seconds"]
-    assert isinstance(lag, float)
-    return lag
+def _waiting(server: Running, name: str) -> float:
+    found = server.state.stats.snapshot()[name]
+    assert isinstance(found, float)
+    return found
