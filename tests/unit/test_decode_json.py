@@ -69,6 +69,9 @@ def test_an_error_that_an_emitter_leaves_to_an_event(emitter: str, status: int) 
         ({"stringValue": ""}, ""),
         ({"intValue": "-9223372036854775808"}, -(2**63)),
         ({"intValue": 12}, 12),
+        ({"intValue": 2**63 - 1}, 2**63 - 1),
+        ({"intValue": 12.0}, 12),
+        ({"intValue": "1.2e1"}, 12),
         ({"doubleValue": 1}, 1.0),
         ({"doubleValue": "-Infinity"}, -math.inf),
         ({"boolValue": False}, False),
@@ -86,6 +89,12 @@ def test_values_follow_the_json_mapping(sent: object, read: AttributeValue) -> N
     value = value_of(sent)
     assert value == read
     assert type(value) is type(read)
+
+
+@pytest.mark.parametrize("started", ["1.79e18", 1.79e18, 1_790_000_000_000_000_000])
+def test_a_time_may_have_an_exponent(started: float | str) -> None:
+    (span,) = decode_traces_json(body(startTimeUnixNano=started, endTimeUnixNano=str(2**62))).spans
+    assert (span.started_ns, type(span.started_ns)) == (1_790_000_000_000_000_000, int)
 
 
 @pytest.mark.parametrize(
@@ -127,6 +136,11 @@ def test_an_impossible_span_is_rejected(reason: str, changes: dict[str, object])
         body(kind="SPAN_KIND_CLIENT"),
         body({"key": "k", "value": {"intValue": str(2**63)}}),
         body({"key": "k", "value": {"intValue": "1.5"}}),
+        body({"key": "k", "value": {"intValue": 1.5}}),
+        body({"key": "k", "value": {"intValue": 1e300}}),
+        body({"key": "k", "value": {"intValue": "1e999"}}),
+        body({"key": "k", "value": {"intValue": "NaN"}}),
+        body({"key": "k", "value": {"intValue": True}}),
         body({"key": "k", "value": {"doubleValue": "much"}}),
         body({"key": "k", "value": {"bytesValue": "a"}}),
     ],

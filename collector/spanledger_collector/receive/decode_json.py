@@ -10,6 +10,7 @@ from spanledger_collector.model import Attributes, ReceivedSpan, Scope
 from spanledger_collector.receive.decoded import EXCEPTION, Decoded, failed, kind_of, parent_of, status_of
 from spanledger_collector.receive.json_values import (
     Message,
+    Number,
     Pair,
     ResourceMessage,
     ScopeMessage,
@@ -37,8 +38,8 @@ class _Span(Message):
     parent_span_id: str | None = None
     name: str | None = None
     kind: int | None = None
-    start_time_unix_nano: int | str | None = None
-    end_time_unix_nano: int | str | None = None
+    start_time_unix_nano: Number | None = None
+    end_time_unix_nano: Number | None = None
     attributes: list[Pair] | None = None
     events: list[_Event] | None = None
     status: _Status | None = None

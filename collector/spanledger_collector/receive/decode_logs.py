@@ -8,7 +8,7 @@ from spanledger_collector.errors import BadRequest
 from spanledger_collector.model import Scope
 from spanledger_collector.receive import json_values, known_attributes
 from spanledger_collector.receive.decoded import Decoded
-from spanledger_collector.receive.json_values import Message, Pair, ResourceMessage, ScopeMessage, Value
+from spanledger_collector.receive.json_values import Message, Number, Pair, ResourceMessage, ScopeMessage, Value
 from spanledger_collector.receive.log_records import LogRecord, take_record
 
 __all__ = ["decode_logs", "decode_logs_json"]
@@ -45,8 +45,8 @@ def decode_logs(body: bytes) -> Decoded:
 class _LogRecord(Message):
     trace_id: str | None = None
     span_id: str | None = None
-    time_unix_nano: int | str | None = None
-    observed_time_unix_nano: int | str | None = None
+    time_unix_nano: Number | None = None
+    observed_time_unix_nano: Number | None = None
     event_name: str | None = None
     body: Value | None = None
     attributes: list[Pair] | None = None

@@ -5,7 +5,8 @@ Source: OTLP specification, section "JSON Protobuf Encoding".
 
 from base64 import b64decode
 from collections.abc import Iterable
-from typing import TypeVar
+from contextlib import suppress
+from typing import TypeAlias, TypeVar
 
 import msgspec
 
@@ -14,6 +15,7 @@ from spanledger_collector.model import AttributeValue, Scope
 
 __all__ = [
     "Message",
+    "Number",
     "Pair",
     "ResourceMessage",
     "ScopeMessage",
@@ -26,6 +28,8 @@ __all__ = [
     "unsigned_of",
 ]
 
+Number: TypeAlias = int | float | str
+"""A number as JSON may carry it. To msgspec `float` alone would make one of every integer."""
 _DEEPEST = 48
 """Levels of nested values, as many as protobuf allows within its 100 messages."""
 
@@ -44,7 +48,7 @@ class Value(Message):
 
     string_value: str | None = None
     bool_value: bool | None = None
-    int_value: int | str | None = None
+    int_value: Number | None = None
     double_value: float | str | None = None
     array_value: "_Values | None" = None
     kvlist_value: "_Pairs | None" = None
@@ -115,7 +119,7 @@ def scope_of(named: ScopeMessage | None) -> Scope:
     return Scope() if named is None else Scope(named.name or "", named.version or "")
 
 
-def unsigned_of(number: int | str | None) -> int:
+def unsigned_of(number: Number | None) -> int:
     """An unsigned 64-bit integer such as a time; absent is zero. Raises BadRequest."""
     return _integer(number or 0, _UINT64)
 
@@ -142,7 +146,7 @@ def _value(value: Value | None, depth: int) -> AttributeValue:
 
 def _scalar(value: Value) -> AttributeValue:
     match value:
-        case Value(int_value=(int() | str()) as number):
+        case Value(int_value=(int() | float() | str()) as number):
             return _integer(number, _INT64)
         case Value(double_value=(float() | str()) as number):
             return _double(number)
@@ -152,15 +156,26 @@ def _scalar(value: Value) -> AttributeValue:
             return value.bool_value
 
 
-def _integer(number: int | str, allowed: range) -> int:
-    """A 64-bit integer, which JSON may carry as a number or as decimal text."""
+def _integer(number: Number, allowed: range) -> int:
+    """A 64-bit integer, which JSON may carry as a number or as text, both with an exponent or a fraction of zero."""
     try:
-        value = int(number)
+        value = number if isinstance(number, int) else _whole(number)
     except ValueError as error:
         raise BadRequest(f"{str(number)[:40]!r} is not an integer.") from error
     if value not in allowed:
         raise BadRequest(f"An integer has over 64 bits: {str(number)[:40]}.")
     return value
+
+
+def _whole(number: float | str) -> int:
+    """Raises ValueError."""
+    if isinstance(number, str):
+        with suppress(ValueError):
+            return int(number)
+    value = float(number)
+    if not value.is_integer():
+        raise ValueError(number)
+    return int(value)
 
 
 def _double(number: float | str) -> float:
