@@ -2,18 +2,22 @@
 
 from collections.abc import Iterator
 from decimal import Decimal
+from typing import Any
 
+import pytest
 from hypothesis import given
-from tests.observed import links_of, observations_of, worlds
+from tests.observed import OWN, links_of, make_span, observations_of, worlds
 
 from spanledger_collector.ledger.fresh import Fresh
 from spanledger_collector.ledger.lone import apart
 from spanledger_collector.ledger.neighbours import IndexColumns, IndexRow, repeated
-from spanledger_collector.model import Observation, Quantity, ReceivedSpan
+from spanledger_collector.model import AttributeValue, Observation, Quantity, ReceivedSpan, Scope
 from spanledger_collector.settle import settle
 from spanledger_collector.settle.keys import Totals, answer_key, text_key, wide_key
 from spanledger_collector.settle.roots import begins_trace
 from spanledger_collector.settle.sharing import shared_by
+
+_FRAMEWORK = Scope("pydantic-ai", "2")
 
 
 @given(worlds(most=12))
@@ -57,6 +61,39 @@ def test_what_is_set_apart_before_any_graph_is_made_gives_the_same_calls(spans: 
     assert [call.call_id for call in calls] == [*lone.call_ids]
     calls += settle([fresh.observations[place] for place in others], links)
     assert sorted(calls, key=lambda call: (call.started_ns, call.call_id)) == settle(observations, links)
+
+
+def _told(scope: Scope, *, counts: bool = True, **span: Any) -> ReceivedSpan:  # noqa: ANN401 - the rest of what `make_span` takes
+    said: dict[str, AttributeValue] = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "anthropic",
+        "gen_ai.request.model": "claude-sonnet-4-5",
+    }
+    usage: dict[str, AttributeValue] = {"gen_ai.usage.input_tokens": 100, "gen_ai.usage.output_tokens": 50}
+    return make_span(said | (usage if counts else {}), scope, **span)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "apart_from_each_other"),
+    [
+        pytest.param(_told(OWN), _told(OWN, trace=2, span=2), True, id="two traces of one emitter"),
+        pytest.param(_told(OWN), _told(_FRAMEWORK, trace=2, span=2), False, id="equal counts of two emitters"),
+        pytest.param(
+            _told(OWN), _told(_FRAMEWORK, counts=False, trace=2, span=2), False, id="the model, of two emitters"
+        ),
+        pytest.param(_told(OWN, parent=9), _told(OWN, span=2, parent=9), True, id="siblings"),
+        pytest.param(_told(OWN, parent=9), _told(OWN, span=2, parent=1), False, id="one in the other"),
+        pytest.param(_told(OWN, parent=1), _told(OWN, span=2, parent=1), False, id="one that is its own parent"),
+        pytest.param(_told(OWN), _told(OWN), False, id="the same span twice"),
+        pytest.param(_told(OWN, parent=9), _told(OWN, span=2, parent=8), False, id="parents of which nothing is known"),
+    ],
+)
+def test_what_may_be_one_call_is_not_set_apart(
+    one: ReceivedSpan, other: ReceivedSpan, *, apart_from_each_other: bool
+) -> None:
+    lone, others = apart(Fresh.of(enumerate(observations_of([one, other]))), [])
+    assert len(lone.observations) == (2 if apart_from_each_other else 0)
+    assert others == ([] if apart_from_each_other else [0, 1])
 
 
 _COUNTS: list[Quantity | None] = [None, 0, 1, 2**31, 2**32 - 1, 2**32, 2**40, -1, Decimal("0.5"), Decimal(1)]
