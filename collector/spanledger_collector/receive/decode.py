@@ -54,7 +54,7 @@ def _received(spans: Sequence[SpanMessage], resource: Attributes, scope: Scope) 
         ReceivedSpan(
             span.trace_id,
             span.span_id,
-            PARENTS.get(span.parent_span_id, span.parent_span_id),
+            PARENTS.get(parent := span.parent_span_id, parent),
             span.name,
             KINDS.get(span.kind, 0),
             span.start_time_unix_nano,
