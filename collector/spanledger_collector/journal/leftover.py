@@ -18,7 +18,7 @@ from spanledger_collector.ledger.store import Ledger
 __all__ = ["Batch", "Leftover"]
 
 _logger = logging.getLogger(__name__)
-_SPANS_PER_BATCH = 32_768
+_SPANS_PER_BATCH = 16_384
 
 
 class Batch(NamedTuple):

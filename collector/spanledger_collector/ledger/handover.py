@@ -14,9 +14,9 @@ from spanledger_collector.model import Observation
 
 __all__ = ["Handover"]
 
-_MOST: Final = 40_000
-"""Observations that are kept at most: about 70 MB. Settling this far behind reads the file, in larger pieces, which
-takes half as long again. What a pass is at counts too, so that half as many would send a busy server there."""
+_MOST: Final = 32_000
+"""Observations that are kept at most: about 55 MB. Settling this far behind reads the file, in larger pieces, which
+takes half as long again. What a pass is at counts too."""
 
 
 class _Commit(NamedTuple):

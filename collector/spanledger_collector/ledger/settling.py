@@ -13,7 +13,7 @@ from spanledger_collector.pricing import PriceBook
 
 __all__ = ["OBSERVATIONS_PER_PASS", "Settler"]
 
-OBSERVATIONS_PER_PASS: Final = 16_000
+OBSERVATIONS_PER_PASS: Final = 8_000
 """As many as wait, up to so many: a pass costs as much as some 500 of them, and takes 4 kB of memory for each."""
 
 
