@@ -193,6 +193,26 @@ def test_old_calls_go_with_all_that_is_about_them(bench: SettlingBench) -> None:
     assert not sweep(bench.ledger, retention, NOW)
 
 
+def test_the_history_of_old_calls_goes_with_them(bench: SettlingBench) -> None:
+    """And that of what turned out to be another call, when that is long ago."""
+    arrive(bench, 900, call(1))
+    arrive(bench, 10, call(2))
+    bench.ask(f"""
+        INSERT INTO call_history SELECT call_id, 0, make_timestamp_ns({NOW}), 'settled again', '{{}}' FROM calls
+        UNION ALL SELECT 'old', 0, make_timestamp_ns({NOW - 731 * DAY_NS}), 'settled again', '{{}}'
+        UNION ALL SELECT 'new', 0, make_timestamp_ns({NOW - 729 * DAY_NS}), 'settled again', '{{}}'""")
+    bench.ask("""
+        INSERT INTO price_history BY NAME SELECT *, settled_at AS superseded_at, 'repriced' AS reason FROM (
+            SELECT call_id, revision, price_status, price_reasons, flags, cost_usd, cost_low_usd, cost_high_usd,
+                   price_book, settled_at, started_at FROM calls)""")
+    bench.ask("INSERT INTO charge_history BY NAME FROM charges")
+    ((young,),) = bench.ask(f"SELECT call_id FROM calls WHERE span_id = '{2:016x}'")
+    sweep(bench.ledger, Retention(None, None, calls=730), NOW)
+    assert bench.ask("SELECT call_id FROM call_history ORDER BY call_id") == sorted([("new",), (young,)])
+    for table in ("price_history", "charge_history", "charges", "call_meters"):
+        assert bench.ask(f"SELECT DISTINCT call_id FROM {table}") == [(young,)], table
+
+
 def test_what_hangs_together_with_something_young_stays_together(bench: SettlingBench) -> None:
     arrive(bench, 900, call(1, trace=1), call(2, trace=2, response="msg_cached000000"), call(3))
     arrive(bench, 10, call(11, trace=1), call(12, trace=12, response="msg_cached000000"))
