@@ -215,6 +215,7 @@ _pairs = st.tuples(_texts, _any_value).map(_sent)
 @example([(b"\n\x01a\x12\x03\n\x01x\n\x01b", 300, b"", 0), (b"\n\x01a\x12\x03\n\x01y", 300, b"", 0)])  # two keys
 @example([(b"\n\x01a\x12\x03\n\x01\xff", 300, b"", 0)])
 @example([(b"\n\x01a\x12\x03\x18\x80\x00", 300, b"", 0)])
+@example([(b"", 0, b"", 0)])
 @example([(b"\n\x01a\x12\x09!\0\0\0\0\0\0\xf8\x7f", 300, b"", 0)])
 def test_an_attribute_says_what_the_library_reads_in_it(sent: list[tuple[bytes, int, bytes, int]]) -> None:
     """Also when it is damaged, when others with its key came before, and when its key has too many values."""

@@ -70,7 +70,7 @@ class KnownAttributes(dict[bytes, Pair]):
         if len(sent) > _LONGEST:
             return pair
         values = self._values.get(key, 0)
-        if values >= self._values_per_key and len(sent) > sent[1] + _START:  # what says less has few values
+        if values >= self._values_per_key and sent and len(sent) > sent[1] + _START:  # what says less has few values
             self._learn_start(sent, key, value)
             return pair
         if len(self) >= self._most:
