@@ -131,9 +131,7 @@ async def serving(settings: Settings) -> AsyncGenerator[Running, None]:
         )
 
 
-def _start_inside(
-    settings: Settings, stack: AsyncExitStack, on_fatal: Callable[[duckdb.FatalException], None]
-) -> ServiceState:
+def _start_inside(settings: Settings, stack: AsyncExitStack, on_fatal: Callable[[duckdb.Error], None]) -> ServiceState:
     """Open the ledger and start the threads that write it."""
     book = own_book(settings.db, settings.prices)
     reader = Reader(own_attribution(settings.db, settings.attribution), settings.model_hosts)
@@ -155,7 +153,7 @@ def _start_inside(
     return state
 
 
-def _tell(broken: asyncio.Future[LedgerBroken], path: Path, error: duckdb.FatalException) -> None:
+def _tell(broken: asyncio.Future[LedgerBroken], path: Path, error: duckdb.Error) -> None:
     """Say that the database gave up, once; from any thread."""
 
     def settle() -> None:

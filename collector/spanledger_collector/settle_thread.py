@@ -10,6 +10,7 @@ from typing import Protocol
 
 import duckdb
 
+from spanledger_collector.ledger.transactions import gave_up
 from spanledger_collector.scheduling import BackgroundThread
 from spanledger_collector.stats import Stats
 
@@ -41,7 +42,7 @@ class SettleThread:
         self,
         settler: Settles,
         stats: Stats,
-        on_fatal: Callable[[duckdb.FatalException], None] | None = None,
+        on_fatal: Callable[[duckdb.Error], None] | None = None,
         *,
         retry_seconds: float = _RETRY_SECONDS,
         pause_seconds: float = _PAUSE_SECONDS,
@@ -90,7 +91,7 @@ class SettleThread:
             self._stats.settled.inc(self._settler.settle_pending(lambda: time.monotonic() > self._deadline))
         except duckdb.Error as error:
             self._stats.settle_failures.inc()
-            if isinstance(error, duckdb.FatalException) and self._on_fatal is not None:
+            if gave_up(error) and self._on_fatal is not None:
                 self._on_fatal(error)
             _logger.error("Settling failed, what is pending stays in the journal and is tried again: %s", error)  # noqa: TRY400 - the database says it all
             return False

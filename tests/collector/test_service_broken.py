@@ -77,7 +77,7 @@ def test_settling_meets_it(db: Path) -> None:
 
 
 def test_a_checkpoint_that_finds_the_disk_full(tmp_path: Path) -> None:
-    """DuckDB's own FatalException, on a disk of 24 MiB in a namespace of its own (`full_disk.py`)."""
+    """What DuckDB says itself, on a disk of 24 MiB in a namespace of its own (`full_disk.py`)."""
     if shutil.which("unshare") is None:
         pytest.skip("this system has no namespaces")
     on_a_small_disk = 'mount -t tmpfs -o size=24m none "$1" || exit 77; exec "$2" "$3" "$1"'

@@ -60,7 +60,7 @@ class Journal:
         on_commit: Callable[[], None],
         handover: Handover | None = None,
         *,
-        on_fatal: Callable[[duckdb.FatalException], None] | None = None,
+        on_fatal: Callable[[duckdb.Error], None] | None = None,
         pause_seconds: float = PAUSE_SECONDS,
     ) -> None:
         """Begins with what an earlier process left in the intake; meanwhile spans are accepted.

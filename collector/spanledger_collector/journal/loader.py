@@ -17,6 +17,7 @@ from spanledger_collector.journal.leftover import Batch, Leftover
 from spanledger_collector.journal.loading import load_batch
 from spanledger_collector.journal.position import Position
 from spanledger_collector.journal.writer import Writer
+from spanledger_collector.ledger.transactions import gave_up
 from spanledger_collector.scheduling import BackgroundThread
 from spanledger_collector.stats import Stats
 
@@ -53,7 +54,7 @@ class Loader:
         stats: Stats,
         *,
         on_load: Callable[[], None],
-        on_fatal: Callable[[duckdb.FatalException], None] | None,
+        on_fatal: Callable[[duckdb.Error], None] | None,
         pause_seconds: float = PAUSE_SECONDS,
     ) -> None:
         """`on_load` is called in the thread after each batch; `on_fatal` is told there when the database gave up."""
@@ -197,7 +198,7 @@ class Loader:
         self._stats.commit_failures.inc()
         ours = None if isinstance(error, duckdb.Error | OSError) else error  # a trace helps with our own mistakes only
         _logger.error("What is acknowledged could not be brought into the journal yet: %s", error, exc_info=ours)
-        if isinstance(error, duckdb.FatalException) and self._on_fatal is not None:
+        if isinstance(error, duckdb.Error) and gave_up(error) and self._on_fatal is not None:
             self._on_fatal(error)
         self._say(str(error))
 

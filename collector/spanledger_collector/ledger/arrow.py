@@ -6,13 +6,14 @@ A statement costs DuckDB milliseconds however few rows it brings, and a row some
 
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Annotated, Any, Final, Literal, Protocol, Self, get_args, get_type_hints
 
 import duckdb
 import nanoarrow  # pyright: ignore[reportMissingTypeStubs] - it has none; what we take of it stays in this module
+
+from spanledger_collector.ledger.transactions import gave_up
 
 __all__ = [
     "MONEY_PLACES",
@@ -248,8 +249,11 @@ class Inserter:
 
     def close(self) -> None:
         """Let go of the last batch."""
-        # A database that gave up needs no tidying; it raises the second where it could not even roll back.
-        with suppress(duckdb.FatalException, duckdb.TransactionException):
+        try:
             if self._is_prepared:
                 self._cursor.execute(f"DEALLOCATE {self._prepared}")
             self._cursor.unregister(self.target.view)
+        except duckdb.Error as error:
+            # A database that gave up needs no tidying; it raises the second where it could not even roll back.
+            if not gave_up(error) and not isinstance(error, duckdb.TransactionException):
+                raise

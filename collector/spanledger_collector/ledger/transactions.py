@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 
 import duckdb
 
-__all__ = ["is_about_content", "transaction"]
+__all__ = ["gave_up", "is_about_content", "transaction"]
 
 
 @contextmanager
@@ -26,3 +26,9 @@ def is_about_content(error: Exception) -> bool:
     if isinstance(error, duckdb.Error):
         return isinstance(error, duckdb.DataError | duckdb.IntegrityError | duckdb.ProgrammingError)
     return not isinstance(error, OSError | MemoryError)
+
+
+def gave_up(error: duckdb.Error) -> bool:
+    """Whether the database takes nothing any more until it is opened again. DuckDB has an exception for that, which it
+    does not raise where a checkpoint of an attached database failed: that one says so to every statement."""
+    return isinstance(error, duckdb.FatalException) or "has been invalidated" in str(error)
