@@ -85,6 +85,7 @@ def test_a_server_settles_and_loads_behind_the_answers(tmp_path: Path) -> None:
 
 def test_garbage_is_looked_for_now_and_then_and_only_then(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(scheduling, "_COLLECT_SECONDS", 0.01)
+    gc.unfreeze()  # another library, or test, may have frozen what was there
     before = gc.isenabled(), gc.get_freeze_count(), sys.getswitchinterval()
 
     async def serve() -> None:
