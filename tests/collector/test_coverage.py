@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from click.testing import CliRunner, Result
+from msgspec.structs import replace
 from receiving import journal_on
 from tests.observed import OWN, START_NS, make_span
 

@@ -6,7 +6,6 @@ import random
 import subprocess
 import sys
 from collections.abc import Generator, Sequence
-from dataclasses import replace
 from itertools import count, pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from receiving import CHAT, START, Appended, journal_on, received, stored, until
 
 from spanledger_collector import dialects

@@ -4,13 +4,13 @@ import asyncio
 import sys
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import duckdb
 import pytest
+from msgspec.structs import replace
 from receiving import CHAT, START, Appended, journal_on, received, stored, until
 
 from spanledger_collector.journal import key_filter

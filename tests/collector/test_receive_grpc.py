@@ -1,7 +1,6 @@
 """OTLP/gRPC by raw calls: partial success, and refusals with the code and details that the specification asks."""
 
 import errno
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc import Compression, StatusCode
+from msgspec.structs import replace
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from otlp_http import send
 from receiving import Receiving, received, receiving, request, stored, until

@@ -7,11 +7,12 @@ import socket
 import zlib
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 from otlp_http import JSON, MIB, ONE, PROTOBUF, Answer, connected_from, head, send
 from receiving import CHAT, START, Receiving, in_json, received, receiving, request, stored, until

@@ -1,13 +1,13 @@
 """Retention: what is forgotten with age, and that no call that stays is changed by it, now or by a rebuild."""
 
 from collections.abc import Generator
-from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from settling_bench import SettlingBench, settling_bench
 from tests.observed import NATIVE, START_NS, make_span, worlds
 

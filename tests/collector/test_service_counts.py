@@ -4,7 +4,6 @@ import json
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from errno import ENOSPC
 from pathlib import Path
 from threading import Semaphore
@@ -12,6 +11,7 @@ from typing import Any
 from urllib.request import urlopen
 
 import pytest
+from msgspec.structs import replace
 from otlp_http import send
 from prometheus_client.parser import text_string_to_metric_families
 from receiving import CHAT, START, received, request, until

@@ -1,10 +1,9 @@
 """Coding agents send the same call as a log record and as a span: settling makes one call of both."""
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.emitters import EMITTERS, Truth
 from tests.observed import links_of, make_span, observations_of
 

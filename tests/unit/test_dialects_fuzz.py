@@ -1,11 +1,11 @@
 """Whatever comes under names that we read is read without trouble, the same each time, and fits the ledger."""
 
-from dataclasses import replace
 from decimal import Decimal
 
 import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.observed import make_span, whole_reading
 
 from spanledger_collector import dialects

@@ -1,9 +1,9 @@
 """Requests to models as HTTP instrumentations write them, by the old and the new names of the HTTP conventions."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from tests.observed import make_span
 
 from spanledger_collector.dialects import Reader

@@ -5,6 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from msgspec import structs
 from tests.emitters import EMITTERS, Emitter, Truth
 from tests.observed import links_of, make_span, observations_of
 
@@ -60,7 +61,7 @@ def _of(dialect: str) -> Emitter:
 
 
 def test_an_unversioned_langsmith_is_priced_both_ways() -> None:
-    emitter = replace(_of("langsmith"), scope=replace(_of("langsmith").scope, version=""))
+    emitter = replace(_of("langsmith"), scope=structs.replace(_of("langsmith").scope, version=""))
     span = _span(emitter, "anthropic", _CLAUDE)
     said = span.attributes["gen_ai.usage.input_tokens"]
     assert said == 130

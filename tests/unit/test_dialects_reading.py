@@ -1,10 +1,10 @@
 """Who bills, who spent, what a span may become, what is kept, and what is no model call at all."""
 
-from dataclasses import replace
 from decimal import Decimal
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 from tests.observed import NATIVE, OWN, make_span
 
 from spanledger_collector import dialects

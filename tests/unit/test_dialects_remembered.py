@@ -1,11 +1,11 @@
 """What is remembered from span to span never changes what is read, and has bounds."""
 
-from dataclasses import replace
 from itertools import permutations
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.observed import OWN, make_span
 
 from spanledger_collector import dialects

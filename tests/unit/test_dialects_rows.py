@@ -1,11 +1,12 @@
 """One call, written by every emitter that we read, gives the same observation."""
 
-from dataclasses import replace
+from dataclasses import replace as changed
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.emitters import EMITTERS, Emitter, Truth
 from tests.observed import make_span
 
@@ -59,7 +60,7 @@ def _seen_by(emitter: Emitter, truth: Truth) -> Observation:
 
 def _at(emitter: Emitter, provider: str, truth: Truth) -> Truth:
     """The truth for a provider, without what the emitter cannot express."""
-    return replace(truth, provider=provider, model=_MODELS[provider], **dict.fromkeys(emitter.lacks, 0))
+    return changed(truth, provider=provider, model=_MODELS[provider], **dict.fromkeys(emitter.lacks, 0))
 
 
 @_by_emitter

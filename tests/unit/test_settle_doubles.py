@@ -1,11 +1,13 @@
 """Two emitters at once, as people run them: every real call is counted once, with what each of them knows."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from dataclasses import replace as changed
 from itertools import permutations
 
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.emitters import EMITTERS, Emitter, Truth
 from tests.observed import links_of, make_span, observations_of
 
@@ -29,7 +31,7 @@ OLLM_ANTHROPIC = _emitter("opentelemetry.instrumentation.anthropic")
 OLLM_OPENAI = _emitter("opentelemetry.instrumentation.openai.v1")
 OLLM_LANGCHAIN = _emitter("opentelemetry.instrumentation.langchain")
 OI_ANTHROPIC = _emitter("openinference.instrumentation.anthropic")
-OI_OPENAI = replace(OI_ANTHROPIC, scope=Scope("openinference.instrumentation.openai", "1"))
+OI_OPENAI = changed(OI_ANTHROPIC, scope=Scope("openinference.instrumentation.openai", "1"))
 OI_LANGCHAIN = _emitter("openinference.instrumentation.langchain")
 OWN = _emitter("spanledger")
 OPENLIT = _emitter("openlit.instrumentation.anthropic")
@@ -135,7 +137,7 @@ def test_any_two_emitters_tell_of_one_call_what_both_can_express(
     outer, inner = two
     provider = min(set(outer.providers) & set(inner.providers))
     lacking = dict.fromkeys(outer.lacks | inner.lacks, 0)
-    truth = replace(Truth(provider, "model-1", *counts), **lacking)
+    truth = changed(Truth(provider, "model-1", *counts), **lacking)
     assume(truth.total)
     (call,) = _settled(_spans(Pair(outer, inner, truth, same_trace=same_trace)))
     written = call.meters.get("cache_write", 0) + call.meters.get("cache_write_5m", 0)

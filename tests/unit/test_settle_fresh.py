@@ -13,9 +13,10 @@ from spanledger_collector.ledger.lone import apart
 from spanledger_collector.ledger.neighbours import IndexColumns, IndexRow, repeated
 from spanledger_collector.model import AttributeValue, Observation, Quantity, ReceivedSpan, Scope
 from spanledger_collector.settle import settle
-from spanledger_collector.settle.keys import Totals, answer_key, text_key, wide_key
+from spanledger_collector.settle.keys import answer_key, text_key, wide_key
 from spanledger_collector.settle.roots import begins_trace
 from spanledger_collector.settle.sharing import shared_by
+from spanledger_collector.totals import Totals
 
 _FRAMEWORK = Scope("pydantic-ai", "2")
 

@@ -1,12 +1,13 @@
 """Twins: one call that two emitters of a process tell of without a common id, one of them without usage."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.emitters import EMITTERS, Truth
 from tests.observed import NATIVE, OWN, START_NS, links_of, make_span, observations_of
 

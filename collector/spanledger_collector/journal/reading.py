@@ -7,11 +7,11 @@ out. Earlier releases wrote all of the observation into it.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, Field, fields
 from operator import attrgetter, itemgetter
 from typing import Any, Final, NamedTuple, Self, get_type_hints
 
 import msgspec
+from msgspec import NODEFAULT, inspect
 
 from spanledger_collector.ledger.arrow import Target, Text, UInt64
 from spanledger_collector.model import Attribution, Conditions, Observation
@@ -56,19 +56,28 @@ _PARENT: Final = "parent_span_id"
 _PLAIN: Final = Conditions()
 
 
+def _fields(record: type) -> Sequence[inspect.Field]:
+    said: Any = inspect.type_info(record)  # a Struct's or a dataclass's: what both tell of their fields is the same
+    return said.fields
+
+
+def _names(record: type) -> tuple[str, ...]:
+    return tuple(field.name for field in _fields(record))
+
+
 def _document(record: type, in_json: Mapping[str, Any], names: Sequence[str] = ()) -> type[msgspec.Struct]:
     """A record as an object of JSON: its fields, or those of these names, of the types in `in_json` or else their own;
     what has its default, or is not known, is left out."""
     types: dict[str, Any] = {**get_type_hints(record), **in_json}
-    defaults = {field.name: _default(field) for field in fields(record)}
+    defaults = {field.name: _default(field) for field in _fields(record)}
     members = [(name, types[name] | None, defaults[name]) for name in names or defaults]
     return msgspec.defstruct(record.__name__, members, omit_defaults=True, gc=False)
 
 
-def _default(field: "Field[Any]") -> object:
-    if field.default_factory is not MISSING:
+def _default(field: inspect.Field) -> object:
+    if field.default_factory is not NODEFAULT:
         return field.default_factory()
-    return None if field.default is MISSING else field.default
+    return None if field.default is NODEFAULT else field.default
 
 
 # Made from the records, so that a new field is in the text too; the type checker cannot see into them.
@@ -77,7 +86,7 @@ _Attribution: Any = _document(Attribution, {})
 _IN_JSON: Final = {"conditions": _Conditions, "attribution": _Attribution, **dict.fromkeys((*_IDS, _PARENT), str)}
 _Observation: Any = _document(Observation, _IN_JSON)
 
-_FIELDS: Final = tuple(field.name for field in fields(Observation))
+_FIELDS: Final = _names(Observation)
 _IN_OTHER_FORM: Final = (_PARENT, "conditions", "attribution")
 _AS_THEY_ARE: Final = tuple(name for name in _FIELDS if name not in {*_IDS, *_IN_COLUMNS, *_IN_OTHER_FORM})
 _WHOLE: Final = _IDS[0]
@@ -94,8 +103,8 @@ def _values(names: Sequence[str]) -> Callable[[object], tuple[Any, ...]]:
     return attrgetter(*names)
 
 
-_of_conditions = _values([field.name for field in fields(Conditions)])
-_of_attribution = _values([field.name for field in fields(Attribution)])
+_of_conditions = _values(_names(Conditions))
+_of_attribution = _values(_names(Attribution))
 _of_observation = _values(_FIELDS)
 _as_they_are = _values(_AS_THEY_ARE)
 _AS_STORED: Final = (*_IDS, *_IN_COLUMNS, *_IN_OTHER_FORM, *_AS_THEY_ARE)

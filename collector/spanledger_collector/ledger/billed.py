@@ -16,7 +16,7 @@ import duckdb
 from spanledger_collector.ledger.arrow import MONEY_PLACES, Inserter, Target, Text
 from spanledger_collector.ledger.sql import query
 from spanledger_collector.pricing.bills import Bill
-from spanledger_collector.settle.keys import INPUT_METERS, OUTPUT_METERS
+from spanledger_collector.totals import INPUT_METERS, OUTPUT_METERS
 
 __all__ = ["NumberedBills", "parts_of"]
 

@@ -28,7 +28,7 @@ from spanledger_collector.model import Call, Observation, Source
 from spanledger_collector.pricing import PriceBook, price
 from spanledger_collector.pricing.bills import IMPOSSIBLE, Bill, Bills
 from spanledger_collector.settle import ALONE
-from spanledger_collector.settle.keys import INPUT_METERS, OUTPUT_METERS
+from spanledger_collector.totals import INPUT_METERS, OUTPUT_METERS
 
 __all__ = ["CallColumns", "NewCalls"]
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from spanledger_collector.model import Attribution, Call, Conditions, Quantity
+from spanledger_collector.call_records import Attribution, Call, Conditions, Quantity
 from spanledger_collector.pricing.engine import FLAGS
 
 __all__ = ["call_of"]

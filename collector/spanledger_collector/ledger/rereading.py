@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import replace
 from typing import Any, Final, NamedTuple
 
 import duckdb
 import msgspec
+from msgspec.structs import replace
 
 from spanledger_collector.dialects import HTTP_DIALECT, Reader
 from spanledger_collector.journal.reading import StoredReading, decode_reading

@@ -10,7 +10,7 @@ from typing import Final
 from spanledger_collector.ledger.arrow import MONEY_PLACES
 from spanledger_collector.ledger.rows import CallRow, CallRows, ChargeRow, MeterRow, SourceRow, json_text
 from spanledger_collector.model import Call, Charge, Conditions, Pricing, Quantity, Source
-from spanledger_collector.settle.keys import totals_of
+from spanledger_collector.totals import totals_of
 
 __all__ = ["call_rows", "conditions_text", "flags_text", "map_text", "money_text", "money_units"]
 

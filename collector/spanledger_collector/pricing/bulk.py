@@ -11,7 +11,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Final
 
-from spanledger_collector.model import Conditions
+from spanledger_collector.call_records import Conditions
 from spanledger_collector.pricing.book import PriceBook
 from spanledger_collector.pricing.engine import Names, plan_at
 from spanledger_collector.pricing.names import Unresolved

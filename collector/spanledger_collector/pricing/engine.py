@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Final
 
-from spanledger_collector.model import Call, Charge, Conditions, PriceStatus, Pricing, Quantity
+from spanledger_collector.call_records import Call, Charge, Conditions, PriceStatus, Pricing, Quantity
 from spanledger_collector.pricing.book import PriceBook
 from spanledger_collector.pricing.names import Resolved, Unresolved, resolve
 from spanledger_collector.pricing.plans import ANY_METER, EXACT, MONEY_PLACES, Plan, Rate, make_plan

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Final
 
-from spanledger_collector.model import Attribution, Call, Conditions
+from spanledger_collector.call_records import Attribution, Call, Conditions
 from spanledger_collector.pricing.book import PriceBook
 from spanledger_collector.pricing.engine import price
 

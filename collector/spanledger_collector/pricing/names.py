@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from spanledger_collector.model import Conditions
+from spanledger_collector.call_records import Conditions
 from spanledger_collector.pricing.book import EVERY_MODEL, PriceBook
 from spanledger_collector.pricing.providers import ASSUMED_SYNONYMS, PROVIDER_BY_NAME, Provider
 from spanledger_collector.pricing.scopes import situation

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from spanledger_collector.model import Quantity
+from spanledger_collector.call_records import Quantity
 
 __all__ = [
     "FALLBACKS",

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from spanledger_collector.model import Conditions
+from spanledger_collector.call_records import Conditions
 from spanledger_collector.pricing.entries import PriceEntry
 from spanledger_collector.pricing.providers import DIMENSIONS, Dimension, Provider
 

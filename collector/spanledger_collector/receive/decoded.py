@@ -1,7 +1,9 @@
 """What a request of spans decodes to, and which spans cannot be taken."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from spanledger_collector.model import ReceivedSpan
 

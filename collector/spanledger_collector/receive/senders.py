@@ -1,7 +1,9 @@
 """Who sends: let in by a key where the server has keys, and written onto what they send."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from spanledger_collector.errors import Unauthenticated
 from spanledger_collector.keys import KeyRing, presented_key

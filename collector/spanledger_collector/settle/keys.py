@@ -5,23 +5,17 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from struct import unpack
-from typing import Final, NamedTuple
+from typing import Final
 
-from spanledger.meters import METER_BY_NAME, METERS, Meter
 from spanledger_collector.model import Observation, Quantity
 
 __all__ = [
-    "INPUT_METERS",
-    "OUTPUT_METERS",
     "CallIds",
-    "Totals",
     "answer_key",
     "bare_model",
     "response_key",
-    "sums_of",
     "text_key",
     "text_keys",
-    "totals_of",
     "undated_model",
     "wide_key",
 ]
@@ -49,45 +43,6 @@ _DATE: Final = re.compile(r"-(?:\d{4}-\d{2}-\d{2}|\d{8})$")
 _SHORTEST_RANDOM_PART: Final = 6
 _SHORTEST_NUMBER: Final = 10
 _SMALL: Final = 2**32
-
-
-def _root(meter: Meter) -> str:
-    while meter.within is not None:
-        meter = METER_BY_NAME[meter.within]
-    return meter.name
-
-
-INPUT_METERS: Final = frozenset(meter.name for meter in METERS if _root(meter) == "input")
-OUTPUT_METERS: Final = frozenset(meter.name for meter in METERS if _root(meter) == "output")
-
-
-class Totals(NamedTuple):
-    """Inclusive token counts, the same whatever detail an emitter gives; `None` where it gives none at all."""
-
-    input: Quantity | None
-    output: Quantity | None
-
-    @property
-    def known(self) -> bool:
-        """Whether there is any token to compare."""
-        return bool(self.input) or bool(self.output)
-
-
-def totals_of(meters: Mapping[str, Quantity]) -> Totals:
-    """The inclusive totals of disjoint meters."""
-    return Totals(*sums_of(meters))
-
-
-def sums_of(meters: Mapping[str, Quantity]) -> tuple[Quantity | None, Quantity | None]:
-    """The same as but two numbers, for less."""
-    taken: Quantity | None = None
-    given: Quantity | None = None
-    for meter, quantity in meters.items():
-        if meter in INPUT_METERS:
-            taken = quantity if taken is None else taken + quantity
-        elif meter in OUTPUT_METERS:
-            given = quantity if given is None else given + quantity
-    return taken, given
 
 
 def response_key(observation: Observation) -> str | None:

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from spanledger.meters import METER_BY_NAME
 from spanledger_collector.model import Quantity
-from spanledger_collector.settle.keys import INPUT_METERS, OUTPUT_METERS
 from spanledger_collector.settle.nodes import Node
+from spanledger_collector.totals import INPUT_METERS, OUTPUT_METERS
 
 __all__ = ["merged_meters"]
 

@@ -8,8 +8,8 @@ from typing import Final, NamedTuple
 
 from spanledger import semconv
 from spanledger_collector.model import Observation
-from spanledger_collector.settle.keys import Totals
 from spanledger_collector.settle.sharing import shared_by
+from spanledger_collector.totals import Totals
 
 __all__ = [
     "OVERLAP_SLACK_NS",

@@ -4,8 +4,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from spanledger_collector.settle.groups import Group, Groups
-from spanledger_collector.settle.keys import Totals, bare_model
+from spanledger_collector.settle.keys import bare_model
 from spanledger_collector.settle.nodes import Node, depth_first
+from spanledger_collector.totals import Totals
 
 __all__ = ["join_by_path", "join_by_response", "mark_replays", "same_model"]
 

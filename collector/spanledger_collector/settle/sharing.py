@@ -8,16 +8,14 @@ from typing import NamedTuple
 from spanledger import semconv
 from spanledger_collector.model import Observation
 from spanledger_collector.settle.keys import (
-    Totals,
     answer_key,
     response_key,
-    sums_of,
     text_keys,
-    totals_of,
     undated_model,
     wide_key,
 )
 from spanledger_collector.settle.roots import begins_trace
+from spanledger_collector.totals import Totals, sums_of, totals_of
 
 __all__ = ["Shared", "SharedKeys", "keys_shared_by", "shared_by"]
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, cast
 
+from spanledger_collector.call_records import Conditions
 from spanledger_collector.errors import BadQuery
 from spanledger_collector.ledger.queries.moments import at_ns
 from spanledger_collector.ledger.queries.question import (
@@ -19,7 +20,6 @@ from spanledger_collector.ledger.queries.question import (
     plain_decimal,
     utc_now,
 )
-from spanledger_collector.model import Conditions
 from spanledger_collector.pricing import PriceBook, TokenRange, estimate, tokens_of_messages, tokens_of_text
 
 __all__ = ["CONDITIONS", "ESTIMATE", "estimate_document"]

@@ -10,7 +10,7 @@ from spanledger_collector.ledger.queries.freshness import freshness
 from spanledger_collector.ledger.queries.question import Document, Parameter, Question, Reading, plain_decimal
 from spanledger_collector.ledger.sql import query
 from spanledger_collector.pricing import price
-from spanledger_collector.settle.keys import totals_of
+from spanledger_collector.totals import totals_of
 
 __all__ = ["EXPLAIN"]
 

@@ -4,8 +4,8 @@ import shlex
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from spanledger_collector.call_records import Conditions
 from spanledger_collector.ledger.queries.question import Document
-from spanledger_collector.model import Conditions
 from spanledger_collector.pricing import PriceBook, PriceEntry
 from spanledger_collector.pricing.entries import instant_ns, instant_text
 from spanledger_collector.pricing.names import conditions_named, listed_name

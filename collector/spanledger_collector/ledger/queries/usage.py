@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from spanledger_collector.call_records import Conditions
 from spanledger_collector.ledger.queries.dimensions import (
     BY,
     SELECTION_PARAMETERS,
@@ -13,7 +14,6 @@ from spanledger_collector.ledger.queries.dimensions import (
 from spanledger_collector.ledger.queries.fixes import fixes
 from spanledger_collector.ledger.queries.freshness import freshness
 from spanledger_collector.ledger.queries.question import Document, Parameter, Question, Reading
-from spanledger_collector.model import Conditions
 
 __all__ = ["CALLS", "STATS", "UNPRICED", "USAGE"]
 
