@@ -81,8 +81,6 @@ INSERT INTO meter_rows SELECT call_id, 1, 'input', if(input_tokens = 1007, 30000
     UNION ALL SELECT call_id, 1, 'billed_input', input_tokens - 9, started_at FROM calls WHERE provider = 'cohere'
     UNION ALL SELECT call_id, 1, 'second', 7 + input_tokens / 7, started_at FROM calls WHERE provider = 'groq';
 DELETE FROM meter_rows WHERE meter <> 'second' AND call_id IN (SELECT call_id FROM calls WHERE provider = 'groq');
-INSERT INTO store.call_sources SELECT call_id, 1, 0, i, i, 'usage', 'the only one', started_at
-    FROM (SELECT call_id, started_at, row_number() OVER () AS i FROM calls);
 """
 
 

@@ -11,6 +11,7 @@ from spanledger_collector.pricing import PriceBook, shipped_book
 from spanledger_collector.pricing.entries import instant_ns
 from spanledger_collector.pricing.importers.user import with_user_prices
 from spanledger_collector.pricing.names import listed_name
+from spanledger_collector.settle import ALONE
 
 __all__ = ["LIST", "NOTHING_KNOWN", "OWN_BOOK", "calls_made"]
 
@@ -122,6 +123,7 @@ CALLS_MADE = st.builds(
         ]
     ),
 )
+OTHER_SOURCE = Source(bytes(16), b"another!", "merged", "tells of the same call")
 
 
 @st.composite
@@ -129,6 +131,7 @@ def calls_made(draw: st.DrawFn) -> list[Call]:
     """Calls of all kinds over three years, each with an id of its own."""
     found: list[Call] = []
     for number in range(draw(st.integers(1, 60))):
+        own = Source(bytes(16), number.to_bytes(8), *ALONE)
         provider, model = draw(NAMES)
         started = draw(st.integers(1_735_000_000, 1_800_000_000)) * 10**9
         call = replace(
@@ -140,7 +143,7 @@ def calls_made(draw: st.DrawFn) -> list[Call]:
             emitter_cost_usd=draw(st.sampled_from([None, Decimal(0), Decimal("0.0000000000015"), Decimal("0.02")])),
             call_id=f"{number:032x}",
             span_id=number.to_bytes(8),
-            sources=(Source(bytes(16), number.to_bytes(8), "usage", "the only one"),) * draw(st.integers(1, 2)),
+            sources=draw(st.sampled_from([(own,), (own, OTHER_SOURCE)])),
             started_ns=started,
             ended_ns=started + draw(st.integers(0, 3600)) * 10**9,
         )

@@ -23,7 +23,7 @@ _DERIVED_AND_JOURNALED = (
     "charge_rows",
     "meter_rows",
     "call_history",
-    "store.call_sources",
+    "store.source_rows",
     "store.settle_index",
     "store.repeated_keys",
     "store.set_aside",

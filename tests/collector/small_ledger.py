@@ -126,7 +126,7 @@ _CALL = """INSERT INTO calls BY NAME SELECT ? AS call_id, ? AS trace_id, ? AS sp
     'chat' AS operation, 'gpt-6' AS request_model, ? AS response_model, ? AS usage_status, ? AS price_status,
     ? AS price_reasons, ? AS input_tokens, ? AS output_tokens, ? AS total_tokens, ? AS cost_usd, ? AS user_id,
     ? AS feature, ? AS error_type, CAST(? AS MAP(VARCHAR, VARCHAR)) AS dimensions, 'spanledger' AS dialect,
-    1 AS sources, [] AS flags, ? AS revision, ? AS price_book, '2026-11-03 13:00:00.000000001' AS settled_at"""
+    ? AS sources, [] AS flags, ? AS revision, ? AS price_book, '2026-11-03 13:00:00.000000001' AS settled_at"""
 _OTHERS = f"""
     INSERT INTO meta VALUES ('settled_seq', '3');
     INSERT INTO price_books VALUES ('{BOOK}', 'test prices', 'list', 'tests', 2, '2026-11-01');
@@ -163,7 +163,7 @@ def build(path: Path) -> Path:
             _insert_source(cursor, seq, name, role, part)
         cursor.execute(_OBSERVATION, [4, *_ids(TRACE_B), _hex("b1"), "candidate", None, "{}"])  # not settled yet
         cursor.execute(_OTHERS)
-        for table in ("charge_rows", "meter_rows", "store.call_sources"):
+        for table in ("charge_rows", "meter_rows", "store.source_rows"):
             cursor.execute(f"UPDATE {table} t SET started_at = c.started_at FROM calls c WHERE t.call_id = c.call_id")
         cursor.close()
     return path
@@ -173,21 +173,19 @@ def _insert_call(cursor: duckdb.DuckDBPyConnection, call: SmallCall) -> None:
     times = (f"{call.day} 10:00:{call.second:02}.000000001", f"{call.day} 10:00:{call.second + 1:02}")
     tokens = (None, None, None) if call.tokens is None else (*call.tokens, sum(call.tokens))
     team = {"team": call.team} if call.team else {}
-    revision = 2 if call.call_id == ANSWERED else 1
+    revision = sources = 2 if call.call_id == ANSWERED else 1
     facts = (call.model, call.usage, call.price, list(call.reasons), *tokens, call.cost, call.user, call.feature)
     cursor.execute(
-        _CALL, [call.call_id, call.trace, call.span.rjust(16, "0"), *times, *facts, call.error, team, revision, BOOK]
+        _CALL,
+        [call.call_id, call.trace, call.span.rjust(16, "0"), *times, *facts, call.error, team, sources, revision, BOOK],
     )
-    if call.call_id != ANSWERED:
-        source = [call.call_id, 1, *_ids(call.trace), _hex(call.span), "usage", "the only one"]
-        cursor.execute("INSERT INTO store.call_sources VALUES (?, ?, ?, ?, ?, ?, ?, NULL)", source)
 
 
 def _insert_source(cursor: duckdb.DuckDBPyConnection, seq: int, name: str, role: str, part: str) -> None:
     reading = f'{{"meters": {{"input": {1000 if part == "usage" else 900}}}, "flags": ["read"]}}'
     cursor.execute(_OBSERVATION, [seq, *_ids(TRACE_A), _hex(name), role, "resp_1", reading])
     source = [ANSWERED, 2, *_ids(TRACE_A), _hex(name), part, f"{part} of it"]
-    cursor.execute("INSERT INTO store.call_sources VALUES (?, ?, ?, ?, ?, ?, ?, NULL)", source)
+    cursor.execute("INSERT INTO store.source_rows VALUES (?, ?, ?, ?, ?, ?, ?, NULL)", source)
 
 
 def _ids(trace_id: str) -> tuple[int, int]:

@@ -24,6 +24,7 @@ from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.ledger.stored_calls import stored_calls
 from spanledger_collector.model import Call, Source
 from spanledger_collector.pricing import PriceBook, price
+from spanledger_collector.settle import ALONE
 
 
 @contextmanager
@@ -57,7 +58,7 @@ def asked(ledger: Ledger, sql: str) -> list[Any]:
 def usual(number: int, model: str = "gpt-4o", **meters: int) -> Call:
     """A call that needs no rows."""
     call = make_call("openai", model, {**(meters or {"input": 1000 + number, "cache_read": 7, "output": 5})})
-    source = Source(bytes(16), number.to_bytes(8), "usage", "the only one")
+    source = Source(bytes(16), number.to_bytes(8), *ALONE)
     return replace(call, call_id=f"{number:032x}", span_id=number.to_bytes(8), sources=(source,))
 
 
@@ -72,12 +73,16 @@ def test_what_is_read_is_what_rows_of_each_call_say(calls: list[Call], book: Pri
             assert expected.differing(rows) == ()
             assert sorted(rows.charges) == sorted(expected.charges), "unit, price and entry too"
             assert sorted(rows.meters) == sorted(expected.meters)
+            assert sorted(rows.sources) == sorted(expected.sources)
         assert asked(ledger, "SELECT sum(len(charges)) FROM usage") == asked(
             ledger, "SELECT nullif(count(*), 0) FROM charges"
         )
 
 
-@pytest.mark.parametrize(("view", "table"), [("charges", "charge_rows"), ("call_meters", "meter_rows")])
+@pytest.mark.parametrize(
+    ("view", "table"),
+    [("charges", "charge_rows"), ("call_meters", "meter_rows"), ("store.call_sources", "store.source_rows")],
+)
 def test_views_have_the_columns_of_the_rows(db: Path, view: str, table: str) -> None:
     described = "SELECT column_name, column_type FROM (DESCRIBE {})"
     with Ledger.open(db) as ledger:

@@ -18,6 +18,8 @@ from spanledger_collector.pricing import shipped_book
 OLDER = [version for version, _ in migrations()[:-1]]
 BILLS = 8
 """The schema since which charges and meters may follow from a bill."""
+SOURCES = 9
+"""The schema since which the source of a call that has but one follows from the call."""
 _TABLES = """
 SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = ?
 """
@@ -77,9 +79,13 @@ def made(db: Path, version: int, monkeypatch: pytest.MonkeyPatch) -> None:
         for seq, *columns in connection.execute(_READINGS).fetchall():
             whole = whole_reading(StoredReading._make(columns))
             connection.execute("UPDATE old.store.observations SET reading = ? WHERE seq = ?", [whole, seq])
-        if version < BILLS:
-            for view in ("charges", "call_meters"):  # tables then
-                _copy(connection, "main", view)
+        for since, schema, view in (
+            (BILLS, "main", "charges"),
+            (BILLS, "main", "call_meters"),
+            (SOURCES, "store", "call_sources"),
+        ):
+            if version < since:  # a table then
+                _copy(connection, schema, view)
         if ("store", "response_keys") in connection.execute(_TABLES, ["old"]).fetchall():
             connection.execute(_RESPONSE_KEYS)
     newest.unlink()

@@ -12,8 +12,8 @@ import spanledger_collector.settle
 from spanledger_collector.ledger.fresh import Fresh
 from spanledger_collector.ledger.kin import Placed, Spans, kin
 from spanledger_collector.ledger.neighbours import IndexRow
-from spanledger_collector.model import Call, ReceivedSpan
-from spanledger_collector.settle import settle
+from spanledger_collector.model import Call, ReceivedSpan, Source
+from spanledger_collector.settle import ALONE, settle
 from spanledger_collector.settle.nodes import OVERLAP_SLACK_NS, Identity, Link, Node
 from spanledger_collector.settle.twins import APART_NS, CELL_NS, HANDED_OVER_NS
 
@@ -46,6 +46,8 @@ def test_every_call_has_a_name_of_its_own_and_a_span_that_is_believed(spans: lis
     for call in calls:
         believed = [source for source in call.sources if source.part == "usage"]
         assert [(source.trace_id, source.span_id) for source in believed] == [(call.trace_id, call.span_id)]
+        if len(call.sources) == 1:
+            assert call.sources == (Source(call.trace_id, call.span_id, *ALONE),), "the ledger does not store it"
 
 
 @given(worlds())

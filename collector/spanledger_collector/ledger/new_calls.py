@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from struct import Struct
-from typing import Any, Final, Self
+from typing import Any, Final, Self, TypeVar
 
 from spanledger_collector.ledger.arrow import QUANTITY_PLACES, Target
 from spanledger_collector.ledger.lone import Lone
@@ -22,12 +22,12 @@ from spanledger_collector.ledger.rows import (
     CALLS_WITH_BILL,
     CHARGES,
     CallRows,
+    SourceRow,
     json_text,
 )
 from spanledger_collector.model import Call, Observation, Source
 from spanledger_collector.pricing import PriceBook, price
 from spanledger_collector.pricing.bills import IMPOSSIBLE, Bill, Bills
-from spanledger_collector.settle import ALONE
 from spanledger_collector.totals import INPUT_METERS, OUTPUT_METERS
 
 __all__ = ["CallColumns", "NewCalls"]
@@ -63,6 +63,8 @@ _Facts = Sequence[Call] | Sequence[Observation]
 _Named = Mapping[str, Sequence[Any]]
 """Columns by their names."""
 
+_Source = TypeVar("_Source", Source, SourceRow)
+
 
 class CallColumns:
     """What is to be inserted into the tables of calls, as columns; filled table by table."""
@@ -85,7 +87,7 @@ class CallColumns:
         self._extend(CALLS_WITH_BILL, [*CALLS.columns_of([one.call for one in rows]), [None] * len(rows)])
         self._extend(CHARGES, CHARGES.columns_of([row for one in rows for row in one.charges]))
         self._extend(CALL_METERS, CALL_METERS.columns_of([row for one in rows for row in one.meters]))
-        self._extend(CALL_SOURCES, CALL_SOURCES.columns_of([row for one in rows for row in one.sources]))
+        self._extend(CALL_SOURCES, CALL_SOURCES.columns_of([row for one in rows for row in _if_several(one.sources)]))
 
     def _extend(self, target: Target, columns: Sequence[Sequence[Any]]) -> None:
         for known, more in zip(self._columns[target.table], columns, strict=True):
@@ -106,7 +108,8 @@ class NewCalls:
         odd = self._fill(columns, calls, [call.call_id for call in calls], settled_ns)
         self._add_odd(columns, [calls[place] for place in odd], settled_ns)
         left_out = set(odd)
-        pairs = [(call, source) for place, call in enumerate(calls) if place not in left_out for source in call.sources]
+        written = [call for place, call in enumerate(calls) if place not in left_out]
+        pairs = [(call, source) for call in written for source in _if_several(call.sources)]
         if pairs:
             columns.add(CALL_SOURCES, _sources(pairs))
 
@@ -114,9 +117,6 @@ class NewCalls:
         """Add the calls of lone observations in their first revision."""
         odd = self._fill(columns, lone.observations, lone.call_ids, settled_ns)
         self._add_odd(columns, [lone.call(place) for place in odd], settled_ns)
-        left_out = set(odd)
-        places = [place for place in range(len(lone.observations)) if place not in left_out]
-        columns.add(CALL_SOURCES, _own_sources(lone, places))
 
     def _fill(self, columns: CallColumns, told: _Facts, ids: Sequence[str], settled_ns: int) -> list[int]:
         """Add the rows of calls, but for their sources; the places of those that can only be made one by one."""
@@ -260,6 +260,11 @@ class _Alike:
             }
 
 
+def _if_several(sources: tuple[_Source, ...]) -> tuple[_Source, ...]:
+    """The sources of a call that need rows: what is the only one follows from the call (`sql/009_sources.sql`)."""
+    return sources if len(sources) > 1 else ()
+
+
 def _sources(pairs: Sequence[tuple[Call, Source]]) -> _Named:
     ids = [_ids(source.trace_id + source.span_id) for _, source in pairs]
     trace_hi, trace_lo, span = zip(*ids, strict=True)
@@ -272,20 +277,6 @@ def _sources(pairs: Sequence[tuple[Call, Source]]) -> _Named:
         "part": [source.part for _, source in pairs],
         "reason": [source.reason for _, source in pairs],
         "started_at": [call.started_ns for call, _ in pairs],
-    }
-
-
-def _own_sources(lone: Lone, places: Sequence[int]) -> _Named:
-    """Lone observations at these places, each as the source of its own call."""
-    ids = ("trace_hi", "trace_lo", "span", "started_at")
-    told: _Named = {name: [getattr(lone.index, name)[place] for place in places] for name in ids}
-    part, reason = ALONE
-    return {
-        "call_id": [lone.call_ids[place] for place in places],
-        "revision": [1] * len(places),
-        "part": [part] * len(places),
-        "reason": [reason] * len(places),
-        **told,
     }
 
 

@@ -110,7 +110,7 @@ class MeterRow(NamedTuple):
 
 
 class SourceRow(NamedTuple):
-    """A row of `store.call_sources`."""
+    """A row of `store.call_sources`, and of `store.source_rows`."""
 
     call_id: Text
     revision: _Int32
@@ -138,7 +138,7 @@ CALLS_WITH_BILL: Final = Target(CALLS.table, {**CALLS.columns, "bill": "int32"})
 gets these either way, and has no use for the number."""
 CHARGES: Final = Target.of("charge_rows", ChargeRow)
 CALL_METERS: Final = Target.of("meter_rows", MeterRow)
-CALL_SOURCES: Final = Target.of("store.call_sources", SourceRow)
+CALL_SOURCES: Final = Target.of("store.source_rows", SourceRow)
 CALL_TABLES: Final = (CALLS_WITH_BILL, CHARGES, CALL_METERS, CALL_SOURCES)
 HISTORY: Final = Target.of("call_history", HistoryRow)
 

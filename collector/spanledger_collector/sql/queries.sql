@@ -82,15 +82,15 @@ ORDER BY started_at, span_id;
 -- name: trace_sources
 -- Spans of the trace that belong to a call which is counted on another span, here or in another trace.
 SELECT printf('%016x', s.span) AS span_id, s.call_id, c.trace_id AS call_trace_id, c.span_id AS call_span_id, s.part, s.reason
-FROM store.call_sources s JOIN calls c USING (call_id, revision)
+FROM store.source_rows s JOIN calls c USING (call_id, revision)
 WHERE s.trace_hi = $hi AND s.trace_lo = $lo AND NOT (c.trace_id = $trace_id AND c.span_id = printf('%016x', s.span))
 ORDER BY span_id, s.call_id;
 
 -- name: call_ids
 -- Calls whose own id, or one of whose spans' ids, opens with the prefix. $span_low > $span_high: it can be no span id.
-SELECT call_id AS id FROM calls WHERE starts_with(call_id, $prefix)
+SELECT call_id AS id FROM calls WHERE starts_with(call_id, $prefix) OR (sources = 1 AND starts_with(span_id, $prefix))
 UNION
-SELECT s.call_id FROM store.call_sources s JOIN calls c USING (call_id, revision)
+SELECT s.call_id FROM store.source_rows s JOIN calls c USING (call_id, revision)
 WHERE s.span BETWEEN $span_low AND $span_high
 ORDER BY id LIMIT $limit;
 

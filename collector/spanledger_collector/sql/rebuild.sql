@@ -53,8 +53,8 @@ DELETE FROM meter_rows WHERE NOT EXISTS (
     FROM calls c WHERE c.call_id = meter_rows.call_id AND c.revision = meter_rows.revision);
 
 -- name: forget_lost_sources
-DELETE FROM store.call_sources WHERE NOT EXISTS (
-    FROM calls c WHERE c.call_id = call_sources.call_id AND c.revision = call_sources.revision);
+DELETE FROM store.source_rows WHERE NOT EXISTS (
+    FROM calls c WHERE c.call_id = source_rows.call_id AND c.revision = source_rows.revision);
 
 -- name: all_set_aside
 SELECT seq, reason FROM store.set_aside ORDER BY seq;

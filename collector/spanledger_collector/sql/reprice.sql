@@ -266,7 +266,7 @@ WHERE bill IS NOT NULL AND m.started_at > make_timestamp_ns($after) AND m.starte
   AND calls.started_at > make_timestamp_ns($after) AND calls.started_at <= make_timestamp_ns($until);
 
 -- name: revise_sources
-UPDATE store.call_sources SET revision = revision + 1
+UPDATE store.source_rows SET revision = revision + 1
 WHERE started_at > make_timestamp_ns($after) AND started_at <= make_timestamp_ns($until) AND call_id IN (FROM reprice_changed);
 
 -- name: revise_calls

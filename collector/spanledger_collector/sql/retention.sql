@@ -82,9 +82,10 @@ WHERE received_at < make_timestamp_ns($before) AND seq <= $settled;
 
 -- name: keys
 -- By what old observations hang together: they form a call, are in one trace, or have a response id that came again (an
--- answer from a cache costs nothing only as long as it is known what it repeats).
+-- answer from a cache costs nothing only as long as it is known what it repeats). The one source of a call hangs together with no
+-- other by it.
 INSERT INTO retention_keys
-SELECT seq, hash('call', call_id) FROM retention_old JOIN store.call_sources USING (trace_hi, trace_lo, span)
+SELECT seq, hash('call', call_id) FROM retention_old JOIN store.source_rows USING (trace_hi, trace_lo, span)
 UNION ALL
 SELECT seq, hash('trace', trace_hi, trace_lo) FROM retention_old
 UNION ALL
@@ -95,7 +96,7 @@ SEMI JOIN store.repeated_keys USING (id_key);
 -- Old observations that hang together with one that is not old.
 INSERT INTO retention_kept
 SELECT DISTINCT seq, 0 FROM retention_keys SEMI JOIN (
-    SELECT hash('call', call_id) AS key FROM store.call_sources
+    SELECT hash('call', call_id) AS key FROM store.source_rows
     ANTI JOIN retention_old USING (trace_hi, trace_lo, span)
     UNION ALL
     SELECT hash('trace', trace_hi, trace_lo) FROM store.observations ANTI JOIN retention_old USING (seq)
@@ -129,7 +130,7 @@ DELETE FROM charge_rows WHERE call_id IN (FROM retention_calls);
 DELETE FROM meter_rows WHERE call_id IN (FROM retention_calls);
 
 -- name: drop_call_sources
-DELETE FROM store.call_sources WHERE call_id IN (FROM retention_calls);
+DELETE FROM store.source_rows WHERE call_id IN (FROM retention_calls);
 
 -- name: drop_history
 -- Of these calls, and of what turned out long ago to be another call.

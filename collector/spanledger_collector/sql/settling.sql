@@ -199,7 +199,7 @@ DELETE FROM meter_rows
 WHERE started_at BETWEEN make_timestamp_ns($first) AND make_timestamp_ns($last) AND call_id IN (SELECT unnest($calls));
 
 -- name: delete_call_sources
-DELETE FROM store.call_sources
+DELETE FROM store.source_rows
 WHERE started_at BETWEEN make_timestamp_ns($first) AND make_timestamp_ns($last) AND call_id IN (SELECT unnest($calls));
 
 -- name: note
