@@ -26,7 +26,6 @@ NEEDED_TO_SETTLE = "msgspec"
 """By the collector's code, with which tests/wire/test_fetched_wire.py counts calls."""
 
 TOOLS = (
-    "boto3",
     "google-auth",
     "hypothesis",
     "pytest>=9",
@@ -87,9 +86,19 @@ TOGETHER: dict[str, tuple[tuple[Sdk, ...], tuple[str, ...]]] = {
 """Which SDKs share an environment, and the tests that must pass in it."""
 
 
+def lowest(sdk: Sdk) -> str:
+    [version] = [part.version for part in SpecifierSet(sdk.supported) if part.operator == ">="]
+    return version
+
+
 def oldest(sdk: Sdk) -> str:
-    [lower] = [part.version for part in SpecifierSet(sdk.supported) if part.operator == ">="]
-    return f"{sdk.distribution}=={lower}"
+    return f"{sdk.distribution}=={lowest(sdk)}"
+
+
+def boto3_beside(sdks: tuple[Sdk, ...]) -> str:
+    """Of the same version as botocore, where that is an old one: left to itself, pip tries every release since, for
+    minutes."""
+    return f"boto3=={lowest(botocore.BOTOCORE)}" if botocore.BOTOCORE in sdks else "boto3"
 
 
 @pytest.mark.slow
@@ -99,7 +108,7 @@ def test_the_oldest_supported_sdks(tmp_path: Path, which: str) -> None:
     python = tmp_path / "bin" / "python"
     subprocess.run([sys.executable, "-m", "venv", tmp_path], check=True)
     install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*install, "--editable", ROOT, *map(oldest, sdks), *TOOLS], check=True)
+    subprocess.run([*install, "--editable", ROOT, *map(oldest, sdks), boto3_beside(sdks), *TOOLS], check=True)
     command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-4000:]
