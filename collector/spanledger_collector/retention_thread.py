@@ -23,6 +23,8 @@ _FIRST_SECONDS = 300.0
 _EVERY_SECONDS = 3600.0
 _TURN_SECONDS = 1.0
 """How long settling waits at a time."""
+_PAUSE_SECONDS = 0.2
+"""Before each turn: settling would hardly get one of its own if this thread asked for the next at once."""
 
 
 class RetentionThread:
@@ -68,25 +70,29 @@ class RetentionThread:
                 _logger.info("Retention: %s", dropped)
 
     def _sweep(self, total: Dropped) -> None:
-        """Turn by turn, until nothing is too old."""
-        while True:
-            turn = Dropped()
-            try:
-                self._take_a_turn(turn)
-            finally:  # what a turn has dropped before it failed is dropped
-                total.add(turn)
-                for what, count in asdict(turn).items():
-                    self._stats.dropped.labels(what).inc(count)
-            if not turn or self._closing.is_set():
-                return
+        """Class by class, turn by turn, until nothing is left of what is too old now. What becomes so meanwhile is left
+        to the next sweep: where spans never cease to come, this one would never end."""
+        now_ns = self._clock_ns()
+        for kept in self._retention.by_class():
+            more = True
+            while more and not self._closing.wait(_PAUSE_SECONDS):
+                more = self._take_a_turn(kept, now_ns, total)
 
-    def _take_a_turn(self, dropped: Dropped) -> None:
-        with self._settler.paused():
-            end = time.monotonic() + _TURN_SECONDS
-            sweep(
-                self._ledger,
-                self._retention,
-                self._clock_ns(),
-                lambda: self._closing.is_set() or time.monotonic() > end,
-                dropped,
-            )
+    def _take_a_turn(self, kept: Retention, now_ns: int, total: Dropped) -> bool:
+        """Whether the turn was over before all was done. What went in it is counted in `total` too."""
+        turn, over = Dropped(), False
+
+        def stopping() -> bool:
+            nonlocal over
+            over = self._closing.is_set() or time.monotonic() > end
+            return over
+
+        try:
+            with self._settler.paused():
+                end = time.monotonic() + _TURN_SECONDS
+                sweep(self._ledger, kept, now_ns, stopping, turn)
+        finally:  # what a turn has dropped before it failed is dropped
+            total.add(turn)
+            for what, count in asdict(turn).items():
+                self._stats.dropped.labels(what).inc(count)
+        return over

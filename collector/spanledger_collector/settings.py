@@ -73,6 +73,15 @@ class Retention:
     attributes: int | None = 400
     calls: int | None = None
 
+    def by_class(self) -> tuple["Retention", ...]:
+        """The same, a class at a time; calls first, because what goes with them need not be stripped before."""
+        apart = (
+            Retention(None, None, self.calls),
+            Retention(None, self.attributes, None),
+            Retention(self.skeletons, None, None),
+        )
+        return tuple(kept for kept in apart if kept != Retention(None, None, None))
+
 
 _RETENTION = Retention()
 

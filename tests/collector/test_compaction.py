@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +15,21 @@ from click.testing import CliRunner
 from receiving import CHAT, received, stored, until
 from settling_bench import settling_bench
 
-from spanledger_collector import dialects
+from spanledger_collector import dialects, retention_thread
 from spanledger_collector.cli import spanledger
 from spanledger_collector.errors import LedgerLocked, LedgerUnreadable
 from spanledger_collector.journal.entries import encode_entries, encode_entry
 from spanledger_collector.journal.extraction import Extractor, Submission
 from spanledger_collector.journal.intake import Intake, intake_of
 from spanledger_collector.journal.loading import held_by
-from spanledger_collector.ledger import compaction
+from spanledger_collector.ledger import compaction, retention
 from spanledger_collector.ledger.compaction import compact
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.retention_thread import RetentionThread
 from spanledger_collector.settings import Retention
 from spanledger_collector.stats import Stats
 
+DAY_NS = 86_400 * 10**9
 OPENED_BY_ANOTHER = "import sys, duckdb; duckdb.connect(sys.argv[1])"
 
 
@@ -177,3 +179,28 @@ def test_a_server_forgets_turn_by_turn_while_it_receives_and_settles(
             "observations": 0.0,
             "calls": 0.0,
         }
+
+
+def test_a_sweep_ends_though_something_becomes_too_old_all_the_time(
+    db: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five spans, a day apart; each look at the clock is a day later. A turn is over after each piece of work, so that
+    several are needed: the sweep of what was too old in the beginning comes to all classes, and to its end."""
+    caplog.set_level("INFO")
+    monkeypatch.setattr(retention_thread, "_TURN_SECONDS", 0.0)
+    monkeypatch.setattr(retention, "_SKELETONS_AT_A_TIME", 1)
+    now = time.time_ns() + 3 * DAY_NS
+    clock = count(now, DAY_NS)
+    with settling_bench(db) as bench:
+        bench.settle(received(1, CHAT), *(received(number) for number in range(10, 60, 10)))
+        for number in range(10, 60, 10):
+            at = now - 33 * DAY_NS + number // 10 * DAY_NS
+            bench.ask(f"UPDATE store.spans SET received_at = make_timestamp_ns({at}) WHERE span = {number + 1}")
+        thread = RetentionThread(
+            bench.ledger, bench.settler, Retention(), Stats(), first_seconds=0.0, clock_ns=lambda: next(clock)
+        )
+        try:
+            until(lambda: "Retention: " in caplog.text)
+        finally:
+            thread.close()
+    assert "Dropped(skeletons=2," in caplog.text, "what was 32 and 31 days old when it began"

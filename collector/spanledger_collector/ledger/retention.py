@@ -64,7 +64,8 @@ def sweep(
     stopping: Callable[[], bool] = lambda: False,
     dropped: Dropped | None = None,
 ) -> Dropped:
-    """Forget what is older than it is to be kept at that time (ns), in short transactions until `stopping`.
+    """Forget what is older than it is to be kept at that time (ns), in short transactions until `stopping`,
+    which is asked after each of those that may have left something.
 
     Nothing may be settled meanwhile; spans may arrive. Counts in `dropped`, if given, what is committed. Raises
     duckdb.Error: what is dropped by then is dropped, and counted there.
@@ -95,7 +96,7 @@ class _Sweep:
             (retention.attributes, self._attributes),
             (retention.skeletons, self._skeletons),
         ):
-            if days is not None and not self._stopping():
+            if days is not None:
                 step(max(0, self._now_ns - timedelta(days=days) // timedelta(microseconds=1) * 1000))
 
     def _calls(self, before: int) -> None:
@@ -116,7 +117,7 @@ class _Sweep:
         self._dropped.add(Dropped(calls=calls, observations=counts["drop_observations"]))
 
     def _attributes(self, before: int) -> None:
-        while not self._stopping():
+        while True:
             _, after, settled = self._progress()
             limit = _OBSERVATIONS_AT_A_TIME
             until = self._one("strip_until", after=after, settled=settled, limit=limit, before=before)
@@ -126,10 +127,12 @@ class _Sweep:
                 stripped = self._execute("strip_observations", after=after, until=until)
                 self._execute("note", key="stripped_seq", value=str(until))
             self._dropped.add(Dropped(attributes=stripped))
+            if self._stopping():
+                break
         self._execute("strip_conflicts", before=before)
 
     def _skeletons(self, before: int) -> None:
-        while not self._stopping():
+        while True:
             after, _, _ = self._progress()
             until = self._one("slice_end", after=after, before=before, limit=_SKELETONS_AT_A_TIME)
             if until is None:
@@ -141,6 +144,8 @@ class _Sweep:
                 self._execute("drop_skeleton_conflicts", after=after, until=until)
                 self._execute("note", key="kept_skeletons_ns", value=str(until))
             self._dropped.add(Dropped(skeletons=skeletons))
+            if self._stopping():
+                return
 
     def _progress(self) -> tuple[int, int, int]:
         ((skeletons_ns, stripped, settled),) = self._cursor.execute(query("retention.progress")).fetchall()
