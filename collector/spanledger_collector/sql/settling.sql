@@ -21,7 +21,12 @@ FROM batch_store_set_aside b JOIN store.observations o USING (seq);
 SELECT count(*) FROM store.set_aside;
 
 -- name: next_readings
-SELECT seq, /*columns*/ FROM store.observations WHERE seq > $seq ORDER BY seq LIMIT $limit;
+-- The numbers alone are sorted first: with the rows, all that is pending would be read and held in each pass.
+SELECT seq, /*columns*/ FROM store.observations
+WHERE seq > $seq AND seq <= (
+    SELECT max(seq) FROM (SELECT seq FROM store.observations WHERE seq > $seq ORDER BY seq LIMIT $limit)
+)
+ORDER BY seq;
 
 -- name: readings
 SELECT /*columns*/ FROM store.observations SEMI JOIN batch_store_settle_index USING (seq)
