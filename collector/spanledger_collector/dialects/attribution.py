@@ -7,12 +7,12 @@ from typing import Final, NamedTuple
 from spanledger import semconv
 from spanledger_collector.dialects.attribution_map import FIELDS, NO_MAP, USUAL, AttributionMap, Sources
 from spanledger_collector.dialects.content import is_content
-from spanledger_collector.dialects.facts import LONGEST_FACT, Facts, members_of, text_of
+from spanledger_collector.dialects.facts import LONGEST_FACT, Steady, members_of, text_of
 from spanledger_collector.dialects.names import DIMENSION_PREFIXES, GENERIC
 from spanledger_collector.dialects.shapes import ByNames
 from spanledger_collector.model import KEY_ORG, Attributes, AttributeValue, Attribution, ReceivedSpan
 
-__all__ = ["OF_PROCESS", "Process", "process_of", "read_attribution"]
+__all__ = ["OF_PROCESS", "Process", "Said", "dimensions_of", "process_of", "read_attribution"]
 
 _LONGEST: Final = 256
 
@@ -64,18 +64,27 @@ def _texts(resource: Attributes, named: tuple[tuple[str, str], ...]) -> tuple[tu
     return tuple((what, text) for what, name in named if (text := text_of(resource[name])) is not None)
 
 
+class Said(NamedTuple):
+    """What a span says of who spends: the user and session of this call, what comes again in call after call, and, by
+    attribute, what stands under a prefix of free dimensions."""
+
+    user: str | None
+    session: str | None
+    steady: Steady
+    dimensions: Mapping[str, AttributeValue]
+
+
 def read_attribution(
-    facts: Facts, span: ReceivedSpan, process: Process, mapped: AttributionMap = NO_MAP
+    by_itself: Said, span: ReceivedSpan, process: Process, mapped: AttributionMap = NO_MAP
 ) -> Attribution:
     """The attribution of a span; what it says of itself is stronger than what its resource says.
 
     The organisation of the key with which a span came overrides what it claims.
     """
-    of_call, steady = facts.of_call.get, facts.steady
+    user, session, steady, free = by_itself
     _, _, key_org, fields, of_process = process  # at once: what has a name is looked up twice
-    dimensions = _dimensions(facts, process) if of_process or facts.dimensions or steady.dimensions else {}
-    user, org, session = of_call("user"), steady.org, of_call("session")
-    workflow, feature = steady.workflow, steady.feature
+    dimensions = dimensions_of(steady, process, free) if of_process or free or steady.dimensions else {}
+    org, workflow, feature = steady.org, steady.workflow, steady.feature
     if fields or mapped is not NO_MAP:
         said: dict[str, str | None] = {}
         said.update(zip(FIELDS, (user, org, session, workflow, feature), strict=True))
@@ -154,16 +163,17 @@ _remembered: Final[list[tuple[Attributes, Process]]] = [(_NO_RESOURCE, _process(
 """A list of one pair, replaced as a whole: several threads read spans."""
 
 
-def _dimensions(facts: Facts, process: Process) -> dict[str, str]:
+def dimensions_of(steady: Steady, process: Process, free: Mapping[str, AttributeValue]) -> dict[str, str]:
+    """The free dimensions of a call, by name."""
     found: dict[str, str] = {}
     for dimension, value in process.dimensions:
         found.setdefault(dimension, value[:_LONGEST])
-    for fact, value in facts.steady.dimensions:
+    for fact, value in steady.dimensions:
         found[fact] = value[:_LONGEST]
-    if facts.dimensions:
+    if free:
         # Our own prefix comes first in the table and is written last: it wins over what other libraries call the same.
         for prefix in reversed(DIMENSION_PREFIXES):
-            found.update(_under(facts.dimensions, prefix))
+            found.update(_under(free, prefix))
     return found
 
 

@@ -25,10 +25,13 @@ from spanledger_collector.model import Attributes, AttributeValue
 __all__ = [
     "LONGEST_FACT",
     "Facts",
+    "Shape",
     "Steady",
     "hidden_response_id",
     "members_of",
     "read_facts",
+    "shape_of",
+    "steady_of",
     "text_of",
     "with_members",
 ]
@@ -78,17 +81,15 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Shape:
+class Shape:
     """Which attribute of a set says what: `steady` facts and what takes their values out of the set, pairs of facts
-    `of_call` and attributes. `others` are `dimensions`, and attributes with facts that another one is trusted more
-    for."""
+    `of_call` and attributes, and those with free `dimensions`."""
 
     steady: tuple[str, ...]
     steady_values: Values
     of_call: tuple[tuple[str, str], ...]
     counters: Counters
     dimensions: tuple[str, ...]
-    others: tuple[str, ...]
 
 
 def read_facts(dialect: Dialect, attributes: Attributes) -> Facts:
@@ -98,10 +99,10 @@ def read_facts(dialect: Dialect, attributes: Attributes) -> Facts:
     """
     if dialect.unpack:
         attributes = with_members(dialect, attributes)
-    facts = _read(_shape[dialect, tuple(attributes)], attributes)
+    facts = _read(shape_of[dialect, tuple(attributes)], attributes)
     if facts is None:
         attributes = {name: value for name, value in attributes.items() if is_usable(value)}
-        facts = _read(_shape[dialect, tuple(attributes)], attributes)
+        facts = _read(shape_of[dialect, tuple(attributes)], attributes)
         assert facts is not None  # noqa: S101 - whatever is left is usable
     return _unquoted(facts, attributes) if dialect.quoted else facts
 
@@ -120,13 +121,9 @@ def members_of(attribute: str, value: AttributeValue) -> Iterator[tuple[str, Att
         yield from _flattened(attribute, cast("dict[str, AttributeValue]", found))
 
 
-def _read(shape: _Shape, attributes: Attributes) -> Facts | None:
+def _read(shape: Shape, attributes: Attributes) -> Facts | None:
     """The facts of a span of that shape; None when an attribute is not usable, so that the span has another shape."""
-    values = shape.steady_values(attributes)
-    try:
-        steady = _known_steady.get((shape, values)) or _new_steady(shape, values)
-    except TypeError:  # a list or an object is among them, which no mapping has for a key
-        steady = _new_steady(shape, values)
+    steady = steady_of(shape, shape.steady_values(attributes))
     if steady is None:
         return None
     of_call: dict[str, str] = {}
@@ -141,15 +138,22 @@ def _read(shape: _Shape, attributes: Attributes) -> Facts | None:
     counts = Counts.of(shape.counters, attributes)
     if counts is None:
         return None
-    if not shape.others:
+    if not shape.dimensions:
         return Facts(steady, of_call, counts, _NOTHING)
-    if not all(map(is_usable, [attributes[name] for name in shape.others])):
-        return None
-    return Facts(steady, of_call, counts, {name: attributes[name] for name in shape.dimensions})
+    dimensions = {name: attributes[name] for name in shape.dimensions}
+    return Facts(steady, of_call, counts, dimensions) if all(map(is_usable, dimensions.values())) else None
 
 
-def _new_steady(shape: _Shape, values: tuple[AttributeValue, ...]) -> Steady | None:
-    """The steady facts; None when one of their values is not usable."""
+def steady_of(shape: Shape, values: tuple[AttributeValue, ...]) -> Steady | None:
+    """What the values of the steady facts say, the same object for the same texts; None when one of them is not
+    usable."""
+    try:
+        return _known_steady.get((shape, values)) or _new_steady(shape, values)
+    except TypeError:  # a list or an object is among them, which no mapping has for a key
+        return _new_steady(shape, values)
+
+
+def _new_steady(shape: Shape, values: tuple[AttributeValue, ...]) -> Steady | None:
     if not all(map(is_usable, values)):
         return None
     texts = zip(shape.steady, map(text_of, values), strict=True)
@@ -162,11 +166,11 @@ def _new_steady(shape: _Shape, values: tuple[AttributeValue, ...]) -> Steady | N
     return steady
 
 
-_known_steady: Final[dict[tuple[_Shape, tuple[AttributeValue, ...]], Steady]] = {}
+_known_steady: Final[dict[tuple[Shape, tuple[AttributeValue, ...]], Steady]] = {}
 
 
 @ByNames
-def _shape(dialect: Dialect, names: tuple[str, ...]) -> _Shape:
+def shape_of(dialect: Dialect, names: tuple[str, ...]) -> Shape:
     """What attributes of these names say, in their order."""
     plan = _plan(dialect)
     ranked: dict[str, list[tuple[int, str]]] = {}
@@ -176,8 +180,7 @@ def _shape(dialect: Dialect, names: tuple[str, ...]) -> _Shape:
     chosen = {fact: min(carriers)[1] for fact, carriers in sorted(ranked.items())}  # whatever the order of attributes
     steady = {fact: name for fact, name in chosen.items() if fact not in _COUNTED and fact not in _OF_ONE_CALL}
     free = sorted(name for name in names if name not in plan and name.startswith(OTHER_METER_PREFIX))
-    dimensions = tuple(name for name in names if name not in plan and name.startswith(DIMENSION_PREFIXES))
-    return _Shape(
+    return Shape(
         steady=tuple(steady),
         steady_values=values_of(tuple(steady.values())),
         of_call=tuple((fact, name) for fact, name in chosen.items() if fact in _OF_ONE_CALL),
@@ -187,8 +190,7 @@ def _shape(dialect: Dialect, names: tuple[str, ...]) -> _Shape:
                 *(Counter(name.removeprefix(OTHER_METER_PREFIX), name, fractional=True) for name in free),
             )
         ),
-        dimensions=dimensions,
-        others=(*dimensions, *(name for name in names if name in plan and name not in chosen.values())),
+        dimensions=tuple(name for name in names if name not in plan and name.startswith(DIMENSION_PREFIXES)),
     )
 
 

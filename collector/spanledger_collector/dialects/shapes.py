@@ -4,17 +4,15 @@ An emitter writes the same attributes span after span. What a dialect reads of t
 looked up by the names in their order.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from operator import itemgetter
-from typing import Final, Generic, TypeVar
-
-from spanledger_collector.model import Attributes, AttributeValue
+from typing import Any, Final, Generic, TypeVar
 
 __all__ = ["ByNames", "Names", "Values", "values_of"]
 
 Names = tuple[str, ...]
-Values = Callable[[Attributes], tuple[AttributeValue, ...]]
-"""Takes the values of some names out of attributes that have them."""
+Values = Callable[[Mapping[str, Any]], tuple[Any, ...]]
+"""Takes what stands under some names out of a mapping that has them: the values of attributes, or columns of them."""
 _T = TypeVar("_T")
 _K = TypeVar("_K", bound=Hashable)
 
