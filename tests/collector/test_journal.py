@@ -175,6 +175,9 @@ def _wait(held: Event) -> None:
 class Clumsy:
     """Dialects that fail on some spans, as a rule of ours might on a span that nobody thought of."""
 
+    def read_all(self, spans: Sequence[ReceivedSpan], /) -> tuple[Sequence[tuple[int, Observation, str]], list[None]]:
+        raise ValueError(len(spans))
+
     def recognise(self, span: ReceivedSpan, /) -> Observation | None:
         if span.name == "odd":
             raise KeyError("odd")

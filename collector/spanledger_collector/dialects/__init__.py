@@ -3,6 +3,7 @@
 The rules are rows of a table (`table`, `table_sdks`, `table_frameworks`); `choice` picks a row, `engine` reads by it.
 """
 
+from spanledger_collector.dialects.at_once import read_all
 from spanledger_collector.dialects.choice import EVENT_NAME, EVENTS, events_tell_errors, tells_usage
 from spanledger_collector.dialects.content import kept_attributes, kept_json
 from spanledger_collector.dialects.engine import recognise
@@ -19,6 +20,7 @@ __all__ = [
     "kept_attributes",
     "kept_json",
     "peer_host",
+    "read_all",
     "recognise",
     "tells_usage",
 ]

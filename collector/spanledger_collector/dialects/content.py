@@ -1,6 +1,7 @@
 """What the journal keeps of a span's attributes: everything but what people and models said."""
 
 import math
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 import msgspec
@@ -8,12 +9,13 @@ import msgspec
 from spanledger.meters import OTHER_METER_PREFIX
 from spanledger_collector.dialects.choice import READ_NAMES, choose_dialect
 from spanledger_collector.dialects.facts import LONGEST_FACT, hidden_response_id
+from spanledger_collector.dialects.groups import Columns, Group, rows_of
 from spanledger_collector.dialects.names import HIDDEN_RESPONSE_ID
 from spanledger_collector.dialects.shapes import ByNames
 from spanledger_collector.dialects.table import DIALECTS
-from spanledger_collector.model import AttributeValue, ReceivedSpan
+from spanledger_collector.model import Attributes, AttributeValue, ReceivedSpan
 
-__all__ = ["is_content", "kept_attributes", "kept_json"]
+__all__ = ["is_content", "kept_attributes", "kept_json", "kept_json_of_all"]
 
 _encode = msgspec.json.Encoder(order="sorted").encode  # so that attributes in another order are the same text
 
@@ -200,6 +202,21 @@ def kept_json(span: ReceivedSpan) -> str:
             if len(text) <= LONGEST_FACT:  # then no value is overlong
                 return text.decode()
     return _encode(kept_attributes(span)).decode()
+
+
+def kept_json_of_all(group: Group, columns: Columns) -> Iterable[str]:
+    """The same of each of a group of spans, with the columns of their attributes."""
+    names, _, as_they_are = _names_kept[None, group.names]
+    if not as_they_are or not all(_SIMPLE.issuperset(map(type, columns[name])) for name in names):
+        return map(kept_json, group.spans)
+    kept: Iterable[Attributes] = group.attributes
+    if len(names) < len(group.names):
+        kept = rows_of({name: columns[name] for name in names})
+    texts = map(_encode, kept)
+    return [
+        text.decode() if len(text) <= LONGEST_FACT else kept_json(span)
+        for text, span in zip(texts, group.spans, strict=True)
+    ]
 
 
 class _Kept(NamedTuple):

@@ -61,7 +61,7 @@ def _observation(
         span.ended_ns,
         process.service,
         dialect.id,
-        "+".join(usage.rules) or "plain",
+        usage.rule,
         setting.role,
         dialect.source_rank,
         setting.provider,
@@ -79,7 +79,7 @@ def _observation(
         money_of(said("emitter_cost_usd")),
         setting.host,
         process.instance,
-        tuple(dict.fromkeys(usage.flags)) if usage.flags else (),
+        usage.distinct_flags,
     )
 
 

@@ -11,11 +11,12 @@ from urllib.parse import urlsplit
 
 from spanledger.hosts import provider_of_host
 from spanledger_collector.dialects.facts import text_of
+from spanledger_collector.dialects.groups import Group
 from spanledger_collector.dialects.operations import KIND_CLIENT
 from spanledger_collector.dialects.peer import HOST_NAMES, URL_NAMES, peer_host
 from spanledger_collector.model import Attributes, Attribution, Conditions, Observation, ReceivedSpan
 
-__all__ = ["HTTP_DIALECT", "READ_BY_COVERAGE", "http_call"]
+__all__ = ["HTTP_DIALECT", "READ_BY_COVERAGE", "any_posts", "http_call"]
 
 HTTP_DIALECT: Final = "http-client"
 
@@ -93,6 +94,12 @@ def http_call(span: ReceivedSpan, more_hosts: Iterable[str] = ()) -> Observation
         server_address=host,
         service_instance=text_of(span.resource.get("service.instance.id")),
     )
+
+
+def any_posts(group: Group) -> bool:
+    """Whether one of a group of spans could be a request to a model."""
+    sent = (name for name in _METHOD if name in group.names)
+    return group.kind == KIND_CLIENT and any("POST" in group.column(name) for name in sent)
 
 
 def _answers_with_models(host: str, more_hosts: Iterable[str]) -> bool:

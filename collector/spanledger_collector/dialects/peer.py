@@ -1,16 +1,19 @@
 """The host that a client span talked to: what coverage compares with the hosts of model providers."""
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, cast
 from urllib.parse import urlsplit
 
 from spanledger_collector.dialects.facts import text_of
+from spanledger_collector.dialects.groups import Group
 from spanledger_collector.dialects.operations import KIND_CLIENT
 from spanledger_collector.model import ReceivedSpan
 
-__all__ = ["HOST_NAMES", "URL_NAMES", "host_of_url", "peer_host"]
+__all__ = ["HOST_NAMES", "URL_NAMES", "host_of_url", "peer_host", "peer_hosts"]
 
 HOST_NAMES: Final = ("server.address", "net.peer.name", "peer.hostname")
 URL_NAMES: Final = ("url.full", "http.url")
+_TEXTS: Final = frozenset({str})
 
 
 def peer_host(span: ReceivedSpan) -> str | None:
@@ -28,6 +31,19 @@ def peer_host(span: ReceivedSpan) -> str | None:
         if url is not None:
             return host_of_url(url)
     return None
+
+
+def peer_hosts(group: Group) -> Sequence[str | None]:
+    """The same for each of a group of spans."""
+    if group.kind != KIND_CLIENT:
+        return [None] * len(group.spans)
+    name = next((name for name in HOST_NAMES if name in group.names), None)
+    if name is not None:
+        column = group.column(name)
+        if all(column) and _TEXTS.issuperset(map(type, column)):
+            hosts = {host: host.lower() for host in set(cast("Sequence[str]", column))}
+            return [*map(hosts.__getitem__, cast("Sequence[str]", column))]
+    return [*map(peer_host, group.spans)]
 
 
 def host_of_url(url: str) -> str | None:

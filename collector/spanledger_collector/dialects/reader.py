@@ -1,7 +1,9 @@
 """The dialects together with one installation's words for who spends: what the journal and a rebuild read spans by."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from spanledger_collector.dialects.at_once import ReadSpans, read_all
 from spanledger_collector.dialects.attribution_map import NO_MAP, AttributionMap
 from spanledger_collector.dialects.content import kept_attributes, kept_json
 from spanledger_collector.dialects.engine import recognise
@@ -23,6 +25,10 @@ class Reader:
     def recognise(self, span: ReceivedSpan) -> Observation | None:
         """What a span says about a model call, or that it is a request to a model; `None` for any other span."""
         return recognise(span, self.attribution) or http_call(span, self.model_hosts)
+
+    def read_all(self, spans: Sequence[ReceivedSpan]) -> ReadSpans:
+        """The same of all spans of a request, with what is kept of their attributes and their hosts."""
+        return read_all(spans, self.attribution, self.model_hosts)
 
     # As they are: none of them depends on the installation, and each is called for every span.
     peer_host = staticmethod(peer_host)

@@ -8,20 +8,38 @@ The dialect says whether cached tokens and reasoning are inside the larger count
 rule that decided is part of the result. Nothing is guessed: a part that cannot be is left out and flagged.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import sub
 from typing import Final, Self
 
 from spanledger.meters import METERS
 from spanledger_collector.model import Quantity
 
-__all__ = ["PLAIN", "ZERO_USAGE", "Convention", "Usage", "disjoint", "is_blank", "plain", "use_billed"]
+__all__ = [
+    "PLAIN",
+    "ZERO_USAGE",
+    "Convention",
+    "CountColumns",
+    "Usage",
+    "disjoint",
+    "is_blank",
+    "plain",
+    "plain_columns",
+    "use_billed",
+]
 
 ZERO_USAGE: Final = "zero_usage"
 """Flag of a call of which an emitter says that it used no token at all."""
 
 PLAIN: Final = frozenset({"input", "output", "cache_read", "cache_write"})
 """The meters of `plain`."""
+
+_PLAIN_RULE: Final = "plain"
+"""Of a call of which no part of a count had to be told from another."""
+
+CountColumns = Mapping[str, Sequence[int]]
+"""Counts of many calls, by meter."""
 
 _CACHED = ("cache_read", "cache_write")
 _BILLED = (("input", "billed_input"), ("output", "billed_output"))
@@ -59,6 +77,16 @@ class Usage:
     flags: list[str]
     impossible: list[str]
 
+    @property
+    def rule(self) -> str:
+        """The rules as one text."""
+        return "+".join(self.rules) or _PLAIN_RULE
+
+    @property
+    def distinct_flags(self) -> tuple[str, ...]:
+        """Each flag once."""
+        return tuple(dict.fromkeys(self.flags)) if self.flags else ()
+
     @classmethod
     def of(cls, meters: Mapping[str, Quantity]) -> Self:
         """Nothing known but the counts."""
@@ -93,6 +121,21 @@ def plain(counts: dict[str, Quantity], convention: Convention) -> Usage:
         counts["input"] = whole - cached
         return Usage(counts, ["cache_inside"], [], [])
     return disjoint(counts, None, convention)
+
+
+def plain_columns(counts: CountColumns, convention: Convention) -> tuple[CountColumns, Sequence[str]] | None:
+    """`plain` of many calls, with a column for each meter: their meters, and the rule of each; None where one of them
+    is to be looked at by itself."""
+    whole, cached = counts.get("input"), [counts[name] for name in _CACHED if name in counts]
+    if whole is None or not cached:
+        return counts, [_PLAIN_RULE] * len(next(iter(counts.values())))
+    if convention.cache_outside or convention.cache_unknown:
+        return None
+    together = [*map(sum, zip(*cached, strict=True))] if len(cached) > 1 else cached[0]
+    rest = [*map(sub, whole, together)]
+    if min(rest) < 0:
+        return None
+    return {**counts, "input": rest}, ["cache_inside" if count else _PLAIN_RULE for count in together]
 
 
 def is_blank(meters: Mapping[str, Quantity]) -> bool:

@@ -1,18 +1,17 @@
 """What is kept of spans, taken out of them once, before they are acknowledged: from here on nobody needs the spans."""
 
 import logging
-from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from spanledger_collector.journal.entries import Entry
-from spanledger_collector.journal.rows import Dialects, ResourceTexts, Told, span_columns, told
-from spanledger_collector.model import ReceivedSpan
+from spanledger_collector.journal.rows import Dialects, ResourceTexts, span_columns, told
+from spanledger_collector.model import Observation, ReceivedSpan
 from spanledger_collector.stats import Stats
 
 __all__ = ["Extractor", "Submission"]
 
 _logger = logging.getLogger(__name__)
-_T = TypeVar("_T")
 
 
 class Submission(NamedTuple):
@@ -34,35 +33,33 @@ class Extractor:
     def entry_of(self, submission: Submission) -> Entry:
         """What is kept of a request's spans: their skeletons, and what they tell of model calls."""
         spans, received_ns = submission
-        found = self._told(spans)
-        return Entry(received_ns, span_columns(spans, self._peer_hosts(spans), found), found)
-
-    def _peer_hosts(self, spans: Sequence[ReceivedSpan]) -> Sequence[str | None]:
-        peer_host = self._dialects.peer_host
         try:
-            return [peer_host(span) for span in spans]
+            read, peer_hosts = self._dialects.read_all(spans)
         except Exception:  # noqa: BLE001 - told below, span by span
-            return [self._read_or_none(peer_host, span) for span in spans]
-
-    def _told(self, spans: Sequence[ReceivedSpan]) -> list[Told]:
-        recognise, kept_json = self._dialects.recognise, self._dialects.kept_json
+            read, peer_hosts = [*self._read_each(spans)], [*self._peer_hosts(spans)]
         resources = ResourceTexts()
-        found: list[Told] = []
+        found = [
+            told(place, spans[place], observation, attributes, resources.of(spans[place]))
+            for place, observation, attributes in read
+        ]
+        return Entry(received_ns, span_columns(spans, peer_hosts, found), found)
+
+    def _read_each(self, spans: Sequence[ReceivedSpan]) -> Iterator[tuple[int, Observation, str]]:
         for place, span in enumerate(spans):
             try:
-                observation = recognise(span)
+                observation = self._dialects.recognise(span)
                 if observation is not None:
-                    found.append(told(place, span, observation, kept_json(span), resources.of(span)))
+                    yield place, observation, self._dialects.kept_json(span)
             except Exception as error:  # noqa: BLE001 - the reason in the class
                 self._unreadable(error)
-        return found
 
-    def _read_or_none(self, read: Callable[[ReceivedSpan], _T], span: ReceivedSpan) -> _T | None:
-        try:
-            return read(span)
-        except Exception as error:  # noqa: BLE001 - the reason in the class
-            self._unreadable(error)
-            return None
+    def _peer_hosts(self, spans: Sequence[ReceivedSpan]) -> Iterator[str | None]:
+        for span in spans:
+            try:
+                yield self._dialects.peer_host(span)
+            except Exception as error:  # noqa: BLE001 - the reason in the class
+                self._unreadable(error)
+                yield None
 
     def _unreadable(self, error: Exception) -> None:
         self._stats.unreadable.inc()

@@ -38,6 +38,13 @@ Columns = Mapping[str, Sequence[Any]]
 class Dialects(Protocol):
     """What the journal asks of `spanledger_collector.dialects`."""
 
+    def read_all(
+        self, spans: Sequence[ReceivedSpan], /
+    ) -> tuple[Sequence[tuple[int, Observation, str]], Sequence[str | None]]:
+        """All of what follows, for the spans of a request: places, observations and stored attributes of those that say
+        something about a model call; and the hosts of all."""
+        ...
+
     def recognise(self, span: ReceivedSpan, /) -> Observation | None:
         """What the span says about a model call, or None."""
         ...
