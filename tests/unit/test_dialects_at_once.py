@@ -1,13 +1,13 @@
 """Spans that are read at once, in columns, say what they say one by one."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from random import Random
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.emitters import EMITTERS, Emitter, Truth
 from tests.observed import NATIVE, OWN, make_span
 
