@@ -154,13 +154,18 @@ def journal_on(
 
 
 def received(
-    number: int, attributes: Attributes | None = None, *, name: str = "GET /", started_ns: int = START
+    number: int,
+    attributes: Attributes | None = None,
+    *,
+    name: str = "GET /",
+    started_ns: int = START,
+    parent: bytes | None = None,
 ) -> ReceivedSpan:
     """The span of that number; two with the same arguments are equal."""
     return ReceivedSpan(
         trace_id=(number // 4 + 1).to_bytes(16),
         span_id=(number + 1).to_bytes(8),
-        parent_span_id=None,
+        parent_span_id=parent,
         name=name,
         kind=3,
         started_ns=started_ns + number,

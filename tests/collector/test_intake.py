@@ -2,11 +2,13 @@
 
 import asyncio
 import errno
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import msgspec
 import pytest
@@ -26,7 +28,7 @@ from spanledger_collector.journal.frames import Frame, Held, frame_of, frames_in
 from spanledger_collector.journal.intake import Head, Intake, intake_of, segments_in
 from spanledger_collector.journal.leftover import Leftover
 from spanledger_collector.journal.reading import StoredReading
-from spanledger_collector.journal.rows import Columns
+from spanledger_collector.journal.rows import TOLD, Columns
 from spanledger_collector.journal.writer import Writer
 from spanledger_collector.ledger.compaction import compact
 from spanledger_collector.ledger.rebuild import rebuild
@@ -40,8 +42,10 @@ from spanledger_collector.stats import Stats
 
 ROWS = "SELECT * EXCLUDE (received_at) FROM store.spans ORDER BY ALL"
 READINGS = "SELECT * EXCLUDE (seq, received_at) FROM store.observations ORDER BY ALL"
+_PARENTS = (None, b"\xff" * 8, bytes(7) + b"\1")
 REQUESTS = [
-    [received(number, CHAT if number % 2 else None) for number in range(first, first + 5)] for first in range(0, 40, 5)
+    [received(number, CHAT if number % 2 else None, parent=_PARENTS[number % 3]) for number in range(first, first + 5)]
+    for first in range(0, 40, 5)
 ]
 
 
@@ -81,8 +85,30 @@ def test_an_entry_is_read_as_it_was_written() -> None:
     entry = _entry(REQUESTS[0])
     (found,) = decode_entries(encode_entries([encode_entry(entry)]))
     assert _lists(found.columns) == _lists(entry.columns)
-    assert [(each.place, each.fields) for each in found.told] == [(each.place, each.fields) for each in entry.told]
-    assert (found.received_ns, found.spans, len(found.told)) == (1_000, 5, 2)
+    assert _lists(found.told.columns) == _lists(entry.told.columns)
+    assert [*found.told.places] == [*entry.told.places] == [1, 3]
+    assert (found.received_ns, found.spans, found.told.observations) == (1_000, 5, None)
+    assert _read_again(found) == _read_again(entry)
+
+
+def test_an_entry_that_tells_of_no_call_is_read_as_it_was_written() -> None:
+    entry = _entry([received(0)])
+    (found,) = decode_entries(encode_entries([encode_entry(entry)]))
+    assert (_lists(found.columns), found.told.places) == (_lists(entry.columns), [])
+    assert _lists(found.told.columns) == {name: [] for name in TOLD}
+
+
+def test_entries_of_other_columns_are_refused() -> None:
+    whole = msgspec.msgpack.decode(encode_entries([encode_entry(_entry(REQUESTS[0]))]))
+    for part, name in (("spans", "span"), ("observations", "reading")):
+        ((received_ns, columns, told),) = deepcopy(whole)
+        del (columns if part == "spans" else told["columns"])[name]
+        with pytest.raises(ValueError, match=f"{part} without {name}"):
+            decode_entries(msgspec.msgpack.encode([(received_ns, columns, told)]))
+
+
+def _read_again(entry: Entry) -> bytes:
+    return encode_entries([encode_entry(entry)])
 
 
 def _lists(columns: Columns) -> dict[str, list[object]]:
@@ -234,27 +260,50 @@ def test_damage_in_the_middle_costs_what_is_damaged_and_is_told(db: Path, caplog
     assert [file.suffix for file in intake_of(db).iterdir()] == [".damaged"], "kept for whoever can read it"
 
 
-def _first_format(spans: Sequence[ReceivedSpan]) -> bytes:
-    """A request as the first format had it: with a time of arrival in each row, and whole observations as readings."""
+def _second_format(spans: Sequence[ReceivedSpan]) -> list[Any]:
+    """A request as the second format had it: lists of integers, and of each call the fields together."""
     entry = _entry(spans)
-    columns = {**_lists(entry.columns), "received_at": [entry.received_ns] * entry.spans}
-    told: list[object] = []
-    for place, observation, fields in entry.told:
-        assert observation is not None
-        whole = whole_reading(StoredReading.of(observation))
-        told.append((place, [*fields[:9], whole, *fields[10:]]))
-    return msgspec.msgpack.encode([(entry.received_ns, columns, told)])
+    columns = _lists(entry.columns)
+    columns["parent"] = [parent or None for parent in columns["parent"]]
+    fields = zip(*entry.told.columns.values(), strict=True)
+    return [entry.received_ns, columns, [*zip(entry.told.places, fields, strict=True)]]
 
 
-def test_a_log_of_the_first_format_is_loaded(db: Path) -> None:
+def _first_format(spans: Sequence[ReceivedSpan]) -> list[Any]:
+    """A request as the first format had it: also with a time of arrival in each row, and whole observations as
+    readings."""
+    received_ns, columns, told = _second_format(spans)
+    observations = _entry(spans).told.observations
+    assert observations is not None
+    readings = [whole_reading(StoredReading.of(observation)) for observation in observations]
+    whole = [
+        (place, [*fields[:9], reading, *fields[10:]]) for (place, fields), reading in zip(told, readings, strict=True)
+    ]
+    return [received_ns, {**columns, "received_at": [received_ns] * len(spans)}, whole]
+
+
+@pytest.mark.parametrize("written", [_first_format, _second_format])
+def test_a_log_of_an_earlier_format_is_loaded(db: Path, written: Callable[[Sequence[ReceivedSpan]], list[Any]]) -> None:
+    """All that is in the ledger then is what a log of this format brings."""
     folder = intake_of(db)
     folder.mkdir()
-    head = frame_of(0, Held(), b'{"log":1,"format":1}')
-    frames = [frame_of(number, Held(1, 5, 2), _first_format(spans)) for number, spans in enumerate(REQUESTS, 1)]
+    head = frame_of(0, Held(), b'{"log":1,"format":%d}' % (1 if written is _first_format else 2))
+    frames = [
+        frame_of(number, Held(1, 5, 2), msgspec.msgpack.encode([written(spans)]))
+        for number, spans in enumerate(REQUESTS, 1)
+    ]
     (folder / "00000001.frames").write_bytes(head + b"".join(frames))
-    with Ledger.open(db) as ledger:
+    _logged(intake_of(other_db := db.with_name("other.duckdb")), REQUESTS)
+    readings = READINGS.replace("(seq,", "(reading, seq,") if written is _first_format else READINGS
+    with Ledger.open(db) as ledger, Ledger.open(other_db) as other:
         assert load_leftover(ledger).requests == len(REQUESTS)
+        load_leftover(other)
         assert _spans_stored(ledger) == _numbers(REQUESTS)
+        assert stored(ledger, ROWS) == stored(other, ROWS)
+        sent = [span.parent_span_id for spans in REQUESTS for span in spans]
+        parents = [parent for (parent,) in stored(ledger, "SELECT parent FROM store.spans ORDER BY span")]
+        assert parents == [parent and int.from_bytes(parent) for parent in sent]
+        assert stored(ledger, readings) == stored(other, readings)
         Settler(ledger, shipped_book()).settle_pending()
         found = rebuild(ledger, shipped_book())
     assert (found.equal, found.reread, found.calls) == (True, 0, 20)

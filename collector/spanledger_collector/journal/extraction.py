@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from spanledger_collector.journal.entries import Entry
-from spanledger_collector.journal.rows import Dialects, ResourceTexts, span_columns, told
-from spanledger_collector.model import Observation, ReceivedSpan
+from spanledger_collector.journal.rows import Dialects, ResourceTexts, Telling, span_columns, telling, together
+from spanledger_collector.model import ReceivedSpan
 from spanledger_collector.stats import Stats
 
 __all__ = ["Extractor", "Submission"]
@@ -33,23 +33,25 @@ class Extractor:
     def entry_of(self, submission: Submission) -> Entry:
         """What is kept of a request's spans: their skeletons, and what they tell of model calls."""
         spans, received_ns = submission
+        resources = ResourceTexts()
         try:
             read, peer_hosts = self._dialects.read_all(spans)
-        except Exception:  # noqa: BLE001 - told below, span by span
-            read, peer_hosts = [*self._read_each(spans)], [*self._peer_hosts(spans)]
-        resources = ResourceTexts()
-        found = [
-            told(place, spans[place], observation, attributes, resources.of(spans[place]))
-            for place, observation, attributes in read
-        ]
-        return Entry(received_ns, span_columns(spans, peer_hosts, found), found)
+            found = [
+                telling(place, spans[place], observation, attributes, resources.of(spans[place]))
+                for place, observation, attributes in read
+            ]
+        except Exception as error:  # noqa: BLE001 - the reason in the class
+            self._say(error)  # here too, lest reading each span by itself went unnoticed where that does not fail
+            found, peer_hosts = [*self._read_each(spans, resources)], [*self._peer_hosts(spans)]
+        told = together(found)
+        return Entry(received_ns, span_columns(spans, peer_hosts, told), told)
 
-    def _read_each(self, spans: Sequence[ReceivedSpan]) -> Iterator[tuple[int, Observation, str]]:
+    def _read_each(self, spans: Sequence[ReceivedSpan], resources: ResourceTexts) -> Iterator[Telling]:
         for place, span in enumerate(spans):
             try:
                 observation = self._dialects.recognise(span)
                 if observation is not None:
-                    yield place, observation, self._dialects.kept_json(span)
+                    yield telling(place, span, observation, self._dialects.kept_json(span), resources.of(span))
             except Exception as error:  # noqa: BLE001 - the reason in the class
                 self._unreadable(error)
 
@@ -63,6 +65,9 @@ class Extractor:
 
     def _unreadable(self, error: Exception) -> None:
         self._stats.unreadable.inc()
+        self._say(error)
+
+    def _say(self, error: Exception) -> None:
         if type(error) not in self._logged:
             self._logged.add(type(error))
             _logger.error(

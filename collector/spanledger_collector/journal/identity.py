@@ -9,12 +9,14 @@ from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
 from spanledger_collector.model import Attributes, ReceivedSpan
 
-__all__ = ["Identity", "digest", "fingerprints", "identities"]
+__all__ = ["Identity", "digest", "fingerprints", "identities", "parent_ids"]
 
 Identity = tuple[int, int, int]
 """High half of the trace id, low half, span id."""
 
 Integers = Sequence[int]
+_NO_PARENT = bytes(8)
+"""No span has this id (https://opentelemetry.io/docs/specs/otel/trace/api/#spancontext)."""
 
 _canonical = msgspec.msgpack.Encoder(order="sorted").encode  # attributes have no order: OTLP calls them a set of keys
 
@@ -33,13 +35,18 @@ def identities(spans: Sequence[ReceivedSpan]) -> tuple[Integers, Integers, Integ
     return integers[0::3], integers[1::3], integers[2::3]
 
 
+def parent_ids(parents: Sequence[bytes | None]) -> Integers:
+    """The ids of spans' parents, 0 for a root."""
+    return _unsigned(b"".join([parent or _NO_PARENT for parent in parents]))
+
+
 def fingerprints(contents: Iterable[tuple[object, ...]]) -> list[int]:
     """64-bit fingerprints of what the journal keeps of spans, the same over every transport and in every order of
     attributes. Why these and no others: docs/decisions/0011-taking-spans-in.md.
 
     Two contents under one identity pass for the same with a chance of 2^-64.
     """
-    return [xxh3_64_intdigest(_canonical(content)) for content in contents]
+    return [*map(xxh3_64_intdigest, map(_canonical, contents))]
 
 
 def digest(resource: Attributes) -> bytes:

@@ -24,9 +24,10 @@ __all__ = ["Head", "Intake", "head_of", "intake_of", "segments_in", "write_aside
 _logger = logging.getLogger(__name__)
 _SEGMENT_BYTES: Final = 32 * 1024 * 1024
 """A segment that is longer is followed by another: so what is loaded leaves the disk soon."""
-_FORMAT: Final = 2
-"""Of the frames that are written. Format 1 had times of arrival among the columns, and whole observations as readings
-(`journal.reading`): both are read as well."""
+_FORMAT: Final = 3
+"""Of the frames that are written. Format 2 had integers one by one, and what spans tell not in columns
+(`journal.entries`); format 1 had times of arrival among the columns too, and whole observations as readings
+(`journal.reading`). All of them are read."""
 _SUFFIX: Final = ".frames"
 _sync_data = getattr(os, "fdatasync", os.fsync)  # not every system has it
 

@@ -7,7 +7,7 @@ A unique index would tell the same. But ids are random, and all of it must be in
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import closing
 from typing import Final
 
@@ -20,7 +20,7 @@ from spanledger_collector.ledger.sql import query
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.scheduling import BackgroundThread
 
-__all__ = ["Key", "KnownSpans", "key_of"]
+__all__ = ["Key", "KnownSpans", "keys_of"]
 
 _logger = logging.getLogger(__name__)
 _AT_ONCE: Final = 8192
@@ -29,9 +29,9 @@ _EVER: Final = 2**63 - 2
 _RETRY_SECONDS: Final = 60.0
 
 
-def key_of(trace_lo: int, span: int) -> Key:
-    """The key of an identity, as `known.keys` makes it in SQL."""
-    return trace_lo ^ span
+def keys_of(trace_lo: Iterable[int], span: Iterable[int]) -> list[Key]:
+    """The keys of identities, of which these are columns, as `known.keys` makes them in SQL."""
+    return [*map(int.__xor__, trace_lo, span)]
 
 
 class KnownSpans:

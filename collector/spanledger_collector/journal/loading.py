@@ -20,7 +20,7 @@ _logger = logging.getLogger(__name__)
 
 def held_by(entry: Entry) -> Held:
     """How much one request holds, but for its bytes."""
-    return Held(1, entry.spans, len(entry.told))
+    return Held(1, entry.spans, len(entry.told.places))
 
 
 def load_batch(writer: Writer, batch: Batch, folder: Path) -> int:

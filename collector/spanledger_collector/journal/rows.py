@@ -1,33 +1,35 @@
 """The rows of the journal's three tables, made from spans and what dialects read in them."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
-from typing import Any, Final, NamedTuple, Protocol
+from itertools import compress
+from typing import Any, Final, NamedTuple, Protocol, Self
 
 import msgspec
 
-from spanledger_collector.journal.identity import Identity, digest, fingerprints, identities
+from spanledger_collector.journal.identity import Identity, digest, fingerprints, identities, parent_ids
 from spanledger_collector.journal.reading import StoredReading, encode_reading, in_columns
-from spanledger_collector.ledger.arrow import Int64, Target, Text, Time, UInt8, UInt64
-from spanledger_collector.model import Attributes, Observation, ReceivedSpan
+from spanledger_collector.ledger.arrow import Id, Int64, Target, Text, Time, UInt8, UInt64
+from spanledger_collector.model import Attributes, Observation, ReceivedSpan, Scope
 
 __all__ = [
     "CONFLICTS",
     "OBSERVATIONS",
     "SPANS",
+    "TOLD",
     "Columns",
     "ConflictRow",
     "Dialects",
     "ObservationRow",
     "ResourceTexts",
     "SpanRow",
+    "Telling",
     "Told",
     "conflict_row",
-    "joined",
     "observation_columns",
     "row_at",
     "span_columns",
-    "told",
+    "telling",
+    "together",
 ]
 
 _encode = msgspec.json.Encoder().encode
@@ -64,7 +66,7 @@ class SpanRow(NamedTuple):
     trace_hi: UInt64
     trace_lo: UInt64
     span: UInt64
-    parent: UInt64 | None
+    parent: Id
     name: Text
     kind: UInt8
     service: Text
@@ -129,16 +131,14 @@ SPANS = Target.of("store.spans", SpanRow)
 OBSERVATIONS = Target.of("store.observations", ObservationRow)
 CONFLICTS = Target.of("store.conflicts", ConflictRow)
 
+_OF_SPANS: Final = ("trace_hi", "trace_lo", "span", "payload_hash", "received_at")
+"""The columns that an observation has of its span."""
 
-def span_columns(
-    spans: Sequence[ReceivedSpan], peer_hosts: Sequence[str | None], observed: Sequence["Told"]
-) -> Columns:
-    """The columns of spans that arrived together, with the hosts that their calls went to, and what was `observed` in
-    them; all but the time of arrival, which is given when they are stored."""
+
+def span_columns(spans: Sequence[ReceivedSpan], peer_hosts: Sequence[str | None], told: "Told") -> Columns:
+    """The columns of spans that arrived together, with the hosts that their calls went to, and what they `told`; all
+    but the time of arrival, which is given when they are stored."""
     trace_hi, trace_lo, own = identities(spans)
-    kept: list[str | None] = [None] * len(spans)
-    for each in observed:
-        kept[each.place] = each.fields[_ATTRIBUTES]
     parents = [span.parent_span_id for span in spans]
     scopes = [span.scope for span in spans]
     of_resources = [*_of_resources(spans)]
@@ -146,7 +146,7 @@ def span_columns(
         "trace_hi": trace_hi,
         "trace_lo": trace_lo,
         "span": own,
-        "parent": [None if parent is None else int.from_bytes(parent) for parent in parents],
+        "parent": parent_ids(parents),
         "name": [span.name for span in spans],
         "kind": [span.kind for span in spans],
         "service": [service for service, _ in of_resources],
@@ -158,8 +158,11 @@ def span_columns(
     }
     skeletons = [columns[name] for name in ("name", "kind", "started_at", "ended_at", "status", "scope")]
     versions, digests = [scope.version for scope in scopes], [digested for _, digested in of_resources]
+    kept: list[str | None] = [None] * len(spans)
+    for place, attributes in zip(told.places, told.columns["attributes"], strict=True):
+        kept[place] = attributes
     contents = zip(parents, *skeletons, versions, kept, peer_hosts, digests, strict=True)
-    return {**columns, "payload_hash": fingerprints(contents)}
+    return SPANS.packed({**columns, "payload_hash": fingerprints(contents)})
 
 
 def _of_resources(spans: Sequence[ReceivedSpan]) -> Iterator[tuple[str, bytes]]:
@@ -173,52 +176,49 @@ def _of_resources(spans: Sequence[ReceivedSpan]) -> Iterator[tuple[str, bytes]]:
         yield said
 
 
-def joined(parts: Sequence[Columns]) -> Columns:
-    """The columns of several requests, one after the other."""
-    if len(parts) == 1:
-        return parts[0]
-    return {name: [*chain.from_iterable(part[name] for part in parts)] for name in SPANS.columns}
-
-
 def row_at(columns: Columns, place: int) -> SpanRow:
     """One row of columns."""
     return SpanRow(*[column[place] for column in columns.values()])
 
 
-class Told(NamedTuple):
-    """What was read in the span at a place of its request, and the fields of its `ObservationRow` from `dialect` to
-    `resource`. The observation itself is None where it was read from the intake: it is in the fields too."""
+TOLD: Final = tuple(name for name in OBSERVATIONS.columns if name not in {"seq", *_OF_SPANS})
+"""The columns that tell what was read in a span, from `dialect` to `resource`."""
 
-    place: int
-    observation: Observation | None
-    fields: tuple[str | None, ...]
-
-    @property
-    def dialect(self) -> str:
-        """Which dialect read it."""
-        return str(self.fields[0])
-
-    @property
-    def attributes(self) -> str:
-        """The attributes that are stored, as JSON text."""
-        return str(self.fields[_ATTRIBUTES])
+Telling = tuple[int, Observation, str, Scope, str, str]
+"""What was read in the span at a place of its request: the observation, what of it is kept as JSON text, and the span's
+scope, attributes and resource, the last two as JSON text too."""
 
 
-_ATTRIBUTES: Final = -2
-"""The place of the attributes among those fields."""
-
-
-def told(place: int, span: ReceivedSpan, observation: Observation, attributes: str, resource: str) -> Told:
+def telling(place: int, span: ReceivedSpan, observation: Observation, attributes: str, resource: str) -> Telling:
     """What was read in a span, with its attributes and those of its resource as JSON text."""
-    fields = (
-        *in_columns(observation),
-        encode_reading(observation),
-        span.scope.name,
-        span.scope.version,
-        attributes,
-        resource,
-    )
-    return Told(place, observation, fields)
+    return place, observation, encode_reading(observation), span.scope, attributes, resource
+
+
+class Told(NamedTuple):
+    """What was read in spans that arrived together: the places of those spans, and the columns `TOLD`. The observations
+    themselves are None where they were read from the intake: the columns tell the same."""
+
+    places: Sequence[int]
+    columns: Columns
+    observations: Sequence[Observation] | None
+
+    def only(self, chosen: Sequence[bool]) -> Self:
+        """What was read in some of the spans: those at whose places is True."""
+        kept = [chosen[place] for place in self.places]
+        columns = {name: [*compress(column, kept)] for name, column in self.columns.items()}
+        observations = None if self.observations is None else [*compress(self.observations, kept)]
+        return self._replace(places=[*compress(self.places, kept)], columns=columns, observations=observations)
+
+
+def together(tellings: Sequence[Telling]) -> Told:
+    """What was read in spans of one request, as columns."""
+    if not tellings:
+        return Told((), dict.fromkeys(TOLD, ()), ())
+    places, observations, readings, scopes, attributes, resources = zip(*tellings, strict=True)
+    own = zip(*map(in_columns, observations), strict=True)
+    names, versions = [scope.name for scope in scopes], [scope.version for scope in scopes]
+    columns = dict(zip(TOLD, (*own, readings, names, versions, attributes, resources), strict=True))
+    return Told(places, columns, observations)
 
 
 class ResourceTexts:
@@ -235,15 +235,11 @@ class ResourceTexts:
         return self._text
 
 
-def observation_columns(first: int, spans: Columns, observed: Sequence[Told]) -> Sequence[Sequence[object]]:
+def observation_columns(first: int, spans: Columns, told: Told) -> Sequence[Sequence[object]]:
     """The columns of observations numbered from `first` on, whose places are those of their spans in `spans`."""
-    places = [each.place for each in observed]
-    ids, ends = (
-        [[spans[name][place] for place in places] for name in names]
-        for names in (("trace_hi", "trace_lo", "span"), ("payload_hash", "received_at"))
-    )
-    fields = zip(*[each.fields for each in observed], strict=True)
-    return [range(first, first + len(observed)), *ids, *fields, *ends]
+    of_spans = {name: [*map(spans[name].__getitem__, told.places)] for name in _OF_SPANS}
+    columns = {"seq": range(first, first + len(told.places)), **of_spans, **told.columns}
+    return [columns[name] for name in OBSERVATIONS.columns]
 
 
 def conflict_row(row: SpanRow, first_hash: int, attributes: str) -> ConflictRow:

@@ -2,14 +2,14 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from itertools import chain, compress
+from itertools import compress
 from typing import NamedTuple
 
 import duckdb
 
-from spanledger_collector.journal.entries import Entry
+from spanledger_collector.journal.entries import Entry, joined
 from spanledger_collector.journal.identity import Identity
-from spanledger_collector.journal.known import Key, KnownSpans, key_of
+from spanledger_collector.journal.known import Key, KnownSpans, keys_of
 from spanledger_collector.journal.position import Position, note_position
 from spanledger_collector.journal.rows import (
     CONFLICTS,
@@ -20,7 +20,6 @@ from spanledger_collector.journal.rows import (
     SpanRow,
     Told,
     conflict_row,
-    joined,
     observation_columns,
     row_at,
 )
@@ -41,10 +40,10 @@ FirstHashes = Sequence[int | None]
 
 
 class _New(NamedTuple):
-    """What of a batch is not stored yet: spans, entries with what only new spans tell, and conflicts."""
+    """What of a batch is not stored yet: spans, what they tell, and conflicts."""
 
     spans: Columns
-    observed: Sequence[Entry]
+    told: Told
     conflicts: Sequence[ConflictRow]
 
 
@@ -67,18 +66,16 @@ class Writer:
 
         Raises duckdb.Error; then nothing of the batch is stored.
         """
-        stamped = [self._stamped(entry) for entry in batch]
-        spans = joined([entry.columns for entry in stamped])
+        spans, told = joined([self._stamped(entry) for entry in batch], SPANS.columns)
         first_hashes = self._first_hashes(spans)
-        new = self._new_of(stamped, spans, first_hashes)
+        new = self._new_of(spans, told, first_hashes)
         with transaction(self._cursor):
-            self._insert(new)
+            self._insert(new, spans)
             if position is not None:
                 note_position(self._cursor, position)
-        observed = [told for entry in new.observed for told in entry.told]
-        self._hand_over(observed)
-        self._next_seq += len(observed)
-        self._count(spans["payload_hash"], first_hashes, observed)
+        self._hand_over(new.told)
+        self._next_seq += len(new.told.places)
+        self._count(spans["payload_hash"], first_hashes, new.told)
 
     def close(self) -> None:
         """Let go of the cursor."""
@@ -91,12 +88,13 @@ class Writer:
         """The entry with a time of arrival later than every one before, also when the clock was set back: settling asks
         by this time for the spans it has not seen."""
         self._received_ns = max(entry.received_ns, self._received_ns + 1)
-        return entry._replace(columns={**entry.columns, "received_at": [self._received_ns] * entry.spans})
+        received_at = SPANS.packed({"received_at": [self._received_ns] * entry.spans})
+        return entry._replace(columns={**entry.columns, **received_at})
 
     def _first_hashes(self, spans: Columns) -> FirstHashes | None:
         """For each span the payload hash under which its identity came first, None where it comes now; None alone where
         all of them come now, as nearly always."""
-        keys = [*map(key_of, spans["trace_lo"], spans["span"])]
+        keys = keys_of(spans["trace_lo"], spans["span"])
         suspects = self.known.suspects(keys)
         known = self._stored([row_at(spans, place) for place in suspects])
         self.known.add(keys)
@@ -120,37 +118,25 @@ class Writer:
                 found.update({(high, low, span): payload_hash for high, low, span, payload_hash in answer})
         return found
 
-    def _new_of(self, batch: Sequence[Entry], spans: Columns, first_hashes: FirstHashes | None) -> _New:
-        """What of the batch is not stored yet; `spans` are its columns, joined."""
+    def _new_of(self, spans: Columns, told: Told, first_hashes: FirstHashes | None) -> _New:
+        """What of the spans of a batch is not stored yet."""
         if first_hashes is None:
-            return _New(spans, batch, ())
+            return _New(spans, told, ())
         fresh = [first_hash is None for first_hash in first_hashes]
-        observed: list[Entry] = []
-        attributes: dict[int, str] = {}
-        first = 0
-        for entry in batch:
-            observed.append(entry._replace(told=[told for told in entry.told if fresh[first + told.place]]))
-            attributes.update((first + told.place, told.attributes) for told in entry.told)
-            first += entry.spans
         new_spans = {name: [*compress(column, fresh)] for name, column in spans.items()}
-        return _New(new_spans, observed, self._new_conflicts(spans, first_hashes, attributes))
+        attributes = dict(zip(told.places, told.columns["attributes"], strict=True))
+        return _New(new_spans, told.only(fresh), self._new_conflicts(spans, first_hashes, attributes))
 
-    def _insert(self, new: _New) -> None:
+    def _insert(self, new: _New, spans: Columns) -> None:
+        """Insert what is new; `spans` are all of the batch, among which what is told has its places."""
         self._spans.insert_columns([*new.spans.values()])
-        first, parts = self._next_seq, list[Sequence[Sequence[object]]]()
-        for entry in new.observed:
-            if entry.told:
-                parts.append(observation_columns(first, entry.columns, entry.told))
-                first += len(entry.told)
-        if parts:
-            self._observations.insert_columns([[*chain.from_iterable(columns)] for columns in zip(*parts, strict=True)])
+        self._observations.insert_columns(observation_columns(self._next_seq, spans, new.told))
         self._conflicts.insert(new.conflicts)
 
-    def _hand_over(self, observed: Sequence[Told]) -> None:
+    def _hand_over(self, told: Told) -> None:
         """Offer the observations to settling, unless they were read from the intake."""
-        observations = [told.observation for told in observed if told.observation is not None]
-        if self._handover is not None and len(observations) == len(observed):
-            self._handover.put(self._next_seq, observations)
+        if self._handover is not None and told.observations is not None:
+            self._handover.put(self._next_seq, told.observations)
 
     def _new_conflicts(
         self, spans: Columns, first_hashes: FirstHashes, attributes: Mapping[int, str]
@@ -167,7 +153,7 @@ class Writer:
                 del found[known]
         return list(found.values())
 
-    def _count(self, payload_hashes: Sequence[int], first_hashes: FirstHashes | None, new: Sequence[Told]) -> None:
+    def _count(self, payload_hashes: Sequence[int], first_hashes: FirstHashes | None, new: Told) -> None:
         repeated = [
             payload_hash == first_hash
             for payload_hash, first_hash in zip(payload_hashes, first_hashes or (), strict=False)
@@ -178,8 +164,8 @@ class Writer:
         self._stats.journaled.inc(stored)
         self._stats.duplicates.inc(duplicates)
         self._stats.conflicts.inc(len(repeated) - duplicates)
-        self._stats.skipped.inc(stored - len(new))
-        for dialect, number in Counter(each.dialect for each in new).items():
+        self._stats.skipped.inc(stored - len(new.places))
+        for dialect, number in Counter(new.columns["dialect"]).items():
             self._stats.recognised.labels(dialect).inc(number)
 
 
@@ -190,7 +176,7 @@ def _end_of_journal(cursor: duckdb.DuckDBPyConnection) -> tuple[int, int]:
 
 
 def _keys_of(rows: Sequence[SpanRow]) -> list[Key]:
-    return [key_of(row.trace_lo, row.span) for row in rows]
+    return keys_of([row.trace_lo for row in rows], [row.span for row in rows])
 
 
 def _first_hashes(spans: Columns, known: dict[Identity, int]) -> list[int | None]:

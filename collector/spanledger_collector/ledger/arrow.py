@@ -18,6 +18,7 @@ from spanledger_collector.ledger.transactions import gave_up
 __all__ = [
     "MONEY_PLACES",
     "QUANTITY_PLACES",
+    "Id",
     "Inserter",
     "Int64",
     "Kind",
@@ -29,11 +30,11 @@ __all__ = [
     "integers",
 ]
 
-Kind = Literal["uint64", "int64", "int32", "uint8", "text", "time", "money", "quantity", "text_list", "text_map"]
-"""What a row holds for a column: integers of that width; `text` a str; `time` integer nanoseconds since the epoch;
-`money` and `quantity` `Decimal`, int or decimal text; `text_list` and `text_map` JSON text of a list or object of
-strings; or None. Columns that were not rows hold `money` and `quantity` as integers of `MONEY_PLACES` and
-`QUANTITY_PLACES` decimal places."""
+Kind = Literal["uint64", "int64", "int32", "uint8", "id", "text", "time", "money", "quantity", "text_list", "text_map"]
+"""What a row holds for a column: integers of that width; `id` one of 64 bits, 0 for none; `text` a str; `time` integer
+nanoseconds since the epoch; `money` and `quantity` `Decimal`, int or decimal text; `text_list` and `text_map` JSON text
+of a list or object of strings; or None. Columns that were not rows hold `money` and `quantity` as integers of
+`MONEY_PLACES` and `QUANTITY_PLACES` decimal places, and may hold integers as arrays (`Target.packed`)."""
 
 MONEY_PLACES: Final = 12
 QUANTITY_PLACES: Final = 6
@@ -45,6 +46,7 @@ _EXACT: Final = Context(prec=60, rounding=ROUND_HALF_EVEN)
 UInt64 = Annotated[int, "uint64"]
 Int64 = Annotated[int, "int64"]
 UInt8 = Annotated[int, "uint8"]
+Id = Annotated[int, "id"]
 Text = Annotated[str, "text"]
 Time = Annotated[int, "time"]
 
@@ -71,6 +73,12 @@ class Target:
             column if of is None else [_in_places(value, of) for value in column]
             for column, of in zip(zip(*rows, strict=True), places, strict=True)
         ]
+
+    def packed(self, columns: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
+        """The columns, those of integers as arrays: `bytes` are how the machine holds them, and None must not be among
+        them. Raises OverflowError and ValueError for what an array cannot hold."""
+        codes = {name: _CODES.get(self.columns[name]) for name in columns}
+        return {name: array(code, column) if (code := codes[name]) else column for name, column in columns.items()}
 
     @property
     def view(self) -> str:
@@ -100,8 +108,12 @@ _Column = Callable[[_ArrowType, Sequence[Any]], object]
 """Makes an Arrow array of a type from the values of a column."""
 
 
+_CODES: Final[Mapping[Kind, str]] = {"uint64": "Q", "int64": "q", "int32": "i", "uint8": "B", "id": "Q", "time": "q"}
+"""What `array` calls integers of that width."""
+
+
 def _integers(code: str) -> _Column:
-    """Columns of integers of the width that `array` calls so: many times faster than value by value."""
+    """Columns of integers of that width: many times faster than value by value."""
 
     def column(kind: _ArrowType, values: Sequence[Any]) -> object:
         try:
@@ -163,12 +175,13 @@ def _unless_empty(empty: str, kind: str) -> str:
 
 
 _KINDS: Mapping[Kind, _Carrier] = {
-    "uint64": _Carrier(_na.uint64, _integers("Q")),
-    "int64": _Carrier(_na.int64, _integers("q")),
-    "int32": _Carrier(_na.int32, _integers("i")),
-    "uint8": _Carrier(_na.uint8, _integers("B")),
+    "uint64": _Carrier(_na.uint64, _integers(_CODES["uint64"])),
+    "int64": _Carrier(_na.int64, _integers(_CODES["int64"])),
+    "int32": _Carrier(_na.int32, _integers(_CODES["int32"])),
+    "uint8": _Carrier(_na.uint8, _integers(_CODES["uint8"])),
+    "id": _Carrier(_na.uint64, _integers(_CODES["id"]), "nullif({}, 0)"),
     "text": _Carrier(_na.string, _texts),
-    "time": _Carrier(_na.int64, _integers("q"), "make_timestamp_ns({})"),
+    "time": _Carrier(_na.int64, _integers(_CODES["time"]), "make_timestamp_ns({})"),
     "money": _Carrier(lambda: _na.decimal128(18, MONEY_PLACES), _decimals, places=MONEY_PLACES),
     "quantity": _Carrier(lambda: _na.decimal128(18, QUANTITY_PLACES), _decimals, places=QUANTITY_PLACES),
     "text_list": _Carrier(_na.string, _texts, _unless_empty("[]", "VARCHAR[]")),
