@@ -2,13 +2,12 @@
 
 from array import array
 from collections.abc import Iterable, Sequence
-from itertools import chain
 from sys import byteorder
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from spanledger_collector.journal.rows import SPANS, TOLD, Columns, Told
+from spanledger_collector.journal.rows import NOTHING_TOLD, SPANS, TOLD, Columns, Told
 
 __all__ = ["Entry", "decode_entries", "encode_entries", "encode_entry", "joined"]
 
@@ -28,37 +27,40 @@ class Entry(NamedTuple):
 
 
 _COLUMNS: Final = tuple(name for name in SPANS.columns if name != "received_at")
-_PARENT: Final = "parent"
+_CODES: Final = SPANS.codes
 
 
 def joined(entries: Sequence[Entry], names: Iterable[str] = _COLUMNS) -> tuple[Columns, Told]:
     """The columns of these names of several entries, one after the other, and what they tell: its places count from the
     first span of all."""
-    columns = {name: _chained([entry.columns[name] for entry in entries]) for name in names}
-    told = {name: _chained([entry.told.columns[name] for entry in entries]) for name in TOLD}
     places: list[int] = []
     first = 0
     for entry in entries:
         places += [first + place for place in entry.told.places]
         first += entry.spans
-    observed = [entry.told.observations for entry in entries]
-    known = [each for each in observed if each is not None]
-    observations = [*chain.from_iterable(known)] if len(known) == len(observed) else None
+    tellers = [entry.told for entry in entries if entry.told.places]
+    told = {name: _chained([each.columns[name] for each in tellers]) for name in TOLD}
+    known = [each.observations for each in tellers if each.observations is not None]
+    observations = _chained(known) if len(known) == len(tellers) else None
+    columns = {name: _chained([entry.columns[name] for entry in entries]) for name in names}
     return columns, Told(places, told, observations)
 
 
 def _chained(parts: Sequence[Sequence[Any]]) -> Sequence[Any]:
-    arrays = [part for part in parts if isinstance(part, array)]
-    if not arrays:
-        return [*chain.from_iterable(parts)]
-    return array(arrays[0].typecode, b"".join(arrays))  # as bytes: no integer becomes an object
+    """One after the other, by memory and not value by value; arrays as an array."""
+    whole: array[Any] | list[Any] = []
+    if parts and isinstance(parts[0], array):
+        whole = array(parts[0].typecode)
+    for part in parts:
+        whole.extend(part)
+    return whole
 
 
 class _Telling(msgspec.Struct, gc=False):
-    """What an entry tells, as it is written."""
+    """What an entry tells, as it is written: places, and the columns of `TOLD`, none where there are no places."""
 
     places: list[int]
-    columns: dict[str, list[str | None]]
+    columns: list[list[str | None]]
 
 
 class _Document(msgspec.Struct, array_like=True, gc=False):
@@ -78,8 +80,9 @@ _decode = msgspec.msgpack.Decoder(list[_Document]).decode
 
 def encode_entry(entry: Entry) -> bytes:
     """The bytes of one entry. Raises ValueError for what has none: text that is no UTF-8."""
-    told = {"places": entry.told.places, "columns": entry.told.columns}
-    return _encode((entry.received_ns, entry.columns, told))
+    places = entry.told.places
+    columns = [*entry.told.columns.values()] if places else []
+    return _encode((entry.received_ns, entry.columns, {"places": places, "columns": columns}))
 
 
 def encode_entries(encoded: Sequence[bytes]) -> bytes:
@@ -94,26 +97,27 @@ def decode_entries(content: bytes | memoryview) -> list[Entry]:
 
 
 def _entry(document: _Document) -> Entry:
-    _expect("spans", _COLUMNS, document.columns)
-    columns = {name: _column(name, document.columns[name]) for name in _COLUMNS}
-    return Entry(document.received_ns, SPANS.packed(columns), _told(document.told))
-
-
-def _expect(what: str, names: Iterable[str], columns: Iterable[str]) -> None:
-    missing = {*names}.difference(columns)
+    missing = {*_COLUMNS} - document.columns.keys()
     if missing:
-        raise ValueError(f"{what} without {', '.join(sorted(missing))}")
+        raise ValueError(f"spans without {', '.join(sorted(missing))}")
+    columns = {name: _column(name, document.columns[name]) for name in _COLUMNS}
+    return Entry(document.received_ns, columns, _told(document.told))
 
 
 def _column(name: str, written: bytes | list[Any]) -> Sequence[Any]:
-    if isinstance(written, bytes) and byteorder != "little":
+    code = _CODES.get(name)
+    if code is None:
+        return written
+    if isinstance(written, list):
+        return array(code, [value or 0 for value in written])
+    if byteorder != "little":
         raise ValueError("integers as another kind of machine writes them")
-    return [value or 0 for value in written] if name == _PARENT and isinstance(written, list) else written
+    return array(code, written)
 
 
 def _told(written: _Telling | list[tuple[int, tuple[str | None, ...]]]) -> Told:
     if isinstance(written, list):
-        fields = zip(*[fields for _, fields in written], strict=True) if written else [()] * len(TOLD)
-        return Told([place for place, _ in written], dict(zip(TOLD, fields, strict=True)), None)
-    _expect("observations", TOLD, written.columns)
-    return Told(written.places, {name: written.columns[name] for name in TOLD}, None)
+        places, columns = [place for place, _ in written], zip(*[fields for _, fields in written], strict=True)
+    else:
+        places, columns = written.places, written.columns
+    return Told(places, dict(zip(TOLD, columns, strict=True)), None) if places else NOTHING_TOLD

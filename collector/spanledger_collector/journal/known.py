@@ -31,7 +31,7 @@ _RETRY_SECONDS: Final = 60.0
 
 def keys_of(trace_lo: Iterable[int], span: Iterable[int]) -> list[Key]:
     """The keys of identities, of which these are columns, as `known.keys` makes them in SQL."""
-    return [*map(int.__xor__, trace_lo, span)]
+    return [low ^ own for low, own in zip(trace_lo, span, strict=True)]
 
 
 class KnownSpans:

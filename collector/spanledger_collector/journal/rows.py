@@ -1,5 +1,6 @@
 """The rows of the journal's three tables, made from spans and what dialects read in them."""
 
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import compress
 from typing import Any, Final, NamedTuple, Protocol, Self
@@ -13,6 +14,7 @@ from spanledger_collector.model import Attributes, Observation, ReceivedSpan, Sc
 
 __all__ = [
     "CONFLICTS",
+    "NOTHING_TOLD",
     "OBSERVATIONS",
     "SPANS",
     "TOLD",
@@ -133,6 +135,9 @@ CONFLICTS = Target.of("store.conflicts", ConflictRow)
 
 _OF_SPANS: Final = ("trace_hi", "trace_lo", "span", "payload_hash", "received_at")
 """The columns that an observation has of its span."""
+_LISTED: Final = [(name, SPANS.codes[name]) for name in ("kind", "started_at", "ended_at", "status", "payload_hash")]
+"""Columns that come as lists and are kept as arrays: so the intake and Arrow take them by memory, and in between no
+integer is an object."""
 
 
 def span_columns(spans: Sequence[ReceivedSpan], peer_hosts: Sequence[str | None], told: "Told") -> Columns:
@@ -162,7 +167,9 @@ def span_columns(spans: Sequence[ReceivedSpan], peer_hosts: Sequence[str | None]
     for place, attributes in zip(told.places, told.columns["attributes"], strict=True):
         kept[place] = attributes
     contents = zip(parents, *skeletons, versions, kept, peer_hosts, digests, strict=True)
-    return SPANS.packed({**columns, "payload_hash": fingerprints(contents)})
+    columns["payload_hash"] = fingerprints(contents)
+    columns.update([(name, array(code, columns[name])) for name, code in _LISTED])
+    return columns
 
 
 def _of_resources(spans: Sequence[ReceivedSpan]) -> Iterator[tuple[str, bytes]]:
@@ -210,10 +217,13 @@ class Told(NamedTuple):
         return self._replace(places=[*compress(self.places, kept)], columns=columns, observations=observations)
 
 
+NOTHING_TOLD: Final = Told((), dict.fromkeys(TOLD, ()), ())
+
+
 def together(tellings: Sequence[Telling]) -> Told:
     """What was read in spans of one request, as columns."""
     if not tellings:
-        return Told((), dict.fromkeys(TOLD, ()), ())
+        return NOTHING_TOLD
     places, observations, readings, scopes, attributes, resources = zip(*tellings, strict=True)
     own = zip(*map(in_columns, observations), strict=True)
     names, versions = [scope.name for scope in scopes], [scope.version for scope in scopes]
@@ -237,7 +247,7 @@ class ResourceTexts:
 
 def observation_columns(first: int, spans: Columns, told: Told) -> Sequence[Sequence[object]]:
     """The columns of observations numbered from `first` on, whose places are those of their spans in `spans`."""
-    of_spans = {name: [*map(spans[name].__getitem__, told.places)] for name in _OF_SPANS}
+    of_spans = {name: [column[place] for place in told.places] for name in _OF_SPANS for column in [spans[name]]}
     columns = {"seq": range(first, first + len(told.places)), **of_spans, **told.columns}
     return [columns[name] for name in OBSERVATIONS.columns]
 

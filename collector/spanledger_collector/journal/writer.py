@@ -88,8 +88,7 @@ class Writer:
         """The entry with a time of arrival later than every one before, also when the clock was set back: settling asks
         by this time for the spans it has not seen."""
         self._received_ns = max(entry.received_ns, self._received_ns + 1)
-        received_at = SPANS.packed({"received_at": [self._received_ns] * entry.spans})
-        return entry._replace(columns={**entry.columns, **received_at})
+        return entry._replace(columns={**entry.columns, "received_at": [self._received_ns] * entry.spans})
 
     def _first_hashes(self, spans: Columns) -> FirstHashes | None:
         """For each span the payload hash under which its identity came first, None where it comes now; None alone where

@@ -34,7 +34,7 @@ Kind = Literal["uint64", "int64", "int32", "uint8", "id", "text", "time", "money
 """What a row holds for a column: integers of that width; `id` one of 64 bits, 0 for none; `text` a str; `time` integer
 nanoseconds since the epoch; `money` and `quantity` `Decimal`, int or decimal text; `text_list` and `text_map` JSON text
 of a list or object of strings; or None. Columns that were not rows hold `money` and `quantity` as integers of
-`MONEY_PLACES` and `QUANTITY_PLACES` decimal places, and may hold integers as arrays (`Target.packed`)."""
+`MONEY_PLACES` and `QUANTITY_PLACES` decimal places, and may hold integers as arrays (`Target.codes`)."""
 
 MONEY_PLACES: Final = 12
 QUANTITY_PLACES: Final = 6
@@ -74,11 +74,10 @@ class Target:
             for column, of in zip(zip(*rows, strict=True), places, strict=True)
         ]
 
-    def packed(self, columns: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
-        """The columns, those of integers as arrays: `bytes` are how the machine holds them, and None must not be among
-        them. Raises OverflowError and ValueError for what an array cannot hold."""
-        codes = {name: _CODES.get(self.columns[name]) for name in columns}
-        return {name: array(code, column) if (code := codes[name]) else column for name, column in columns.items()}
+    @property
+    def codes(self) -> dict[str, str]:
+        """What `array` calls the integers of those columns that hold integers."""
+        return {name: _CODES[kind] for name, kind in self.columns.items() if kind in _CODES}
 
     @property
     def view(self) -> str:
