@@ -114,7 +114,7 @@ def _usages(facts: FactColumns, settings: Mapping[_Key, Setting]) -> _Usages:
     counters = facts.counters
     counted = not counters.only_total
     status_of: dict[_Key, UsageStatus] = {key: one.status(counted=counted) for key, one in settings.items()}
-    statuses = [status_of[key] for key in facts.keys]
+    statuses: list[UsageStatus] = [status_of[key] for key in facts.keys]
     if not counters.told:
         return _Usages(repeat(NO_USAGE.meters), repeat(NO_USAGE.rule), statuses, repeat(NO_USAGE.distinct_flags))
     plain = _plain(facts.counts, settings.values()) if counters.plain else None

@@ -43,8 +43,14 @@ def read_columns(dialect: Dialect, group: Group, columns: Columns) -> FactColumn
     counts = {counter.meter: columns[counter.attribute] for counter in shape.counters.told}
     free = {name: columns[name] for name in shape.dimensions}
     of_call = {fact: _texts_of(columns[name]) for fact, name in shape.of_call}
-    if len(counts) < len(shape.counters.told) or None in of_call.values() or not (
-        all(map(_are_texts, texts)) and all(map(_are_counts, counts.values())) and all(map(_are_usable, free.values()))
+    if (
+        len(counts) < len(shape.counters.told)
+        or None in of_call.values()
+        or not (
+            all(map(_are_texts, texts))
+            and all(map(_are_counts, counts.values()))
+            and all(map(_are_usable, free.values()))
+        )
     ):
         return None
     names = [span.name for span in group.spans] if dialect.role_names else repeat("", len(group.spans))
