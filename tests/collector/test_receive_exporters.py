@@ -15,15 +15,15 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricExporter, PeriodicExportingMetricReader
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from receiving import Receiving, stored
-from sdk_spans import spans
+from sdk_spans import EXPORT_SECONDS, spans
 
 
 def grpc_spans(receiver: Receiving, compression: GrpcCompression) -> SpanExporter:
-    return GrpcSpans(endpoint=f"http://{receiver.grpc}", insecure=True, compression=compression, timeout=5)
+    return GrpcSpans(endpoint=f"http://{receiver.grpc}", insecure=True, compression=compression, timeout=EXPORT_SECONDS)
 
 
 def http_spans(receiver: Receiving, compression: Compression) -> SpanExporter:
-    return HttpSpans(endpoint=f"{receiver.http.url}/v1/traces", compression=compression, timeout=5)
+    return HttpSpans(endpoint=f"{receiver.http.url}/v1/traces", compression=compression, timeout=EXPORT_SECONDS)
 
 
 @pytest.mark.parametrize("compression", [GrpcCompression.NoCompression, GrpcCompression.Gzip, GrpcCompression.Deflate])
@@ -67,9 +67,9 @@ def test_metrics_are_acknowledged_and_counted(
     receiver: Receiving, transport: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     exporter: MetricExporter = (
-        GrpcMetrics(endpoint=f"http://{receiver.grpc}", insecure=True, timeout=5)
+        GrpcMetrics(endpoint=f"http://{receiver.grpc}", insecure=True, timeout=EXPORT_SECONDS)
         if transport == "grpc"
-        else HttpMetrics(endpoint=f"{receiver.http.url}/v1/metrics", timeout=5)
+        else HttpMetrics(endpoint=f"{receiver.http.url}/v1/metrics", timeout=EXPORT_SECONDS)
     )
     provider = MeterProvider([PeriodicExportingMetricReader(exporter, export_interval_millis=3_600_000)])
     provider.get_meter("tests").create_counter("sold").add(3)
@@ -82,9 +82,9 @@ def test_metrics_are_acknowledged_and_counted(
 @pytest.mark.parametrize("transport", ["grpc", "http"])
 def test_an_empty_export_of_logs_is_acknowledged(receiver: Receiving, transport: str) -> None:
     exporter: Any = (
-        GrpcLogs(endpoint=f"http://{receiver.grpc}", insecure=True, timeout=5)
+        GrpcLogs(endpoint=f"http://{receiver.grpc}", insecure=True, timeout=EXPORT_SECONDS)
         if transport == "grpc"
-        else HttpLogs(endpoint=f"{receiver.http.url}/v1/logs", timeout=5)
+        else HttpLogs(endpoint=f"{receiver.http.url}/v1/logs", timeout=EXPORT_SECONDS)
     )
     exporter.export([])
     exporter.shutdown()

@@ -21,7 +21,7 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from otlp_http import head, send
 from receiving import CHAT, in_json, received, request, until
-from sdk_spans import spans
+from sdk_spans import EXPORT_SECONDS, spans
 from web_port import web_port
 from whole_server import server_with
 
@@ -109,9 +109,11 @@ def test_each_key_has_a_share_of_the_memory_of_its_own_also_behind_one_gateway(d
 def test_exporters_send_with_their_key_over_both_transports(guarded: Guarded) -> None:
     def exporters(key: str) -> list[SpanExporter]:
         headers = {"authorization": f"Bearer {key}"}
-        grpc_spans = GrpcSpans(endpoint=f"http://{guarded.running.grpc}", insecure=True, headers=headers, timeout=3)
+        grpc_spans = GrpcSpans(
+            endpoint=f"http://{guarded.running.grpc}", insecure=True, headers=headers, timeout=EXPORT_SECONDS
+        )
         url = f"{guarded.running.http.url}/v1/traces"
-        return [grpc_spans, HttpSpans(endpoint=url, headers=headers, timeout=3)]
+        return [grpc_spans, HttpSpans(endpoint=url, headers=headers, timeout=EXPORT_SECONDS)]
 
     for key, outcome in ((guarded.any, SpanExportResult.SUCCESS), ("sl_wrong", SpanExportResult.FAILURE)):
         for exporter in exporters(key):

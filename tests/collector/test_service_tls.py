@@ -16,7 +16,7 @@ from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExport
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpSpans
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from receiving import CHAT, received, request, until
-from sdk_spans import spans
+from sdk_spans import EXPORT_SECONDS, spans
 from whole_server import server_with
 
 from spanledger_collector.cli import spanledger
@@ -113,13 +113,13 @@ def test_exporters_that_trust_the_authority_get_through(
     pem = certificates.client.read_bytes()
     credentials = grpc.ssl_channel_credentials(certificates.ca.read_bytes(), pem, pem)
     exporters: list[SpanExporter] = [
-        GrpcSpans(endpoint=f"https://{running.grpc}", credentials=credentials, timeout=5),
+        GrpcSpans(endpoint=f"https://{running.grpc}", credentials=credentials, timeout=EXPORT_SECONDS),
         HttpSpans(
             endpoint=f"https://{running.http}/v1/traces",
             certificate_file=str(certificates.ca),
             client_certificate_file=str(certificates.client),
             client_key_file=str(certificates.client),
-            timeout=5,
+            timeout=EXPORT_SECONDS,
         ),
     ]
     for exporter in exporters:
