@@ -9,7 +9,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PARTS = ("", "contract_", "content_", "left_out_", "media_", "metrics_")
 CASES = tuple(f"tests/wire/litellm_{part}cases.py" for part in PARTS)
-TOOLS = ("aiobotocore", "anthropic", "boto3", "hypothesis", "pytest>=9", "pytest-asyncio>=1.2", "starlette", "uvicorn")
+PINNED = (ROOT / "constraints.txt").read_text().splitlines()
+AWS = tuple(line for line in PINNED if line.startswith(("aiobotocore==", "boto3==")))
+"""Versions that go together: told only the names, pip tries one release after another, for many minutes."""
+TOOLS = ("anthropic", "hypothesis", "pytest>=9", "pytest-asyncio>=1.2", "starlette", "uvicorn", *AWS)
 UNDECLARED = "mcp"
 """What some versions of LiteLLM import for the Responses API without asking for it."""
 

@@ -22,18 +22,10 @@ from spanledger.providers import (
 )
 
 ROOT = Path(__file__).parents[2]
-NEEDED_TO_SETTLE = "msgspec"
-"""By the collector's code, with which tests/wire/test_fetched_wire.py counts calls."""
+OURS = f"{ROOT}[collector]"
+"""With the collector, by whose code tests/wire/test_fetched_wire.py counts calls, and its servers, which tests need."""
 
-TOOLS = (
-    "google-auth",
-    "hypothesis",
-    "pytest>=9",
-    "pytest-asyncio>=1.2",
-    "starlette",
-    "uvicorn",
-    NEEDED_TO_SETTLE,
-)
+TOOLS = ("google-auth", "hypothesis", "pytest>=9", "pytest-asyncio>=1.2")
 TOGETHER: dict[str, tuple[tuple[Sdk, ...], tuple[str, ...]]] = {
     "openai and anthropic": (
         (openai.SDK, anthropic.SDK),
@@ -108,7 +100,7 @@ def test_the_oldest_supported_sdks(tmp_path: Path, which: str) -> None:
     python = tmp_path / "bin" / "python"
     subprocess.run([sys.executable, "-m", "venv", tmp_path], check=True)
     install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*install, "--editable", ROOT, *map(oldest, sdks), boto3_beside(sdks), *TOOLS], check=True)
+    subprocess.run([*install, "--editable", OURS, *map(oldest, sdks), boto3_beside(sdks), *TOOLS], check=True)
     command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-4000:]
