@@ -16,16 +16,12 @@ from spanledger_collector.model import Observation, ReceivedSpan
 
 __all__ = ["ReadSpan", "ReadSpans", "read_all"]
 
-_FEW: Final = 6
-"""Fewer spans are read sooner one by one: columns have a price of their own, of some 20 microseconds a group."""
+_MANY: Final = 32
+"""Spans in a request. Where there are fewer, sorting them into groups costs more than it saves."""
 
 
-class ReadSpan(NamedTuple):
-    """What was read in the span at a place of its request, and the attributes that are kept, as JSON text."""
-
-    place: int
-    observation: Observation
-    attributes: str
+ReadSpan = tuple[int, Observation, str]
+"""The place of a span in its request, what it says of a model call, and the attributes that are kept, as JSON text."""
 
 
 class ReadSpans(NamedTuple):
@@ -39,40 +35,44 @@ def read_all(
     spans: Sequence[ReceivedSpan], mapped: AttributionMap = NO_MAP, model_hosts: Sequence[str] = ()
 ) -> ReadSpans:
     """What `recognise` (or else `http_call`), `kept_json` and `peer_host` say of each span. Raises what they raise."""
-    installation = mapped, model_hosts
+    groups, others = grouped(spans) if len(spans) >= _MANY else ([], [*range(len(spans))])
     told: list[ReadSpan] = []
-    if len(spans) < _FEW:
-        told.extend(_one_by_one(range(len(spans)), spans, *installation))
-        return ReadSpans(told, [*map(peer_host, spans)])
     hosts: list[str | None] = [None] * len(spans)
-    groups = grouped(spans)
     for group in groups:
-        few = len(group.spans) < _FEW
-        for place, host in zip(group.places, map(peer_host, group.spans) if few else peer_hosts(group), strict=True):
-            hosts[place] = host
-        told += _one_by_one(group.places, group.spans, *installation) if few else _in_columns(group, *installation)
-    if len(groups) > 1:
-        told.sort(key=itemgetter(0))
+        read = _in_columns(group, mapped)
+        if read is None:
+            others += group.places
+        else:
+            told += read
+            for place, host in zip(group.places, peer_hosts(group), strict=True):
+                hosts[place] = host
+    told += _one_by_one(others, spans, mapped, model_hosts)
+    for place in others:
+        hosts[place] = peer_host(spans[place])
+    told.sort(key=itemgetter(0))
     return ReadSpans(told, hosts)
 
 
 def _one_by_one(
-    places: Iterable[int], spans: Iterable[ReceivedSpan], mapped: AttributionMap, model_hosts: Sequence[str]
+    places: Iterable[int], spans: Sequence[ReceivedSpan], mapped: AttributionMap, model_hosts: Sequence[str]
 ) -> Iterator[ReadSpan]:
-    for place, span in zip(places, spans, strict=True):
+    for place in places:
+        span = spans[place]
         observation = recognise(span, mapped) or http_call(span, model_hosts)
         if observation is not None:
-            yield ReadSpan(place, observation, kept_json(span))
+            yield place, observation, kept_json(span)
 
 
-def _in_columns(group: Group, mapped: AttributionMap, model_hosts: Sequence[str]) -> Iterable[ReadSpan]:
+def _in_columns(group: Group, mapped: AttributionMap) -> Iterable[ReadSpan] | None:
+    """What is read in a group; None where its spans are to be read one by one."""
     chosen = dialects_of(group.spans, group.names)
     dialect = next(iter(chosen))
-    if len(chosen) == 1 and dialect is not None:
-        columns = group.columns()
-        observations = observations_of(group, columns, dialect, mapped)
-        if observations is not None:
-            return map(ReadSpan, group.places, observations, kept_json_of_all(group, columns))
-    if chosen == {None} and not any_posts(group):
+    if len(chosen) > 1 or (dialect is None and any_posts(group)):
+        return None
+    if dialect is None:
         return ()
-    return _one_by_one(group.places, group.spans, mapped, model_hosts)
+    columns = group.columns()
+    observations = observations_of(group, columns, dialect, mapped)
+    if observations is None:
+        return None
+    return zip(group.places, observations, kept_json_of_all(group, columns), strict=True)

@@ -12,7 +12,7 @@ from spanledger_collector.dialects.names import DIMENSION_PREFIXES, GENERIC
 from spanledger_collector.dialects.shapes import ByNames
 from spanledger_collector.model import KEY_ORG, Attributes, AttributeValue, Attribution, ReceivedSpan
 
-__all__ = ["OF_PROCESS", "Process", "Said", "dimensions_of", "process_of", "read_attribution"]
+__all__ = ["OF_PROCESS", "Process", "dimensions_of", "process_of", "read_attribution"]
 
 _LONGEST: Final = 256
 
@@ -64,24 +64,20 @@ def _texts(resource: Attributes, named: tuple[tuple[str, str], ...]) -> tuple[tu
     return tuple((what, text) for what, name in named if (text := text_of(resource[name])) is not None)
 
 
-class Said(NamedTuple):
-    """What a span says of who spends: the user and session of this call, what comes again in call after call, and, by
-    attribute, what stands under a prefix of free dimensions."""
-
-    user: str | None
-    session: str | None
-    steady: Steady
-    dimensions: Mapping[str, AttributeValue]
-
-
-def read_attribution(
-    by_itself: Said, span: ReceivedSpan, process: Process, mapped: AttributionMap = NO_MAP
+def read_attribution(  # noqa: PLR0917 - `map` calls it too, with columns
+    user: str | None,
+    session: str | None,
+    steady: Steady,
+    free: Mapping[str, AttributeValue],
+    span: ReceivedSpan,
+    process: Process,
+    mapped: AttributionMap,
 ) -> Attribution:
-    """The attribution of a span; what it says of itself is stronger than what its resource says.
+    """The attribution of a span, by its user and session, what it says alike in call after call, and what stands under
+    a prefix of free dimensions. What it says of itself is stronger than what its resource says.
 
     The organisation of the key with which a span came overrides what it claims.
     """
-    user, session, steady, free = by_itself
     _, _, key_org, fields, of_process = process  # at once: what has a name is looked up twice
     dimensions = dimensions_of(steady, process, free) if of_process or free or steady.dimensions else {}
     org, workflow, feature = steady.org, steady.workflow, steady.feature

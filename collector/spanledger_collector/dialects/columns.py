@@ -6,7 +6,7 @@ from itertools import repeat
 from operator import attrgetter
 from typing import Any, Final, NamedTuple
 
-from spanledger_collector.dialects.attribution import Said, dimensions_of, process_of, read_attribution
+from spanledger_collector.dialects.attribution import dimensions_of, process_of, read_attribution
 from spanledger_collector.dialects.attribution_map import NO_MAP, AttributionMap
 from spanledger_collector.dialects.counts import Counts
 from spanledger_collector.dialects.dialect import Dialect
@@ -112,8 +112,8 @@ class _Usages(NamedTuple):
 
 def _usages(facts: FactColumns, settings: Mapping[_Key, Setting]) -> _Usages:
     counters = facts.counters
-    counted = not counters.only_total
-    status_of: dict[_Key, UsageStatus] = {key: one.status(counted=counted) for key, one in settings.items()}
+    counted, status_of = not counters.only_total, dict[_Key, UsageStatus]()
+    status_of.update((key, setting.status(counted=counted)) for key, setting in settings.items())
     statuses: list[UsageStatus] = [status_of[key] for key in facts.keys]
     if not counters.told:
         return _Usages(repeat(NO_USAGE.meters), repeat(NO_USAGE.rule), statuses, repeat(NO_USAGE.distinct_flags))
@@ -171,8 +171,8 @@ def _attributions(group: Group, facts: FactColumns, mapped: AttributionMap) -> I
     users, sessions = facts.of_call.get("user", repeat(None)), facts.of_call.get("session", repeat(None))
     if process.fields or mapped is not NO_MAP or facts.dimensions:
         free = facts.dimensions or repeat(_NO_DIMENSIONS)
-        said = map(Said, users, sessions, map(steady.__getitem__, facts.keys), free)
-        return map(read_attribution, said, group.spans, repeat(process), repeat(mapped))
+        own = map(steady.__getitem__, facts.keys)
+        return map(read_attribution, users, sessions, own, free, group.spans, repeat(process), repeat(mapped))
     alike = {
         key: (process.key_org or own.org, own.workflow, own.feature, dimensions_of(own, process, _NO_DIMENSIONS))
         for key, own in steady.items()

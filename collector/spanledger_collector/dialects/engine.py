@@ -3,7 +3,7 @@
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
-from spanledger_collector.dialects.attribution import Said, process_of, read_attribution
+from spanledger_collector.dialects.attribution import process_of, read_attribution
 from spanledger_collector.dialects.attribution_map import NO_MAP, AttributionMap
 from spanledger_collector.dialects.choice import choose_dialect
 from spanledger_collector.dialects.counts import Counters, Counts
@@ -53,11 +53,12 @@ def _observation(
 ) -> Observation:
     said, counts, process = facts.of_call.get, facts.counts, process_of(span.resource)
     usage = usage_of(counts, setting) if counts.counters.told else NO_USAGE
+    lasted, reported, emitted = said("lasted"), said("reported_cost_usd"), said("emitter_cost_usd")
     return Observation(  # in the order of its fields: names would cost three times as much
         span.trace_id,
         span.span_id,
         span.parent_span_id,
-        started_ns(span, said("lasted"), dialect),
+        started_ns(span, lasted, dialect) if lasted or dialect.at_the_end else span.started_ns,
         span.ended_ns,
         process.service,
         dialect.id,
@@ -74,12 +75,12 @@ def _observation(
         setting.usage_evidence,
         usage.meters,
         setting.conditions,
-        read_attribution(Said(said("user"), said("session"), facts.steady, facts.dimensions), span, process, mapped),
-        reported_cost(dialect, said("reported_cost_usd"), span.attributes),
-        money_of(said("emitter_cost_usd")),
+        read_attribution(said("user"), said("session"), facts.steady, facts.dimensions, span, process, mapped),
+        reported_cost(dialect, reported, span.attributes) if reported or dialect.ticks else None,
+        money_of(emitted) if emitted else None,
         setting.host,
         process.instance,
-        usage.distinct_flags,
+        usage.distinct_flags if usage.flags else (),
     )
 
 
@@ -92,8 +93,6 @@ def response_id(dialect: Dialect, said: str | None, attributes: Attributes) -> s
 
 def started_ns(span: ReceivedSpan, lasted: str | None, dialect: Dialect) -> int:
     """When the call started: a record of one moment may say for how many seconds the answer was read before it."""
-    if lasted is None and not dialect.at_the_end:  # nearly always
-        return span.started_ns
     seconds = _decimal(lasted) if lasted is not None and span.started_ns == span.ended_ns else None
     if seconds is None and not dialect.at_the_end:
         return span.started_ns

@@ -3,7 +3,7 @@ alone is found once for each group, and the values are looked at in columns."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from spanledger_collector.dialects.shapes import Names
 from spanledger_collector.model import Attributes, AttributeValue, ReceivedSpan, Scope
@@ -11,6 +11,8 @@ from spanledger_collector.model import Attributes, AttributeValue, ReceivedSpan,
 __all__ = ["Column", "Columns", "Group", "grouped", "rows_of"]
 
 _T = TypeVar("_T")
+_MANY: Final = 12
+"""Spans of a group. What looking at fewer in columns saves for each is less than what it costs for all."""
 
 Column = Sequence[AttributeValue]
 """An attribute's value in each span of a group."""
@@ -56,8 +58,8 @@ def rows_of(columns: Mapping[str, Sequence[_T]]) -> list[dict[str, _T]]:
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def grouped(spans: Sequence[ReceivedSpan]) -> list[Group]:
-    """The groups of a request's spans."""
+def grouped(spans: Sequence[ReceivedSpan]) -> tuple[list[Group], list[int]]:
+    """The groups of a request's spans, and the places of those that are in none."""
     attributes = [span.attributes for span in spans]
     # A decoder makes one object of a scope and of a resource for all that have it: no need to compare what they say.
     scopes, resources = [id(span.scope) for span in spans], [id(span.resource) for span in spans]
@@ -68,7 +70,9 @@ def grouped(spans: Sequence[ReceivedSpan]) -> list[Group]:
             found[key] = [place]
         else:
             places.append(place)
-    return [
+    groups = [
         Group(key[0], places, [spans[place] for place in places], [attributes[place] for place in places])
         for key, places in found.items()
+        if len(places) >= _MANY
     ]
+    return groups, [place for places in found.values() if len(places) < _MANY for place in places]

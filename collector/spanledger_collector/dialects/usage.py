@@ -85,7 +85,7 @@ class Usage:
     @property
     def distinct_flags(self) -> tuple[str, ...]:
         """Each flag once."""
-        return tuple(dict.fromkeys(self.flags)) if self.flags else ()
+        return tuple(dict.fromkeys(self.flags))
 
     @classmethod
     def of(cls, meters: Mapping[str, Quantity]) -> Self:
