@@ -24,9 +24,9 @@ from spanledger_collector.stats import Stats
 __all__ = ["PAUSE_SECONDS", "Loader", "Logged"]
 
 _logger = logging.getLogger(__name__)
-_MOST: Final = Held(spans=49_152, bytes=64 * 1024 * 1024)
-"""What may wait to be loaded: some 95 MB of memory, and more than arrives during a checkpoint."""
-_SPANS_PER_BATCH: Final = 24_576
+_MOST: Final = Held(spans=32_768, bytes=64 * 1024 * 1024)
+"""What may wait to be loaded: some 60 MB of memory, and more than arrives during a checkpoint."""
+_SPANS_PER_BATCH: Final = 16_384
 """What a transaction brings is in memory several times meanwhile."""
 PAUSE_SECONDS: Final = 0.2
 """Between batches, while spans gather: a transaction costs as much as 500 spans."""
