@@ -101,8 +101,15 @@ class HttpMessages(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """A part of a body."""
+        """A part of a body. The first one, which as a rule is all there is, is handed on as the object that it is: to
+        copy 200 KB into a buffer and out of it again takes a sixth of what their request costs."""
         self._undelivered = 0
+        if not self.parser.should_upgrade():  # else there may be no request to which it belongs
+            cycle = self.cycle
+            if not cycle.body:
+                cycle.body, body = cast("bytearray", body), b""  # it is added to, measured and made bytes of, no more
+            elif isinstance(cast("object", cycle.body), bytes):
+                cycle.body = bytearray(cycle.body)  # bytes would be copied for each part that is added
         super().on_body(body)
 
     def _refuse(self, reason: object) -> None:

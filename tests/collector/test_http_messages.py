@@ -90,6 +90,7 @@ def test_what_others_may_read_otherwise_or_takes_memory_is_refused(receiver: Rec
         head(len(ONE)).replace(b"/v1/traces", b"http://x/v1/traces?a=b") + ONE,
         CHUNKED + CHUNK + b"0\r\n\r\n",
         CHUNKED + b"1;name=value\r\n" + ONE[:1] + b"\r\n%X\r\n" % (len(ONE) - 1) + ONE[1:] + b"\r\n0\r\nSum: 1\r\n\r\n",
+        CHUNKED + b"".join([b"1\r\n%c\r\n" % byte for byte in ONE]) + b"0\r\n\r\n",
         LINE + HOST + H2C + TYPE + LENGTH + b"\r\n" + ONE,
         LINE + HOST + H2C + TYPE + b"Transfer-Encoding: chunked\r\n\r\n" + CHUNK + b"0\r\n\r\n",
         LINE + HOST + TYPE + LENGTH + b"Connection: upgrade\r\nUpgrade: websocket\r\n\r\n" + ONE,
