@@ -292,9 +292,12 @@ class TooLarge(PermanentError):
 
     reason = "too_large"
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, what: str = "") -> None:
+        """`what` there are more of than `limit`, if that is not the bytes of the request."""
         super().__init__(
-            f"The request is larger than {limit} bytes after decompression. "
+            f"The request has more than {limit} {what}. Send less at once."
+            if what
+            else f"The request is larger than {limit} bytes after decompression. "
             "Send smaller batches, or raise --max-request-bytes of the server."
         )
         self.limit = limit

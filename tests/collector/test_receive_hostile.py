@@ -3,9 +3,10 @@
 import http.client
 import json
 import socket
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -18,9 +19,8 @@ from receiving import CHAT, Receiving, received, receiving, request, until
 from spanledger_collector.connections import ConnectionLimits, allow_files
 from spanledger_collector.receive import receiver as receiver_module
 from spanledger_collector.receive.answers import Encoding
-from spanledger_collector.receive.decode import decode_traces
 from spanledger_collector.receive.decoded import Decoded
-from spanledger_collector.receive.receiver import Signal
+from spanledger_collector.receive.decoders import DECODERS, Signal
 
 IMPATIENT = ConnectionLimits(connections=4, head_seconds=0.3, idle_seconds=60)
 PATIENT = ConnectionLimits(connections=4, head_seconds=60, idle_seconds=60)
@@ -203,33 +203,42 @@ def answered_beside(receiver: Receiving, large: bytes, first: int) -> int:
     return answered
 
 
-def test_few_large_requests_are_held_decoded_at_once_and_small_ones_pass_them(
+def test_few_large_requests_are_decoded_at_once_and_small_ones_pass_them(
     db: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entered: list[int] = []
     go_on = Event()
-
-    def slow(body: bytes) -> Decoded:
-        if len(body) > MIB:
-            entered.append(len(body))
-            assert go_on.wait(20)
-        return decode_traces(body)
-
     key = Signal.TRACES, Encoding.PROTOBUF
-    decoders = {**receiver_module._DECODERS, key: slow}  # pyright: ignore[reportPrivateUsage] - to see them at work
-    monkeypatch.setattr(receiver_module, "_DECODERS", decoders)
+    decoder = DECODERS[key]
+
+    def slow(body: bytes) -> Iterator[Decoded]:
+        entered.append(len(body))
+        assert go_on.wait(20)
+        yield from decoder.in_parts(body)
+
+    monkeypatch.setattr(receiver_module, "DECODERS", {**DECODERS, key: replace(decoder, in_parts=slow)})
     large = request([received(number, {"note": "x" * 2000}) for number in range(1000, 1600)]).SerializeToString()
     with (
         receiving(db, max_request_bytes=2 * MIB, max_waiting_bytes=64 * MIB) as receiver,
-        ThreadPoolExecutor(5) as clients,
+        ThreadPoolExecutor(9) as clients,
     ):
-        answers = [clients.submit(send, receiver, large) for _ in range(5)]
-        until(lambda: receiver.budget.held == 5 * len(large))
+        others = [clients.submit(send_from, receiver, f"127.0.0.{host}", large) for host in (2, 2, 2, 3, 3, 3, 4)]
+        until(lambda: receiver.budget.held == 7 * len(large) and len(entered) == 2)
         assert send(receiver, ONE).status == 200
         assert len(entered) == 2
         go_on.set()
-        assert {answer.result(timeout=30).status for answer in answers} == {200}
-        assert (len(entered), receiver.counted("spans_duplicate")) == (5, 4 * 600)
+        assert {answer.result(timeout=30) for answer in others} == {200}
+        assert (len(entered), receiver.counted("spans_duplicate")) == (7, 6 * 600)
+
+
+def send_from(receiver: Receiving, host: str, body: bytes) -> int:
+    """The status that a client on that host is answered."""
+    connection = http.client.HTTPConnection(*receiver.http, timeout=30, source_address=(host, 0))
+    try:
+        connection.request("POST", "/v1/traces", body, {"content-type": PROTOBUF})
+        return connection.getresponse().status
+    finally:
+        connection.close()
 
 
 def test_as_many_files_may_be_opened_as_connections_need() -> None:

@@ -1,5 +1,6 @@
 """The server's own metrics over OTLP: to another server, and never to itself."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from spanledger_collector.errors import ExportsToItself
 from spanledger_collector.own_metrics import send_metrics
 from spanledger_collector.receive import receiver as receiver_module
 from spanledger_collector.receive.answers import Encoding
+from spanledger_collector.receive.decoded import Decoded
+from spanledger_collector.receive.decoders import DECODERS
 from spanledger_collector.receive.receiver import Signal
 from spanledger_collector.settings import Address, Settings
 
@@ -21,10 +24,14 @@ def test_every_counter_arrives_with_its_labels(
     receiver: Receiving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bodies: list[bytes] = []
-    decoders = dict(receiver_module._DECODERS)  # pyright: ignore[reportPrivateUsage] - to look at what is only counted
-    check = decoders[Signal.METRICS, Encoding.PROTOBUF]
-    decoders[Signal.METRICS, Encoding.PROTOBUF] = lambda body: bodies.append(body) or check(body)
-    monkeypatch.setattr(receiver_module, "_DECODERS", decoders)
+    key = Signal.METRICS, Encoding.PROTOBUF
+    decoder = DECODERS[key]
+
+    def look(body: bytes) -> Decoded:
+        bodies.append(body)
+        return decoder.at_once(body)
+
+    monkeypatch.setattr(receiver_module, "DECODERS", {**DECODERS, key: replace(decoder, at_once=look)})
     monkeypatch.setattr(own_metrics, "_EVERY_SECONDS", 3600.0)
     settings = Settings(db=tmp_path / "other.duckdb", metrics_endpoint=receiver.http.url)
     with server_with(settings) as server:

@@ -1,6 +1,7 @@
 """Every decoder against bytes that nobody should send: decoded or refused, and what is decoded can be stored."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -16,10 +17,9 @@ from spanledger_collector import dialects
 from spanledger_collector.errors import BadRequest
 from spanledger_collector.journal.entries import decode_entries, encode_entries, encode_entry
 from spanledger_collector.journal.extraction import Extractor, Submission
-from spanledger_collector.receive import receiver
 from spanledger_collector.receive.answers import Encoding
-from spanledger_collector.receive.decoded import REJECTIONS, Decoded
-from spanledger_collector.receive.receiver import Signal
+from spanledger_collector.receive.decoded import REJECTIONS
+from spanledger_collector.receive.decoders import DECODERS, Signal
 from spanledger_collector.stats import Stats
 
 ATTRIBUTES = {
@@ -58,7 +58,6 @@ def in_protobuf(signal: Signal) -> bytes:
     return ParseDict(in_json()[signal], messages[signal]()).SerializeToString()
 
 
-DECODERS = receiver._DECODERS  # pyright: ignore[reportPrivateUsage] - all there are
 SAMPLES = {
     (signal, encoding): in_protobuf(signal) if encoding is Encoding.PROTOBUF else json.dumps(in_json()[signal]).encode()
     for signal, encoding in DECODERS
@@ -67,10 +66,12 @@ EVERY = pytest.mark.parametrize(("signal", "encoding"), DECODERS, ids=lambda par
 
 
 def check(signal: Signal, encoding: Encoding, body: bytes) -> None:
-    """Nothing but BadRequest is raised, and what is decoded goes through the rest of the receiving side, to the
-    bytes that are written before it is acknowledged."""
+    """Nothing but BadRequest is raised, in parts neither, and what is decoded goes through the rest of the receiving
+    side, to the bytes that are written before it is acknowledged."""
+    with suppress(BadRequest):
+        list(DECODERS[signal, encoding].in_parts(body))
     try:
-        decoded: Decoded = DECODERS[signal, encoding](body)
+        decoded = DECODERS[signal, encoding].at_once(body)
     except BadRequest:
         return
     stats = Stats()
@@ -90,8 +91,8 @@ def check(signal: Signal, encoding: Encoding, body: bytes) -> None:
 
 @EVERY
 def test_a_valid_request_is_decoded(signal: Signal, encoding: Encoding) -> None:
-    DECODERS[signal, encoding](SAMPLES[signal, encoding])
-    DECODERS[signal, encoding](b"{}" if encoding is Encoding.JSON else b"")
+    for body in (SAMPLES[signal, encoding], b"{}" if encoding is Encoding.JSON else b""):
+        assert list(DECODERS[signal, encoding].in_parts(body)) in ([DECODERS[signal, encoding].at_once(body)], [])
 
 
 @EVERY

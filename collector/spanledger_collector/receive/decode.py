@@ -8,7 +8,7 @@ from google.protobuf.message import DecodeError
 from spanledger_collector.dialects import events_tell_errors
 from spanledger_collector.errors import BadRequest
 from spanledger_collector.model import Attributes, ReceivedSpan, Scope
-from spanledger_collector.receive.decoded import EXCEPTION, KINDS, PARENTS, Decoded, failed
+from spanledger_collector.receive.decoded import AT_ONCE, EXCEPTION, KINDS, PARENTS, Decoded, TooMuchAtOnce, failed
 from spanledger_collector.receive.known_attributes import KnownAttributes
 from spanledger_collector.receive.otlp_messages import STATUS_CODES, SpanMessage, TraceRequest, has_event, trace_request
 
@@ -21,6 +21,7 @@ def decode_traces(body: bytes) -> Decoded:
     """The spans of an `ExportTraceServiceRequest`; unknown fields, and fields that are not read, are ignored.
 
     Raises BadRequest for bytes that are none: malformed, with text that is not UTF-8, or nested over 100 messages deep.
+    Raises TooMuchAtOnce for over 4,096 spans.
     """
     try:
         return _decoded(trace_request(body))
@@ -30,10 +31,17 @@ def decode_traces(body: bytes) -> Decoded:
 
 def _decoded(request: TraceRequest) -> Decoded:
     decoded = Decoded()
+    room = AT_ONCE - len(request.resource_spans)
     for resource_spans in request.resource_spans:
+        room -= len(resource_spans.scope_spans)
+        if room < 0:
+            raise TooMuchAtOnce
         resource = dict(map(_known.__getitem__, resource_spans.resource.attributes))
         for scope_spans in resource_spans.scope_spans:
             scope = Scope(scope_spans.scope.name, scope_spans.scope.version)
+            room -= len(scope_spans.spans)
+            if room < 0:
+                raise TooMuchAtOnce
             sent = scope_spans.spans[:]
             spans = _received(sent, resource, scope)
             decoded.take_all(_with_errors(spans, sent) if events_tell_errors(scope) else spans)

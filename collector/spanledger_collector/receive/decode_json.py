@@ -3,11 +3,22 @@
 Source: OTLP specification, section "JSON Protobuf Encoding".
 """
 
+from collections.abc import Iterable, Iterator
+
 import msgspec
 
 from spanledger_collector.dialects import events_tell_errors
 from spanledger_collector.model import Attributes, ReceivedSpan, Scope
-from spanledger_collector.receive.decoded import EXCEPTION, Decoded, failed, kind_of, parent_of, status_of
+from spanledger_collector.receive.decoded import (
+    AT_ONCE,
+    EXCEPTION,
+    Decoded,
+    TooMuchAtOnce,
+    failed,
+    kind_of,
+    parent_of,
+    status_of,
+)
 from spanledger_collector.receive.json_values import (
     Message,
     Number,
@@ -15,13 +26,15 @@ from spanledger_collector.receive.json_values import (
     ResourceMessage,
     ScopeMessage,
     attributes_of,
+    check_size,
+    chunks_of,
     id_of,
     parsed,
     scope_of,
     unsigned_of,
 )
 
-__all__ = ["decode_traces_json"]
+__all__ = ["decode_traces_json", "trace_parts_json"]
 
 
 class _Status(Message):
@@ -66,18 +79,36 @@ def decode_traces_json(body: bytes) -> Decoded:
     """The spans of an `ExportTraceServiceRequest` in JSON.
 
     Raises BadRequest for what is not JSON, not of that shape, nested over 48 values deep, or has a number out of range.
-    An id that is no hex text of its length rejects its span.
+    An id that is no hex text of its length rejects its span. Raises TooMuchAtOnce for over 4,096 spans.
     """
+    check_size(body, at_once=True)
+    request = parsed(_requests, body)
+    if sum(len(each.spans or ()) for sent in request.resource_spans or () for each in sent.scope_spans or ()) > AT_ONCE:
+        raise TooMuchAtOnce
+    return _decoded(_spans(request))
+
+
+def trace_parts_json(body: bytes) -> Iterator[Decoded]:
+    """The same in parts, however many spans there are. Raises TooLarge for far more objects than spans need."""
+    check_size(body)
+    return map(_decoded, chunks_of(_spans(parsed(_requests, body))))
+
+
+def _decoded(spans: Iterable[ReceivedSpan]) -> Decoded:
     decoded = Decoded()
-    for resource_spans in parsed(_requests, body).resource_spans or ():
+    decoded.take_all([*spans])
+    return decoded
+
+
+def _spans(request: _Request) -> Iterator[ReceivedSpan]:
+    for resource_spans in request.resource_spans or ():
         resource = attributes_of(resource_spans.resource and resource_spans.resource.attributes)
         for scope_spans in resource_spans.scope_spans or ():
             scope = scope_of(scope_spans.scope)
             by_events = events_tell_errors(scope)
             for span in scope_spans.spans or ():
                 received = _received(span, resource, scope)
-                decoded.take(failed(received) if by_events and _has_exception(span) else received)
-    return decoded
+                yield failed(received) if by_events and _has_exception(span) else received
 
 
 def _has_exception(span: _Span) -> bool:

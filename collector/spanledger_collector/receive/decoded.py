@@ -7,10 +7,25 @@ from msgspec.structs import replace
 
 from spanledger_collector.model import ReceivedSpan
 
-__all__ = ["EXCEPTION", "KINDS", "PARENTS", "REJECTIONS", "Decoded", "failed", "kind_of", "parent_of", "status_of"]
+__all__ = [
+    "AT_ONCE",
+    "EXCEPTION",
+    "KINDS",
+    "PARENTS",
+    "REJECTIONS",
+    "Decoded",
+    "TooMuchAtOnce",
+    "failed",
+    "kind_of",
+    "parent_of",
+    "status_of",
+]
 
 EXCEPTION = "exception"
 """Name of the event that tells of an exception."""
+
+AT_ONCE = 4096
+"""Spans, or log records, with their scopes and resources: more of them are decoded in parts."""
 
 _ERROR = 2
 
@@ -34,6 +49,10 @@ PARENTS: Mapping[bytes, None] = {b"": None, _NO_SPAN: None}
 """Parent span ids that stand for none: absent, or all zero as some emitters put it. Others are what they are."""
 KINDS: Mapping[int, int] = {kind: kind for kind in range(6)}
 """The span kinds that we know."""
+
+
+class TooMuchAtOnce(Exception):  # noqa: N818 - no error: the request is taken, by the longer way
+    """A request is to be decoded in parts."""
 
 
 @dataclass(slots=True)

@@ -4,14 +4,16 @@ Source: OTLP specification, section "JSON Protobuf Encoding".
 """
 
 from base64 import b64decode
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from itertools import islice
 from typing import TypeAlias, TypeVar
 
 import msgspec
 
-from spanledger_collector.errors import BadRequest
+from spanledger_collector.errors import BadRequest, TooLarge
 from spanledger_collector.model import AttributeValue, Scope
+from spanledger_collector.receive.decoded import AT_ONCE, TooMuchAtOnce
 
 __all__ = [
     "Message",
@@ -22,6 +24,8 @@ __all__ = [
     "Value",
     "attributes_of",
     "check_json",
+    "check_size",
+    "chunks_of",
     "id_of",
     "parsed",
     "scope_of",
@@ -33,6 +37,10 @@ Number: TypeAlias = int | float | str
 _DEEPEST = 48
 """Levels of nested values, as many as protobuf allows within its 100 messages."""
 
+_OBJECTS_AT_ONCE = 32_768
+"""Usual spans have some thirty, with their attributes."""
+_BYTES_PER_OBJECT = 16
+"""Usual ones have three times as many."""
 _STANDARD_ALPHABET = str.maketrans("-_", "+/")
 _T = TypeVar("_T")
 _INT64 = range(-(2**63), 2**63)
@@ -83,7 +91,32 @@ class ScopeMessage(Message):
     version: str | None = None
 
 
-_objects = msgspec.json.Decoder(dict[str, msgspec.Raw])
+class _Object(Message):
+    """A JSON object of which nothing is read."""
+
+
+_objects = msgspec.json.Decoder(_Object)
+
+
+def check_size(body: bytes, *, at_once: bool = False) -> None:
+    """What decoding a body takes goes by its objects, which are the smaller the more memory they take.
+
+    Raises TooMuchAtOnce for many where it is to be done at once, TooLarge for far too many (BadRequest for no JSON).
+    """
+    objects = body.count(b"{")
+    if at_once and objects > _OBJECTS_AT_ONCE:
+        raise TooMuchAtOnce
+    most = _OBJECTS_AT_ONCE + len(body) // _BYTES_PER_OBJECT
+    if objects > most:
+        check_json(body)  # what is no JSON at all is told so
+        raise TooLarge(most, "objects")
+
+
+def chunks_of(items: Iterable[_T]) -> Iterator[list[_T]]:
+    """As many at a time as are decoded at once."""
+    rest = iter(items)
+    while chunk := [*islice(rest, AT_ONCE)]:
+        yield chunk
 
 
 def check_json(body: bytes) -> None:

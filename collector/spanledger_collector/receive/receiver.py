@@ -1,47 +1,32 @@
 """What happens to a request whatever its transport: decoded, journaled, counted, answered."""
 
 import asyncio
-from collections.abc import Callable, Generator, Mapping
+import time
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from enum import Enum
-from typing import TypeAlias
+from typing import Final
 
-from google.protobuf.message import DecodeError, Message
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-
-from spanledger_collector.errors import BadRequest, ReceiveError
+from spanledger_collector.errors import ReceiveError
 from spanledger_collector.journal import Journal
 from spanledger_collector.keys import KeyRing
 from spanledger_collector.receive.answers import Encoding, success
 from spanledger_collector.receive.bodies import Budget
-from spanledger_collector.receive.decode import decode_traces
-from spanledger_collector.receive.decode_json import decode_traces_json
-from spanledger_collector.receive.decode_logs import decode_logs, decode_logs_json
-from spanledger_collector.receive.decoded import Decoded
-from spanledger_collector.receive.json_values import check_json
+from spanledger_collector.receive.decoded import Decoded, TooMuchAtOnce
+from spanledger_collector.receive.decoders import DECODERS, Signal
+from spanledger_collector.receive.room import Place, Room, weight_of
 from spanledger_collector.receive.senders import Sender, as_sent_by
+from spanledger_collector.receive.turns import Turns
 from spanledger_collector.stats import Stats
 
 __all__ = ["Receiver", "Signal"]
 
-_LARGE = 1024 * 1024
-"""Bodies from this size (bytes) are decoded in a thread, so that the event loop serves others meanwhile."""
-_LARGE_AT_ONCE = 2
-"""As many of them are held decoded, which takes ten times the memory of their bytes, until they are stored."""
-
-
-class Signal(Enum):
-    """The signals of OTLP; the value is the last part of the path over HTTP."""
-
-    TRACES = "traces"
-    METRICS = "metrics"
-    LOGS = "logs"
-
-    @property
-    def service(self) -> str:
-        """The name of the gRPC service."""
-        singular = {"traces": "trace"}.get(self.value, self.value)
-        return f"opentelemetry.proto.collector.{singular}.v1.{singular.capitalize()}Service"
+_LARGE: Final = 768 * 1024
+"""Bodies from this size (bytes) are decoded in parts, each in a thread, so that the event loop serves others meanwhile:
+of so many empty messages protobuf makes 50 MB in 40 ms."""
+_LARGE_AT_ONCE: Final = 2
+"""As many of these, of different clients, are being decoded."""
+_LONG_SECONDS: Final = 0.01
+"""What takes longer on the event loop is followed by a turn of all others there. A usual request takes 3 ms."""
 
 
 class Receiver:
@@ -60,7 +45,8 @@ class Receiver:
         self.keys = keys
         self.max_request_bytes = max_request_bytes
         self.budget = Budget(max(max_waiting_bytes, 2 * max_request_bytes))
-        self._large = asyncio.Semaphore(_LARGE_AT_ONCE)
+        self.room = Room()
+        self._large = Turns(_LARGE_AT_ONCE)
         self._journal = journal
         self._stats = stats
         stats.waiting_bytes.set_function(lambda: self.budget.held)
@@ -77,51 +63,78 @@ class Receiver:
 
     async def export(self, sender: Sender, signal: Signal, encoding: Encoding, body: bytes) -> bytes:
         """The answer to a request, once its spans are durable. Raises ReceiveError."""
-        decode = _DECODERS[signal, encoding]
-        if len(body) < _LARGE:
-            return await self._store(sender, signal, encoding, decode(body))
-        async with self._large:
-            return await self._store(sender, signal, encoding, await asyncio.to_thread(decode, body))
-
-    async def _store(self, sender: Sender, signal: Signal, encoding: Encoding, decoded: Decoded) -> bytes:
+        decoded = await self._at_once(sender, signal, encoding, body) if len(body) < _LARGE else None
+        if decoded is None:
+            parts = DECODERS[signal, encoding].in_parts(body)
+            async with self._large.turn(sender.name):
+                decoded = await self._in_parts(sender, parts)
         rejected = sum(decoded.rejected.values())
-        self._stats.received.inc(len(decoded.spans) + rejected)
+        return success(rejected, decoded.explain_rejected(), encoding, logs=signal is Signal.LOGS)
+
+    async def _at_once(self, sender: Sender, signal: Signal, encoding: Encoding, body: bytes) -> Decoded | None:
+        """Decode it here and store it; None if it is to be decoded in parts."""
+        place = await self.room.enter(sender.name)
+        try:
+            begun = time.monotonic()
+            try:
+                decoded = DECODERS[signal, encoding].at_once(body)
+            except TooMuchAtOnce:
+                return None
+            finally:
+                if time.monotonic() - begun > _LONG_SECONDS:
+                    await self.room.rest()
+            await self._store(sender, decoded, place)
+        finally:
+            place.leave()
+        return decoded
+
+    async def _in_parts(self, sender: Sender, parts: Iterator[Decoded]) -> Decoded:
+        """Decode it part by part, as there is room, and store each at once; what all of them are without their spans.
+
+        When one cannot be stored, or is malformed, those before it are stored all the same: that is known when the
+        client sends them again.
+        """
+        whole = Decoded()
+        storing: list[asyncio.Task[None]] = []
+        try:
+            while (part := await self._next_part(sender, parts, storing)) is not None:
+                whole.skipped += part.skipped
+                for reason, count in part.rejected.items():
+                    whole.rejected[reason] = whole.rejected.get(reason, 0) + count
+        finally:
+            outcomes = await asyncio.gather(*storing, return_exceptions=True)
+        for outcome in outcomes:
+            if outcome is not None:
+                raise outcome
+        return whole
+
+    async def _next_part(
+        self, sender: Sender, parts: Iterator[Decoded], storing: list[asyncio.Task[None]]
+    ) -> Decoded | None:
+        """The next part, which from then on is among what is being stored; None when there is none, or one before could
+        not be stored."""
+        place = await self.room.enter(sender.name)
+        part = None
+        try:
+            if not any(task.done() and task.exception() for task in storing):
+                part = await asyncio.to_thread(next, parts, None)
+        finally:
+            if part is None:
+                place.leave()
+        if part is not None:
+            storing.append(asyncio.create_task(self._store_and_leave(sender, part, place)))
+        return part
+
+    async def _store_and_leave(self, sender: Sender, decoded: Decoded, place: Place) -> None:
+        try:
+            await self._store(sender, decoded, place)
+        finally:
+            place.leave()
+
+    async def _store(self, sender: Sender, decoded: Decoded, place: Place) -> None:
+        place.weigh(weight_of(decoded.spans))
+        self._stats.received.inc(len(decoded.spans) + sum(decoded.rejected.values()))
         for reason, count in decoded.rejected.items():
             self._stats.rejected.labels(reason).inc(count)
         self._stats.log_records_skipped.inc(decoded.skipped)
         await self._journal.append(as_sent_by(sender, decoded.spans))
-        return success(rejected, decoded.explain_rejected(), encoding, logs=signal is Signal.LOGS)
-
-
-_Decode: TypeAlias = Callable[[bytes], Decoded]
-
-
-def _checked(check: Callable[[bytes], None]) -> _Decode:
-    """For a signal from which nothing is read: what is malformed is refused all the same."""
-
-    def decode(body: bytes) -> Decoded:
-        check(body)
-        return Decoded()
-
-    return decode
-
-
-def _protobuf(message: type[Message]) -> Callable[[bytes], None]:
-    def check(body: bytes) -> None:
-        try:
-            message.FromString(body)
-        except DecodeError as error:
-            raise BadRequest(f"The body is not an {message.__name__} in protobuf.") from error
-
-    return check
-
-
-_DECODERS: Mapping[tuple[Signal, Encoding], _Decode] = {
-    (Signal.TRACES, Encoding.PROTOBUF): decode_traces,
-    (Signal.TRACES, Encoding.JSON): decode_traces_json,
-    (Signal.METRICS, Encoding.PROTOBUF): _checked(_protobuf(ExportMetricsServiceRequest)),
-    (Signal.METRICS, Encoding.JSON): _checked(check_json),
-    (Signal.LOGS, Encoding.PROTOBUF): decode_logs,
-    (Signal.LOGS, Encoding.JSON): decode_logs_json,
-}
-"""What is read from each signal: what a decoder gives goes to the journal and into the partial success."""

@@ -1,0 +1,87 @@
+"""How each signal is read in each encoding: at once where that is quick, in parts where it is not."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, TypeAlias
+
+from google.protobuf.message import DecodeError
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+
+from spanledger_collector.errors import BadRequest
+from spanledger_collector.receive.answers import Encoding
+from spanledger_collector.receive.decode import decode_traces
+from spanledger_collector.receive.decode_json import decode_traces_json, trace_parts_json
+from spanledger_collector.receive.decode_logs import decode_logs, decode_logs_json, log_parts_json
+from spanledger_collector.receive.decoded import Decoded
+from spanledger_collector.receive.json_values import check_json
+from spanledger_collector.receive.parts import parts_of
+
+__all__ = ["DECODERS", "Decoder", "Signal"]
+
+_Decode: TypeAlias = Callable[[bytes], Decoded]
+_Parts: TypeAlias = Callable[[bytes], Iterator[Decoded]]
+_LARGEST_READ: Final = 1024 * 1024
+"""Bytes: in a log record that alone is larger nothing is looked for, nor is such a metric checked, as what protobuf
+makes of them may take a hundred times their size. Records of usage have some hundred bytes."""
+
+
+class Signal(Enum):
+    """The signals of OTLP; the value is the last part of the path over HTTP."""
+
+    TRACES = "traces"
+    METRICS = "metrics"
+    LOGS = "logs"
+
+    @property
+    def service(self) -> str:
+        """The name of the gRPC service."""
+        singular = {"traces": "trace"}.get(self.value, self.value)
+        return f"opentelemetry.proto.collector.{singular}.v1.{singular.capitalize()}Service"
+
+
+@dataclass(frozen=True, slots=True)
+class Decoder:
+    """What a decoder gives goes to the journal and into the partial success. `at_once` raises TooMuchAtOnce for what it
+    leaves to `in_parts`; both raise BadRequest, the latter also TooLarge."""
+
+    at_once: _Decode
+    in_parts: _Parts
+
+
+def _cut(at_once: _Decode, too_large: Decoded | None = None) -> Decoder:
+    """For protobuf; `too_large` is what is read in what cannot be cut and is large."""
+
+    def in_parts(body: bytes) -> Iterator[Decoded]:
+        for part in parts_of(body):
+            yield too_large if too_large is not None and len(part) > _LARGEST_READ else at_once(part)
+
+    return Decoder(at_once, in_parts)
+
+
+def _check_metrics(body: bytes) -> Decoded:
+    """Nothing is read from metrics: what is malformed is refused all the same."""
+    try:
+        ExportMetricsServiceRequest.FromString(body)
+    except DecodeError as error:
+        raise BadRequest("The body is not an ExportMetricsServiceRequest in protobuf.") from error
+    return Decoded()
+
+
+def _check_metrics_json(body: bytes) -> Decoded:
+    check_json(body)
+    return Decoded()
+
+
+def _metrics_json(body: bytes) -> Iterator[Decoded]:
+    yield _check_metrics_json(body)
+
+
+DECODERS: Final[Mapping[tuple[Signal, Encoding], Decoder]] = {
+    (Signal.TRACES, Encoding.PROTOBUF): _cut(decode_traces),
+    (Signal.TRACES, Encoding.JSON): Decoder(decode_traces_json, trace_parts_json),
+    (Signal.METRICS, Encoding.PROTOBUF): _cut(_check_metrics, Decoded()),
+    (Signal.METRICS, Encoding.JSON): Decoder(_check_metrics_json, _metrics_json),
+    (Signal.LOGS, Encoding.PROTOBUF): _cut(decode_logs, Decoded(skipped=1)),
+    (Signal.LOGS, Encoding.JSON): Decoder(decode_logs_json, log_parts_json),
+}

@@ -1,0 +1,110 @@
+"""Room for what is decoded: how much of it there is in memory at once, and whose turn it is to fill it."""
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Sequence
+from typing import Final
+
+from spanledger_collector.model import ReceivedSpan
+
+__all__ = ["Place", "Room", "weight_of"]
+
+_MOST: Final = 49_152
+"""Units of weight, of one kilobyte each or less: twice as many as one client may have. With half of them a client that
+sends 512 spans at a time has 16 requests decoded, which is what one sync takes."""
+_EXPECTED: Final = 1024
+"""What a request is thought to weigh until it is decoded."""
+_ATTRIBUTES_PER_UNIT: Final = 8
+
+
+def weight_of(spans: Sequence[ReceivedSpan]) -> int:
+    """What decoded spans weigh: each 1, and 1 for eight attributes."""
+    return len(spans) + sum([len(span.attributes) for span in spans]) // _ATTRIBUTES_PER_UNIT
+
+
+class Place:
+    """What one request takes of a room."""
+
+    def __init__(self, room: "Room", client: str) -> None:
+        self._room = room
+        self._client = client
+        self._weight = 0
+        self.weigh(_EXPECTED)
+
+    def weigh(self, weight: int) -> None:
+        """It weighs so much, as is known now."""
+        self._room.take(self._client, weight - self._weight)
+        self._weight = weight
+
+    def leave(self) -> None:
+        """Give it back."""
+        self.weigh(0)
+        self._room.let_in()
+
+
+class Room:
+    """Who comes when it is full, or has its share of it, waits; then the clients take turns, so that one who sends
+    much keeps nobody else waiting for long. It is full when no more than the last one fits in. For one event loop."""
+
+    def __init__(self, most: int = _MOST) -> None:
+        self._most = most
+        self.taken = 0
+        self._taken_by: Counter[str] = Counter()
+        self._resting = False
+        self._waiting: dict[str, deque[asyncio.Future[None]]] = {}
+        """Whose turn is next comes first."""
+
+    async def enter(self, client: str) -> Place:
+        """A place for a request of that client; waits for one."""
+        if self._waiting or not self._is_open_to(client):
+            await self._turn(client)
+        return Place(self, client)
+
+    async def rest(self) -> None:
+        """After what took long: let all else in this loop have its turn before the next request gets a place."""
+        self._resting = True
+        try:
+            await asyncio.sleep(0)
+        finally:
+            self._resting = False
+            self.let_in()
+
+    def take(self, client: str, weight: int) -> None:
+        """So much more is taken by that client."""
+        self.taken += weight
+        self._taken_by[client] += weight
+        if not self._taken_by[client]:
+            del self._taken_by[client]
+
+    def let_in(self) -> None:
+        """Call those who wait and for whom there is room, in turns."""
+        while (client := next(filter(self._is_open_to, self._waiting), None)) is not None:
+            line = self._waiting.pop(client)
+            line.popleft().set_result(None)
+            self.take(client, _EXPECTED)  # kept until it comes
+            if line:
+                self._waiting[client] = line  # behind the others
+
+    def _is_open_to(self, client: str) -> bool:
+        return not self._resting and self.taken < self._most and self._taken_by[client] < self._most // 2
+
+    async def _turn(self, client: str) -> None:
+        called: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(client, deque()).append(called)
+        self.let_in()
+        try:
+            await called
+        except asyncio.CancelledError:
+            self._give_up(client, called)
+            raise
+        self.take(client, -_EXPECTED)
+
+    def _give_up(self, client: str, called: asyncio.Future[None]) -> None:
+        if called.cancelled():
+            line = self._waiting[client]
+            line.remove(called)
+            if not line:
+                del self._waiting[client]
+        else:  # it was called already
+            self.take(client, -_EXPECTED)
+            self.let_in()
