@@ -1,5 +1,6 @@
 """OTLP protobuf to spans."""
 
+import sys
 from collections.abc import Sequence
 from typing import Final
 
@@ -12,38 +13,49 @@ from spanledger_collector.receive.decoded import AT_ONCE, EXCEPTION, KINDS, PARE
 from spanledger_collector.receive.known_attributes import KnownAttributes
 from spanledger_collector.receive.otlp_messages import STATUS_CODES, SpanMessage, TraceRequest, has_event, trace_request
 
-__all__ = ["decode_traces"]
+__all__ = ["decode_traces", "decode_traces_slowly"]
 
-_known: Final = KnownAttributes()
+_known: Final = KnownAttributes(most_met=64 * 1024)
+_known_aside: Final = KnownAttributes(most=4096, most_met=sys.maxsize)
 
 
 def decode_traces(body: bytes) -> Decoded:
     """The spans of an `ExportTraceServiceRequest`; unknown fields, and fields that are not read, are ignored.
 
     Raises BadRequest for bytes that are none: malformed, with text that is not UTF-8, or nested over 100 messages deep.
-    Raises TooMuchAtOnce for over 4,096 spans.
+    Raises TooMuchAtOnce for over 4,096 spans, and for more new attributes, or lists among them, than are quickly read.
     """
+    return _read(body, _known)
+
+
+def decode_traces_slowly(body: bytes) -> Decoded:
+    """The same whatever the attributes are, where nobody is kept waiting. Raises TooMuchAtOnce for over 4,096 spans."""
+    return _read(body, _known_aside)
+
+
+def _read(body: bytes, known: KnownAttributes) -> Decoded:
+    known.begin()
     try:
-        return _decoded(trace_request(body))
+        return _decoded(trace_request(body), known)
     except DecodeError as error:
         raise BadRequest("The body is not an ExportTraceServiceRequest in protobuf.") from error
 
 
-def _decoded(request: TraceRequest) -> Decoded:
+def _decoded(request: TraceRequest, known: KnownAttributes) -> Decoded:
     decoded = Decoded()
     room = AT_ONCE - len(request.resource_spans)
     for resource_spans in request.resource_spans:
         room -= len(resource_spans.scope_spans)
         if room < 0:
             raise TooMuchAtOnce
-        resource = dict(map(_known.__getitem__, resource_spans.resource.attributes))
+        resource = dict(map(known.__getitem__, resource_spans.resource.attributes))
         for scope_spans in resource_spans.scope_spans:
             scope = Scope(scope_spans.scope.name, scope_spans.scope.version)
             room -= len(scope_spans.spans)
             if room < 0:
                 raise TooMuchAtOnce
             sent = scope_spans.spans[:]
-            spans = _received(sent, resource, scope)
+            spans = _received(sent, resource, scope, known)
             decoded.take_all(_with_errors(spans, sent) if events_tell_errors(scope) else spans)
     return decoded
 
@@ -52,12 +64,14 @@ def _with_errors(spans: Sequence[ReceivedSpan], sent: Sequence[SpanMessage]) -> 
     return [failed(span) if has_event(message, EXCEPTION) else span for span, message in zip(spans, sent, strict=True)]
 
 
-def _received(spans: Sequence[SpanMessage], resource: Attributes, scope: Scope) -> list[ReceivedSpan]:
+def _received(
+    spans: Sequence[SpanMessage], resource: Attributes, scope: Scope, known: KnownAttributes
+) -> list[ReceivedSpan]:
     """The spans of one scope. A slice of what is repeated is a list made at once, and takes half as long as a walk; and
     the records come after all attributes, whose look-ups else find less of what they need in the CPU's cache."""
-    known = _known.__getitem__
-    attributes = [dict(map(known, span.attributes[:])) for span in spans]
-    _known.age(len(spans))
+    value_of = known.__getitem__
+    attributes = [dict(map(value_of, span.attributes[:])) for span in spans]
+    known.age(len(spans))
     return [
         ReceivedSpan(
             span.trace_id,

@@ -10,7 +10,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportM
 
 from spanledger_collector.errors import BadRequest
 from spanledger_collector.receive.answers import Encoding
-from spanledger_collector.receive.decode import decode_traces
+from spanledger_collector.receive.decode import decode_traces, decode_traces_slowly
 from spanledger_collector.receive.decode_json import decode_traces_json, trace_parts_json
 from spanledger_collector.receive.decode_logs import decode_logs, decode_logs_json, log_parts_json
 from spanledger_collector.receive.decoded import Decoded
@@ -49,14 +49,14 @@ class Decoder:
     in_parts: _Parts
 
 
-def _cut(at_once: _Decode, too_large: Decoded | None = None) -> Decoder:
+def _cut(decode: _Decode, too_large: Decoded | None = None) -> _Parts:
     """For protobuf; `too_large` is what is read in what cannot be cut and is large."""
 
     def in_parts(body: bytes) -> Iterator[Decoded]:
         for part in parts_of(body):
-            yield too_large if too_large is not None and len(part) > _LARGEST_READ else at_once(part)
+            yield too_large if too_large is not None and len(part) > _LARGEST_READ else decode(part)
 
-    return Decoder(at_once, in_parts)
+    return in_parts
 
 
 def _check_metrics(body: bytes) -> Decoded:
@@ -78,10 +78,10 @@ def _metrics_json(body: bytes) -> Iterator[Decoded]:
 
 
 DECODERS: Final[Mapping[tuple[Signal, Encoding], Decoder]] = {
-    (Signal.TRACES, Encoding.PROTOBUF): _cut(decode_traces),
+    (Signal.TRACES, Encoding.PROTOBUF): Decoder(decode_traces, _cut(decode_traces_slowly)),
     (Signal.TRACES, Encoding.JSON): Decoder(decode_traces_json, trace_parts_json),
-    (Signal.METRICS, Encoding.PROTOBUF): _cut(_check_metrics, Decoded()),
+    (Signal.METRICS, Encoding.PROTOBUF): Decoder(_check_metrics, _cut(_check_metrics, Decoded())),
     (Signal.METRICS, Encoding.JSON): Decoder(_check_metrics_json, _metrics_json),
-    (Signal.LOGS, Encoding.PROTOBUF): _cut(decode_logs, Decoded(skipped=1)),
+    (Signal.LOGS, Encoding.PROTOBUF): Decoder(decode_logs, _cut(decode_logs, Decoded(skipped=1))),
     (Signal.LOGS, Encoding.JSON): Decoder(decode_logs_json, log_parts_json),
 }

@@ -6,15 +6,27 @@ from typing import Final
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from spanledger_collector.model import AttributeValue
+from spanledger_collector.receive.decoded import TooMuchAtOnce
+from spanledger_collector.receive.parts import fields_of
 
 __all__ = ["KnownAttributes", "attributes_of"]
 
 Pair = tuple[str, AttributeValue]
+_LISTS: Final = (list, dict)
 
 _LONGEST: Final = 192
 """Bytes. Prompts and answers do not come again."""
 _VALUES_PER_KEY: Final = 1024
 """What has more of them (response ids, URLs) is read each time: remembering it would cost more."""
+_LARGEST_LIST: Final = 256 * 1024
+"""Bytes. In a larger list or map, which takes fifty times its size, nothing is looked for: it is read as None."""
+_EACH_MET: Final = 16
+"""Bytes of lists that take as long as reading any other attribute which is not known."""
+_PEEKED: Final = 4096
+"""Bytes from which on it is worth a look whether an attribute is a list before it is read."""
+_LIST_FIELDS: Final = (5, 6)
+"""`array_value` and `kvlist_value` of an `AnyValue`."""
+_VALUE_FIELD: Final = 2
 _SPANS_UNTIL_FORGOTTEN: Final = 1 << 20
 """After so many all is forgotten: users and sessions change in the course of a day."""
 
@@ -29,11 +41,16 @@ _MORE: Final = 128
 
 class KnownAttributes(dict[bytes, Pair]):
     """What attributes say, by their bytes. Holds 30 MB at most. A look-up raises DecodeError for bytes that are no
-    `KeyValue`."""
+    `KeyValue`, TooMuchAtOnce for more of what is not known than is read at once."""
 
-    def __init__(self, most: int = 32_768, values_per_key: int = _VALUES_PER_KEY) -> None:
-        """Remembers so many, and of each key so many."""
+    def __init__(
+        self, most: int = 32_768, values_per_key: int = _VALUES_PER_KEY, most_met: int = _LARGEST_LIST
+    ) -> None:
+        """Remembers so many, and of each key so many. `most_met` is how many bytes of lists and maps that are not
+        known are read of one request; any other attribute counts as a few of them."""
         super().__init__()
+        self._most_met = most_met
+        self._bytes_met = 0
         self._most = most
         self._values_per_key = values_per_key
         self._values: dict[str, int] = {}
@@ -41,6 +58,10 @@ class KnownAttributes(dict[bytes, Pair]):
         """How attributes begin whose values are not remembered: the key, the size of the whole, and the lowest seven
         bits of an integer, or None for a text."""
         self._spans = 0
+
+    def begin(self) -> None:
+        """Of a request."""
+        self._bytes_met = 0
 
     def age(self, spans: int) -> None:
         """So many spans were read."""
@@ -66,7 +87,11 @@ class KnownAttributes(dict[bytes, Pair]):
 
     def _met(self, sent: bytes) -> Pair:
         """Read by the library, and remember it or how it begins."""
+        if len(sent) > _PEEKED and _is_list(sent):
+            self._count(len(sent))
+            return (_key_of(sent), None) if len(sent) > _LARGEST_LIST else _read(sent)
         key, value = pair = _read(sent)
+        self._count(len(sent) if type(value) in _LISTS else _EACH_MET)
         if len(sent) > _LONGEST:
             return pair
         values = self._values.get(key, 0)
@@ -78,6 +103,11 @@ class KnownAttributes(dict[bytes, Pair]):
         self[sent] = pair
         self._values[key] = values + 1
         return pair
+
+    def _count(self, size: int) -> None:
+        self._bytes_met += size
+        if self._bytes_met > self._most_met:
+            raise TooMuchAtOnce
 
     def _learn_start(self, sent: bytes, key: str, value: AttributeValue) -> None:
         """Where it is short, and as encoders write it: what begins the same and is as long then has the same parts."""
@@ -96,6 +126,25 @@ class KnownAttributes(dict[bytes, Pair]):
         self._values.clear()
         self._starts.clear()
         self._spans = 0
+
+
+def _is_list(sent: bytes) -> bool:
+    """Whether an attribute is a list or a map; what is no protobuf is not."""
+    try:
+        return any(
+            field[0] in _LIST_FIELDS
+            for number, _, start, end in fields_of(sent)
+            if number == _VALUE_FIELD
+            for field in fields_of(sent[start:end])
+        )
+    except (IndexError, ValueError):
+        return False
+
+
+def _key_of(sent: bytes) -> str:
+    """Raises DecodeError."""
+    keys = [sent[start:end] for number, start, _, end in fields_of(sent) if number != _VALUE_FIELD]
+    return KeyValue.FromString(b"".join(keys)).key
 
 
 def _read(sent: bytes) -> Pair:

@@ -60,6 +60,8 @@ def fields_of(message: _Bytes) -> Iterator[Field]:
         tag, content = message[place], place + 1
         if tag >= _MORE:
             tag, content = _varint(message, place)
+        if tag < 8:
+            raise ValueError("no field has the number 0")
         if tag & 7 == _LENGTH:
             number = tag >> 3
             size = message[content]

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from spanledger_collector.errors import ReceiveError
@@ -12,7 +12,7 @@ from spanledger_collector.keys import KeyRing
 from spanledger_collector.receive.answers import Encoding, success
 from spanledger_collector.receive.bodies import Budget
 from spanledger_collector.receive.decoded import Decoded, TooMuchAtOnce
-from spanledger_collector.receive.decoders import DECODERS, Signal
+from spanledger_collector.receive.decoders import DECODERS, Decoder, Signal
 from spanledger_collector.receive.room import Place, Room, weight_of
 from spanledger_collector.receive.senders import Sender, as_sent_by
 from spanledger_collector.receive.turns import Turns
@@ -20,11 +20,13 @@ from spanledger_collector.stats import Stats
 
 __all__ = ["Receiver", "Signal"]
 
+_QUICK: Final = 320 * 1024
+"""Bodies below this size (bytes) are decoded on the event loop: a usual one of 512 spans takes 3 ms there, the most
+hostile ones some 20 ms. Larger ones are decoded in a thread, so that the event loop serves others meanwhile."""
 _LARGE: Final = 768 * 1024
-"""Bodies from this size (bytes) are decoded in parts, each in a thread, so that the event loop serves others meanwhile:
-of so many empty messages protobuf makes 50 MB in 40 ms."""
-_LARGE_AT_ONCE: Final = 2
-"""As many of these, of different clients, are being decoded."""
+"""Bodies from this size are decoded in parts: of so many empty messages protobuf makes 50 MB in 40 ms."""
+_IN_THREADS: Final = 2
+"""As many bodies, of different clients, are decoded in threads at once."""
 _LONG_SECONDS: Final = 0.01
 """What takes longer on the event loop is followed by a turn of all others there. A usual request takes 3 ms."""
 
@@ -46,7 +48,7 @@ class Receiver:
         self.max_request_bytes = max_request_bytes
         self.budget = Budget(max(max_waiting_bytes, 2 * max_request_bytes))
         self.room = Room()
-        self._large = Turns(_LARGE_AT_ONCE)
+        self._threads = Turns(_IN_THREADS)
         self._journal = journal
         self._stats = stats
         stats.waiting_bytes.set_function(lambda: self.budget.held)
@@ -63,21 +65,21 @@ class Receiver:
 
     async def export(self, sender: Sender, signal: Signal, encoding: Encoding, body: bytes) -> bytes:
         """The answer to a request, once its spans are durable. Raises ReceiveError."""
-        decoded = await self._at_once(sender, signal, encoding, body) if len(body) < _LARGE else None
+        decoder = DECODERS[signal, encoding]
+        decoded = await self._at_once(sender, decoder, body) if len(body) < _QUICK else None
         if decoded is None:
-            parts = DECODERS[signal, encoding].in_parts(body)
-            async with self._large.turn(sender.name):
-                decoded = await self._in_parts(sender, parts)
+            async with self._threads.turn(sender.name):
+                decoded = await self._in_parts(sender, _parts(decoder, body))
         rejected = sum(decoded.rejected.values())
         return success(rejected, decoded.explain_rejected(), encoding, logs=signal is Signal.LOGS)
 
-    async def _at_once(self, sender: Sender, signal: Signal, encoding: Encoding, body: bytes) -> Decoded | None:
-        """Decode it here and store it; None if it is to be decoded in parts."""
+    async def _at_once(self, sender: Sender, decoder: Decoder, body: bytes) -> Decoded | None:
+        """Decode it here and store it; None if that takes too long."""
         place = await self.room.enter(sender.name)
         try:
             begun = time.monotonic()
             try:
-                decoded = DECODERS[signal, encoding].at_once(body)
+                decoded = decoder.at_once(body)
             except TooMuchAtOnce:
                 return None
             finally:
@@ -138,3 +140,12 @@ class Receiver:
             self._stats.rejected.labels(reason).inc(count)
         self._stats.log_records_skipped.inc(decoded.skipped)
         await self._journal.append(as_sent_by(sender, decoded.spans))
+
+
+def _parts(decoder: Decoder, body: bytes) -> Iterator[Decoded]:
+    """What is in a body, in as many parts as it takes; in one where that was not tried yet and is no harm."""
+    if _QUICK <= len(body) < _LARGE:
+        with suppress(TooMuchAtOnce):
+            yield decoder.at_once(body)
+            return
+    yield from decoder.in_parts(body)
