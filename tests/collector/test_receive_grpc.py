@@ -94,7 +94,7 @@ def test_what_is_over_the_limit_is_refused_before_and_after_decompression(
         export(receiver, bytes(100 * MIB), compression=compression)
     assert caught.value.code is StatusCode.RESOURCE_EXHAUSTED
     assert "larger than max" in caught.value.words
-    until(lambda: receiver.counted("requests", "grpc", "traces", "undecodable") == 1)  # we get no message
+    until(lambda: receiver.counted("requests", "grpc", "traces", "too_large") == 1)
     assert export(receiver, ONE) == b""
 
 

@@ -109,15 +109,16 @@ def test_a_request_without_a_message_is_refused_for_good(receiver: Receiving) ->
             untyped.stream_unary(EXPORT)(iter(()), timeout=30)
     error: Any = caught.value
     assert (error.code(), error.details()) == (StatusCode.INVALID_ARGUMENT, "The request has no message.")
+    assert receiver.counted("requests", "grpc", "traces", "undecodable") == 1
 
 
 def test_a_host_whose_turns_are_all_taken_waits_and_is_then_told_so(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     over, reading = Event(), Semaphore(0)
     read = grpc_server._message  # pyright: ignore[reportPrivateUsage] - who is there has a turn
 
-    async def message(context: Any) -> bytes:  # noqa: ANN401 - gRPC's, passed on
+    async def message(context: Any, limit: int) -> bytes:  # noqa: ANN401 - gRPC's, passed on
         reading.release()
-        return await read(context)
+        return await read(context, limit)
 
     def never() -> Iterator[bytes]:
         over.wait(30)
@@ -227,9 +228,9 @@ def test_a_server_that_stops_lets_go_of_clients_that_still_send(db: Path, monkey
     over, begun = Event(), Event()
     read = grpc_server._message  # pyright: ignore[reportPrivateUsage] - where a request waits for its message
 
-    async def message(context: Any) -> bytes:  # noqa: ANN401 - gRPC's, passed on
+    async def message(context: Any, limit: int) -> bytes:  # noqa: ANN401 - gRPC's, passed on
         begun.set()
-        return await read(context)
+        return await read(context, limit)
 
     def never() -> Iterator[bytes]:
         over.wait(30)

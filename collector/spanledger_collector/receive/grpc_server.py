@@ -13,7 +13,7 @@ import grpc
 import grpc.aio
 
 from spanledger_collector.connections import ConnectionLimits
-from spanledger_collector.errors import BadRequest, CannotListen, ReceiveError, TooSlow
+from spanledger_collector.errors import BadRequest, CannotListen, ReceiveError, TooLarge, TooSlow
 from spanledger_collector.listening import listen
 from spanledger_collector.receive.answers import ANSWERS, Encoding, error_status
 from spanledger_collector.receive.receiver import Receiver, Signal
@@ -30,6 +30,10 @@ _REQUESTS_PER_CONNECTION = 32
 """At once; a client keeps back what is more."""
 _BODY_SECONDS: Final = 30.0
 """How long a client may take to send its message when it has its turn."""
+_REFUSED_SECONDS: Final = 0.1
+"""How long to look whether a message that did not come is one that gRPC found too large: then it cancels the method in
+the next turn of the event loop, having answered by itself. It says no more; who gives up his request before he has sent
+its message looks the same, and no exporter does."""
 _grpc: Any = grpc  # its stubs leave the makers of servers and handlers half untyped
 
 
@@ -118,24 +122,31 @@ async def _answer(receiver: Receiver, signal: Signal, turns: Turns, context: _Co
             sender = admit(receiver.keys, _authorization(context), _host(context.peer()))
             with receiver.budget.hold(sender.name) as hold:
                 async with turns.turn(sender.name):
-                    body = await _message(context)
+                    body = await _message(context, receiver.max_request_bytes)
                     hold.grow(len(body))
                 return await receiver.export(sender, signal, Encoding.PROTOBUF, body)
     except ReceiveError as error:
+        if isinstance(error.__cause__, asyncio.CancelledError):
+            raise error.__cause__ from None  # gRPC has answered already
         details = error_status(error).SerializeToString()
         return _Refusal(ANSWERS[type(error)].grpc, str(error), (("grpc-status-details-bin", details),))
 
 
-async def _message(context: _Context) -> bytes:
-    """The message of a request. Raises TooSlow, and BadRequest where there is none."""
+async def _message(context: _Context, limit: int) -> bytes:
+    """The message of a request. Raises TooSlow, BadRequest where there is none, and TooLarge from a CancelledError where
+    gRPC has refused it."""
     try:
         async with asyncio.timeout(_BODY_SECONDS):
             body = cast("object", await context.read())  # or what says that there is none
     except TimeoutError as error:
         raise TooSlow(f"The message did not arrive within {_BODY_SECONDS:.0f} s.") from error
-    if not isinstance(body, bytes):
-        raise BadRequest("The request has no message.")
-    return body
+    if isinstance(body, bytes):
+        return body
+    try:
+        await asyncio.sleep(_REFUSED_SECONDS)
+    except asyncio.CancelledError as error:
+        raise TooLarge(limit) from error
+    raise BadRequest("The request has no message.")
 
 
 def _authorization(context: _Context) -> str:
