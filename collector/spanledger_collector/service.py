@@ -148,7 +148,7 @@ def _start_inside(settings: Settings, stack: AsyncExitStack, on_fatal: Callable[
     stack.push_async_callback(asyncio.to_thread, forgetting.close)
     journal = Journal(ledger, stats, reader, settling.wake, handover, on_fatal=on_fatal)
     stack.push_async_callback(asyncio.to_thread, journal.close)
-    state = ServiceState(ledger, stats, journal, settler, settings, datetime.now(UTC), keys, reader)
+    state = ServiceState(ledger, stats, journal, settler, settings, datetime.now(UTC), keys, reader, settling)
     stats.watch_settling(state.pending, settler.set_aside)
     return state
 

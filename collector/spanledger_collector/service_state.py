@@ -11,6 +11,7 @@ from spanledger_collector.ledger.settling import Settler
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.pricing import PriceBook
 from spanledger_collector.settings import Settings
+from spanledger_collector.settle_thread import SettleThread
 from spanledger_collector.stats import Stats
 
 __all__ = ["ServiceState"]
@@ -28,6 +29,11 @@ class ServiceState:
     started_at: datetime
     keys: KeyRing | None
     reader: Reader
+    settling: SettleThread
+
+    def refuses(self) -> str | None:
+        """Why the server takes nothing now, or never settles it; None if all is well. Blocks, as it tries the disk."""
+        return self.journal.refuses() if self.settling.is_alive else "Settling has ended: start the server again."
 
     @property
     def attribution(self) -> AttributionMap:

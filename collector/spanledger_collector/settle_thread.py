@@ -59,6 +59,11 @@ class SettleThread:
         self._thread = BackgroundThread(target=self._run, name="settle")
         self._thread.start()
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether it settles what comes."""
+        return self._thread.is_alive()
+
     def wake(self) -> None:
         """There is something to settle. Returns at once; may be called from any thread."""
         self._awake.set()

@@ -37,6 +37,10 @@ class ServedLedger:
     keys: KeyRing | None = None
     waiting: int = 0
 
+    def refuses(self) -> str | None:
+        """Nothing is received, so nothing is refused."""
+        return None
+
 
 @dataclass(frozen=True)
 class Answer:

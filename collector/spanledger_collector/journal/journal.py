@@ -19,6 +19,7 @@ from spanledger_collector.journal.intake import Intake
 from spanledger_collector.journal.leftover import Leftover
 from spanledger_collector.journal.loader import PAUSE_SECONDS, Loader, Logged
 from spanledger_collector.journal.loading import held_by
+from spanledger_collector.journal.probe import refusal_of_disk
 from spanledger_collector.journal.rows import Dialects
 from spanledger_collector.journal.writer import Writer
 from spanledger_collector.ledger.handover import Handover
@@ -32,6 +33,7 @@ _logger = logging.getLogger(__name__)
 _SPANS_PER_SYNC = 8192
 """Enough to make a sync cheap per span, few enough to keep the wait of the next request small."""
 _QUIET_SECONDS = 15
+_FULL = "As much waits for the database as may, which takes nothing: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,7 @@ class Journal:
         """
         self._extractor = Extractor(dialects, stats)
         self._stats = stats
+        self._db = ledger.path
         left = Leftover(ledger)
         self._intake = Intake(left.folder)
         writer = Writer(ledger, stats, handover)
@@ -90,6 +93,15 @@ class Journal:
     def waiting(self) -> Held:
         """What is durable, and not in the database yet."""
         return self._loader.waiting
+
+    def refuses(self) -> str | None:
+        """Why nothing can be stored now; None if something can. Blocks, as it tries the disk."""
+        if self._closed:
+            return "The server is stopping."
+        if not self._thread.is_alive():
+            return "The journal has ended."
+        trouble = self._loader.refuses()
+        return refusal_of_disk(self._db) if trouble is None else _FULL + trouble
 
     async def append(self, spans: Sequence[ReceivedSpan]) -> None:
         """Store the spans and return when they are durable. Raises NotStored or Stopping: none of them is stored."""
@@ -143,7 +155,7 @@ class Journal:
         """Make a batch durable and tell all who wait for it."""
         trouble = self._loader.wait_for_room()
         if trouble is not None:
-            self._refuse(batch, f"As much waits for the database as may, which takes nothing: {trouble}")
+            self._refuse(batch, _FULL + trouble)
             return
         entries: list[Entry] = []
         encoded: list[bytes] = []

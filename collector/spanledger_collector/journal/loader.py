@@ -95,6 +95,11 @@ class Loader:
             self._changed.wait_for(lambda: self._has_room() or self._trouble is not None)
             return None if self._has_room() else self._trouble
 
+    def refuses(self) -> str | None:
+        """Why no more may be acknowledged for some time; None if more may, or may soon."""
+        with self._changed:
+            return None if self._has_room() else self._trouble
+
     def put(self, logged: Logged) -> None:
         """Have it loaded."""
         with self._changed:

@@ -133,7 +133,7 @@ async def _answer(receiver: Receiver, signal: Signal, turns: Turns, context: _Co
 
 
 async def _message(context: _Context, limit: int) -> bytes:
-    """The message of a request. Raises TooSlow, BadRequest where there is none, and TooLarge from a CancelledError where
+    """The message of a request. Raises TooSlow, BadRequest where there is none, TooLarge from a CancelledError where
     gRPC has refused it."""
     try:
         async with asyncio.timeout(_BODY_SECONDS):

@@ -61,6 +61,7 @@ class Served(Protocol):
     def attribution(self) -> AttributionMap: ...
     @property
     def waiting(self) -> int: ...
+    def refuses(self) -> str | None: ...
 
 
 def build_app(state: Served, readers: Readers, acts: Acts | None = None) -> Starlette:
@@ -168,16 +169,19 @@ class _Web:
         return PlainTextResponse("ok\n")
 
     async def ready(self) -> Response:
-        """The ledger answers."""
-        try:
-            await asyncio.to_thread(self._touch)  # not by the readers, whom somebody's questions may keep busy
-        except duckdb.Error as error:
-            return problem(HTTPStatus.SERVICE_UNAVAILABLE, f"The ledger does not answer: {error}")
+        """The ledger answers, and what is sent can be stored."""
+        trouble = await asyncio.to_thread(self._trouble)  # not by the readers, whom somebody's questions may keep busy
+        if trouble is not None:
+            return problem(HTTPStatus.SERVICE_UNAVAILABLE, trouble)
         return PlainTextResponse("ready\n")
 
-    def _touch(self) -> None:
-        with closing(self._state.ledger.cursor()) as cursor:
-            cursor.execute("SELECT 1").fetchall()
+    def _trouble(self) -> str | None:
+        try:
+            with closing(self._state.ledger.cursor()) as cursor:
+                cursor.execute("SELECT 1").fetchall()
+        except duckdb.Error as error:
+            return f"The ledger does not answer: {error}"
+        return self._state.refuses()
 
     async def metrics(self) -> Response:
         """Counters of the process, then gauges over the ledger."""
@@ -201,7 +205,7 @@ class _Page:
 _PAGES = (
     _Page("/", "This page.", _Web.index),
     _Page("/healthz", "Whether the process is alive.", _Web.alive),
-    _Page("/readyz", "Whether the ledger answers.", _Web.ready),
+    _Page("/readyz", "Whether the ledger answers and takes what is sent.", _Web.ready),
     _Page("/metrics", "Counters and gauges for Prometheus.", _Web.metrics),
     _Page("/openapi.json", "This API, described.", _Web.description),
 )
