@@ -53,6 +53,9 @@ class Stats:
         self.intake_spans = self._gauge("intake_spans", "Spans acknowledged and not in the journal yet")
         self.intake_bytes = self._gauge("intake_bytes", "Bytes of the intake that are not in the journal yet")
         self.intake_lag = self._gauge("intake_lag_seconds", "How long the oldest of these have been waiting")
+        self.intake_unreadable = self._gauge(
+            "intake_unreadable_spans", "Acknowledged spans that an earlier server left behind and that cannot be read"
+        )
         self.waiting_bytes = self._gauge("waiting_bytes", "Bytes of requests that are being read, decoded or stored")
 
     def _gauge(self, name: str, text: str) -> Gauge:

@@ -96,6 +96,18 @@ def test_what_the_server_refused_is_trouble(web: WebPort) -> None:
     assert "refused since the server started: 3 spans (impossible_time)" in [finding.seen for finding in findings]
 
 
+@pytest.mark.usefixtures("listening")
+def test_what_was_acknowledged_and_is_in_no_answer_is_trouble(web: WebPort) -> None:
+    web.served.stats.intake_unreadable.set_function(lambda: 1200)
+    web.served.stats.refused.inc(2)
+    exit_code, findings = doctor("--url", web.url)
+    assert exit_code == 1
+    seen = [finding.seen for finding in findings]
+    assert "1,200 acknowledged spans that an earlier server left behind cannot be read" in seen
+    assert "2 acknowledged requests cannot be stored" in seen
+    assert ".intake; the server's log says why" in "".join(finding.remedy for finding in findings)
+
+
 def test_people_get_lines_and_a_verdict() -> None:
     result = CliRunner().invoke(spanledger, ["doctor", "--url", NO_SERVER])
     assert result.exit_code == 1

@@ -81,6 +81,7 @@ class Journal:
             writer, self._intake, left, stats, on_load=on_commit, on_fatal=on_fatal, pause_seconds=pause_seconds
         )
         stats.watch_intake(lambda: self.waiting.spans, lambda: self.waiting.bytes, self._loader.lag_seconds)
+        stats.intake_unreadable.set_function(lambda: self._loader.unreadable.spans)
         stats.damaged_bytes.inc(left.damaged_bytes)
         self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
         self._closing = threading.Lock()  # between the look at `_closed` and the put, so that no one waits for ever

@@ -55,6 +55,9 @@ class Leftover:
             self._position = position_in(cursor)
         self._paths = self._found(ledger.path)
         self.held = Held()
+        """What is not in the journal yet."""
+        self.unreadable = Held()
+        """What this version cannot read of it, and keeps in files of another name."""
         self.damaged_bytes = 0
         for path in self._paths:
             segment = self._read(path, ledger.path)
@@ -64,23 +67,28 @@ class Leftover:
 
     def batches(self) -> Iterator[Batch]:
         """All that is left, in the order in which it came. What was taken from here must be in the journal when the
-        next one is asked for: segments are removed as they end."""
+        next one is asked for: segments are removed as they end. Raises LedgerUnreadable for a segment that cannot be
+        read any more: it stays, and so do those after it."""
         for path in self._paths:
             segment = self._read(path)
             good = segment.damaged_bytes == 0
-            batch = Batch([], None)
+            batch, taken = Batch([], None), Held()
             for frame in segment.frames:
+                taken += frame.held
                 try:
                     batch.entries.extend(decode_entries(frame.payload))
                 except ValueError as error:
                     good = False
+                    self.unreadable += frame.held
                     _logger.error("%s: frame %d cannot be read by this version: %s", path, frame.number, error)  # noqa: TRY400 - the error says it all
                 batch = batch._replace(position=Position(segment.log, frame.number) if segment.log else None)
                 if batch.spans >= _SPANS_PER_BATCH:
                     yield batch
-                    batch = Batch([], None)
+                    self.held -= taken
+                    batch, taken = Batch([], None), Held()
             if batch.entries:
                 yield batch
+            self.held -= taken
             _discard(path, good=good)
 
     def _found(self, db: Path) -> list[Path]:

@@ -69,6 +69,7 @@ class Loader:
         self._logged: deque[Logged] = deque()
         self._waiting = Held()
         self._left_over = left.held
+        self._unreadable = Held()
         self._next_batch_at = 0.0
         self._oldest_ns = time.time_ns()
         self._trouble: str | None = None
@@ -82,6 +83,12 @@ class Loader:
         """What is acknowledged and not in the journal yet."""
         with self._changed:
             return self._waiting + self._left_over
+
+    @property
+    def unreadable(self) -> Held:
+        """What was left behind, was acknowledged, and cannot be read: it stays in the intake."""
+        with self._changed:
+            return self._unreadable + self._left.unreadable
 
     def lag_seconds(self) -> float:
         """How long the oldest of it has been waiting."""
@@ -136,8 +143,16 @@ class Loader:
                 if not self._load(batch):
                     return False
                 self._on_load()
+                with self._changed:
+                    self._left_over = self._left.held
         except LedgerUnreadable:
-            _logger.exception("The rest of what was left behind in the intake stays there until the next start")
+            _logger.exception(
+                "The rest of what was left behind in the intake stays there until the next start: %d spans",
+                self._left.held.spans,
+            )
+            with self._changed:
+                self._left_over = self._unreadable = self._left.held
+            return True
         with self._changed:
             self._left_over = Held()
             if self._logged:

@@ -57,6 +57,7 @@ def load_leftover(ledger: Ledger) -> Held:
     Raises LedgerUnreadable, duckdb.Error and OSError; what is not loaded stays where it is.
     """
     left = Leftover(ledger)
+    held = left.held
     writer = Writer(ledger, Stats())
     try:
         for batch in left.batches():
@@ -65,4 +66,4 @@ def load_leftover(ledger: Ledger) -> Held:
         writer.close()
     with suppress(OSError):  # something is kept in it, or it never was
         left.folder.rmdir()
-    return left.held
+    return held

@@ -72,6 +72,7 @@ def _arrived(status: Document, url: str) -> list[Finding]:
     refused = _refused(status["counters"])
     if refused:
         found.append(Finding(about, "trouble", f"refused since the server started: {refused}"))
+    found += _left_out(status["counters"], status["db"])
     if status["conflicts"]:
         seen = f"{plural(status['conflicts'], 'span')} came again with another content; the first one counts"
         found.append(Finding(about, "note", seen, "spanledger sql 'FROM conflicts'"))
@@ -82,6 +83,22 @@ def _requests(status: Document) -> int:
     """Observations that are mere requests to models (`spanledger coverage`), about no call."""
     by_dialect: list[Document] = status.get("observations_by_dialect") or []
     return sum(row["observations"] for row in by_dialect if row["dialect"] == _HTTP)
+
+
+_LEFT_OUT = {
+    "intake_unreadable_spans": "acknowledged spans that an earlier server left behind cannot be read",
+    "intake_damaged_bytes": "bytes of acknowledged requests were found damaged at the start",
+    "requests_set_aside": "acknowledged requests cannot be stored",
+}
+
+
+def _left_out(counters: Document, db: str) -> list[Finding]:
+    """What was acknowledged and is in no answer; it is kept beside the ledger."""
+    counts = {name: int(counters.get(name) or 0) for name in _LEFT_OUT}
+    remedy = f"It is kept in {db}.intake; the server's log says why. Make it readable, and start the server again."
+    return [
+        Finding("ledger", "trouble", f"{count:,} {_LEFT_OUT[name]}", remedy) for name, count in counts.items() if count
+    ]
 
 
 def _refused(counters: Document) -> str:
