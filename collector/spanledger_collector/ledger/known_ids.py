@@ -1,7 +1,9 @@
 """The response ids of all settled observations: in a filter in memory, which overlooks none, so that a new id costs no
 look at the index, however long that is.
 
-An index of the database over them would have to be in memory whole: 80 MiB for each million.
+An index of the database over them would have to be in memory whole: 80 MiB for each million. The filter takes 87 MB at
+most, which is room for 16 million ids. Beyond that it takes more and more new ids for known ones (one in 5,000 at 32
+million, one in 26 at 100 million), which costs time only: a pass that has one reads the index once, and knows exactly.
 """
 
 from collections.abc import Collection, Sequence
