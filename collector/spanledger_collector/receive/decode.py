@@ -10,6 +10,7 @@ from spanledger_collector.dialects import events_tell_errors
 from spanledger_collector.errors import BadRequest
 from spanledger_collector.model import Attributes, ReceivedSpan, Scope
 from spanledger_collector.receive.decoded import AT_ONCE, EXCEPTION, KINDS, PARENTS, Decoded, TooMuchAtOnce, failed
+from spanledger_collector.receive.in_common import resource_of, scope_of
 from spanledger_collector.receive.known_attributes import KnownAttributes
 from spanledger_collector.receive.otlp_messages import STATUS_CODES, SpanMessage, TraceRequest, has_event, trace_request
 
@@ -48,9 +49,9 @@ def _decoded(request: TraceRequest, known: KnownAttributes) -> Decoded:
         room -= len(resource_spans.scope_spans)
         if room < 0:
             raise TooMuchAtOnce
-        resource = dict(map(known.__getitem__, resource_spans.resource.attributes))
+        resource = resource_of(dict(map(known.__getitem__, resource_spans.resource.attributes)))
         for scope_spans in resource_spans.scope_spans:
-            scope = Scope(scope_spans.scope.name, scope_spans.scope.version)
+            scope = scope_of(scope_spans.scope.name, scope_spans.scope.version)
             room -= len(scope_spans.spans)
             if room < 0:
                 raise TooMuchAtOnce

@@ -30,7 +30,8 @@ from spanledger_collector.receive.json_values import (
     chunks_of,
     id_of,
     parsed,
-    scope_of,
+    resource_from,
+    scope_from,
     unsigned_of,
 )
 
@@ -102,9 +103,9 @@ def _decoded(spans: Iterable[ReceivedSpan]) -> Decoded:
 
 def _spans(request: _Request) -> Iterator[ReceivedSpan]:
     for resource_spans in request.resource_spans or ():
-        resource = attributes_of(resource_spans.resource and resource_spans.resource.attributes)
+        resource = resource_from(resource_spans.resource)
         for scope_spans in resource_spans.scope_spans or ():
-            scope = scope_of(scope_spans.scope)
+            scope = scope_from(scope_spans.scope)
             by_events = events_tell_errors(scope)
             for span in scope_spans.spans or ():
                 received = _received(span, resource, scope)

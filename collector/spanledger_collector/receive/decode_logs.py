@@ -11,6 +11,7 @@ from spanledger_collector.errors import BadRequest
 from spanledger_collector.model import Attributes, Scope
 from spanledger_collector.receive import json_values, known_attributes
 from spanledger_collector.receive.decoded import AT_ONCE, Decoded, TooMuchAtOnce
+from spanledger_collector.receive.in_common import resource_of, scope_of
 from spanledger_collector.receive.json_values import Message, Number, Pair, ResourceMessage, ScopeMessage, Value
 from spanledger_collector.receive.log_records import LogRecord, take_record
 
@@ -48,9 +49,9 @@ def _decoded(records: Iterable[_Read]) -> Decoded:
 
 def _records(request: ExportLogsServiceRequest) -> Iterator[_Read]:
     for resource_logs in request.resource_logs:
-        resource = known_attributes.attributes_of(resource_logs.resource.attributes)
+        resource = resource_of(known_attributes.attributes_of(resource_logs.resource.attributes))
         for scope_logs in resource_logs.scope_logs:
-            scope = Scope(scope_logs.scope.name, scope_logs.scope.version)
+            scope = scope_of(scope_logs.scope.name, scope_logs.scope.version)
             for sent in scope_logs.log_records:
                 record = LogRecord(
                     sent.trace_id,
@@ -109,9 +110,9 @@ def log_parts_json(body: bytes) -> Iterator[Decoded]:
 
 def _json_records(request: _Request) -> Iterator[_Read]:
     for resource_logs in request.resource_logs or ():
-        resource = json_values.attributes_of(resource_logs.resource and resource_logs.resource.attributes)
+        resource = json_values.resource_from(resource_logs.resource)
         for scope_logs in resource_logs.scope_logs or ():
-            scope = json_values.scope_of(scope_logs.scope)
+            scope = json_values.scope_from(scope_logs.scope)
             for sent in scope_logs.log_records or ():
                 record = LogRecord(
                     json_values.id_of(sent.trace_id, 16),

@@ -22,7 +22,6 @@ from spanledger_collector.errors import (
 )
 from spanledger_collector.receive.answers import ANSWERS, Encoding, error_status
 from spanledger_collector.receive.bodies import Hold
-from spanledger_collector.receive.codings import decompress
 from spanledger_collector.receive.receiver import Receiver, Signal
 from spanledger_collector.receive.senders import admit
 
@@ -59,7 +58,9 @@ async def _answer(receiver: Receiver, request: Request) -> Response:
             host = request.client.host if request.client else ""
             sender = admit(receiver.keys, request.headers.get("authorization", ""), host)
             with receiver.budget.hold(sender.name) as hold:
-                body = await _body(request, receiver.max_request_bytes, hold)
+                sent = await _body(request, receiver.max_request_bytes, hold)
+                body = await receiver.undone(sender, sent, request.headers.get("content-encoding", ""))
+                hold.grow(max(0, len(body) - len(sent)))
                 answer = await receiver.export(sender, signal, encoding, body)
     except ReceiveError as error:
         return _refusal(error, encoding or Encoding.JSON)
@@ -83,7 +84,7 @@ def _checked(request: Request, signal: Signal | None, encoding: Encoding | None)
 
 
 async def _body(request: Request, limit: int, hold: Hold) -> bytes:
-    """The body, decompressed; refused as early as it is known to be too large."""
+    """The body as it was sent; refused as early as it is known to be too large."""
     if int(request.headers.get("content-length", 0)) > limit:
         raise TooLarge(limit)
     received: list[bytes] = []
@@ -102,9 +103,7 @@ async def _body(request: Request, limit: int, hold: Hold) -> bytes:
         raise BadRequest("The client went away before its body was complete.") from error
     except asyncio.CancelledError as error:  # by the end of the server; the timeout's own has become TimeoutError
         raise Stopping("The server is stopping; send the same request again.") from error
-    body = decompress(b"".join(received), request.headers.get("content-encoding", ""), limit)
-    hold.grow(max(0, len(body) - size))
-    return body
+    return b"".join(received)
 
 
 def _refusal(error: ReceiveError, encoding: Encoding) -> Response:

@@ -12,8 +12,9 @@ from typing import TypeAlias, TypeVar
 import msgspec
 
 from spanledger_collector.errors import BadRequest, TooLarge
-from spanledger_collector.model import AttributeValue, Scope
+from spanledger_collector.model import Attributes, AttributeValue, Scope
 from spanledger_collector.receive.decoded import AT_ONCE, TooMuchAtOnce
+from spanledger_collector.receive.in_common import resource_of, scope_of
 
 __all__ = [
     "Message",
@@ -28,7 +29,8 @@ __all__ = [
     "chunks_of",
     "id_of",
     "parsed",
-    "scope_of",
+    "resource_from",
+    "scope_from",
     "unsigned_of",
 ]
 
@@ -147,9 +149,14 @@ def id_of(text: str | None, size: int) -> bytes:
     return value if len(text) == 2 * size else b"?"
 
 
-def scope_of(named: ScopeMessage | None) -> Scope:
+def resource_from(named: ResourceMessage | None) -> Attributes:
+    """What is kept of a resource, which may be absent. Raises BadRequest."""
+    return resource_of(attributes_of(named and named.attributes))
+
+
+def scope_from(named: ScopeMessage | None) -> Scope:
     """The instrumentation scope, whose name and version may be absent."""
-    return Scope() if named is None else Scope(named.name or "", named.version or "")
+    return Scope() if named is None else scope_of(named.name or "", named.version or "")
 
 
 def unsigned_of(number: Number | None) -> int:

@@ -6,11 +6,12 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from spanledger_collector.errors import ReceiveError
+from spanledger_collector.errors import ReceiveError, TooLarge
 from spanledger_collector.journal import Journal
 from spanledger_collector.keys import KeyRing
 from spanledger_collector.receive.answers import Encoding, success
 from spanledger_collector.receive.bodies import Budget
+from spanledger_collector.receive.codings import decompress
 from spanledger_collector.receive.decoded import Decoded, TooMuchAtOnce
 from spanledger_collector.receive.decoders import DECODERS, Decoder, Signal
 from spanledger_collector.receive.room import Place, Room, weight_of
@@ -72,6 +73,16 @@ class Receiver:
                 decoded = await self._in_parts(sender, _parts(decoder, body))
         rejected = sum(decoded.rejected.values())
         return success(rejected, decoded.explain_rejected(), encoding, logs=signal is Signal.LOGS)
+
+    async def undone(self, sender: Sender, body: bytes, coding: str) -> bytes:
+        """A body without its content coding: what becomes large by it in a thread. Raises ReceiveError."""
+        try:
+            return decompress(body, coding, min(_LARGE, self.max_request_bytes))
+        except TooLarge:
+            if self.max_request_bytes <= _LARGE:
+                raise
+        async with self._threads.turn(sender.name):
+            return await asyncio.to_thread(decompress, body, coding, self.max_request_bytes)
 
     async def _at_once(self, sender: Sender, decoder: Decoder, body: bytes) -> Decoded | None:
         """Decode it here and store it; None if that takes too long."""
