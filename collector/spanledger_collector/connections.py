@@ -60,6 +60,14 @@ class _Limited(HttpMessages):
         elif self._head_timer is None and self.timeout_keep_alive_task is None:
             self._expect_head()
 
+    def eof_received(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride] - as asyncio's, of which uvicorn's is half
+        """A client may say that it sends no more before it is answered: it is answered all the same. Not over TLS, whose
+        connection asyncio then ends."""
+        answers = self.is_serving and not self.cycle.more_body and self.transport.get_extra_info("sslcontext") is None
+        if answers:
+            self.cycle.keep_alive = False
+        return answers
+
     def on_response_complete(self) -> None:
         """It is idle from now on."""
         self._since = self.loop.time()

@@ -180,6 +180,20 @@ def test_a_head_that_is_no_http_is_refused(receiver: Receiving, lines: bytes) ->
     assert send(receiver, ONE).status == 200
 
 
+def test_a_client_that_closes_its_half_is_answered(receiver: Receiving) -> None:
+    with socket.create_connection(receiver.http, timeout=10) as connection:
+        connection.sendall(head(len(ONE)) + ONE)
+        connection.shutdown(socket.SHUT_WR)
+        answer = b"".join(iter(lambda: connection.recv(4096), b""))
+    assert answer.startswith(b"HTTP/1.1 200 ")
+    with socket.create_connection(receiver.http, timeout=10) as connection:
+        connection.sendall(head(len(ONE)) + ONE[:-1])
+        connection.shutdown(socket.SHUT_WR)
+        assert connection.recv(100) == b"", "its body never comes"
+    until(lambda: receiver.counted("requests", "http", "traces", "undecodable") == 1)
+    assert receiver.counted("requests", "http", "traces", "ok") == 1
+
+
 def test_a_large_request_does_not_hold_up_others(db: Path) -> None:
     """While one client's sixteen megabytes are decoded, small requests are answered."""
     large = request([received(number, {**CHAT, "note": "x" * 2000}) for number in range(6000)]).SerializeToString()

@@ -210,6 +210,7 @@ def _integer(number: Number, allowed: range) -> int:
 def _whole(number: float | str) -> int:
     """Raises ValueError."""
     if isinstance(number, str):
+        _check_digits(number)
         with suppress(ValueError):
             return int(number)
     value = float(number)
@@ -218,9 +219,17 @@ def _whole(number: float | str) -> int:
     return int(value)
 
 
+def _check_digits(text: str) -> None:
+    """Python reads more as a number than JSON does. Raises ValueError."""
+    if "_" in text or not text.isascii() or text != text.strip():
+        raise ValueError(text)
+
+
 def _double(number: float | str) -> float:
     """A double, which JSON may carry as a number or as text (the only way for NaN and the infinities)."""
     try:
+        if isinstance(number, str):
+            _check_digits(number)
         return float(number)
     except ValueError as error:
         raise BadRequest(f"{str(number)[:40]!r} is not a number.") from error
