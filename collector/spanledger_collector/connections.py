@@ -61,8 +61,8 @@ class _Limited(HttpMessages):
             self._expect_head()
 
     def eof_received(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride] - as asyncio's, of which uvicorn's is half
-        """A client may say that it sends no more before it is answered: it is answered all the same. Not over TLS, whose
-        connection asyncio then ends."""
+        """Whether to keep the connection of a client that sends no more: until it is answered, if it sent a whole
+        request. Not over TLS, whose connection asyncio then ends."""
         answers = self.is_serving and not self.cycle.more_body and self.transport.get_extra_info("sslcontext") is None
         if answers:
             self.cycle.keep_alive = False
