@@ -102,6 +102,11 @@ def test_entries_of_other_columns_are_refused() -> None:
     fewer = {name: column for name, column in columns.items() if name != "span"}
     with pytest.raises(ValueError, match="spans without span"):
         decode_entries(msgspec.msgpack.encode([(received_ns, fewer, told)]))
+    for column in ([-1] * 5, ["x"] * 5, b"123"):
+        with pytest.raises(ValueError):  # noqa: PT011 - the words are those of `array`
+            decode_entries(msgspec.msgpack.encode([(received_ns, {**columns, "span": column}, told)]))
+    with pytest.raises(ValueError, match="the column name is written in another way"):
+        decode_entries(msgspec.msgpack.encode([(received_ns, {**columns, "name": b"12345"}, told)]))
     with pytest.raises(ValueError, match="shorter"):
         decode_entries(msgspec.msgpack.encode([(received_ns, columns, {**told, "columns": told["columns"][1:]})]))
 

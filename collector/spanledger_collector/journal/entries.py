@@ -93,7 +93,10 @@ def encode_entries(encoded: Sequence[bytes]) -> bytes:
 def decode_entries(content: bytes | memoryview) -> list[Entry]:
     """The entries that these bytes tell, but for the observations, which settling reads from the journal. Raises
     ValueError for bytes that tell none, or other columns than this version has."""
-    return [_entry(document) for document in _decode(content)]
+    try:
+        return [_entry(document) for document in _decode(content)]
+    except (OverflowError, TypeError) as error:  # integers that no column holds, or none at all
+        raise ValueError(str(error)) from error
 
 
 def _entry(document: _Document) -> Entry:
@@ -106,12 +109,10 @@ def _entry(document: _Document) -> Entry:
 
 def _column(name: str, written: bytes | list[Any]) -> Sequence[Any]:
     code = _CODES.get(name)
-    if code is None:
-        return written
     if isinstance(written, list):
-        return array(code, [value or 0 for value in written])
-    if byteorder != "little":
-        raise ValueError("integers as another kind of machine writes them")
+        return written if code is None else array(code, [value or 0 for value in written])
+    if code is None or byteorder != "little":
+        raise ValueError(f"the column {name} is written in another way")
     return array(code, written)
 
 
