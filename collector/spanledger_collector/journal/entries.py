@@ -1,7 +1,7 @@
 """What is kept of the spans of one request, and the bytes in which the intake holds it until it is in the journal."""
 
 from array import array
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from sys import byteorder
 from typing import Any, Final, NamedTuple
 
@@ -30,9 +30,9 @@ _COLUMNS: Final = tuple(name for name in SPANS.columns if name != "received_at")
 _CODES: Final = SPANS.codes
 
 
-def joined(entries: Sequence[Entry], names: Iterable[str] = _COLUMNS) -> tuple[Columns, Told]:
-    """The columns of these names of several entries, one after the other, and what they tell: its places count from the
-    first span of all."""
+def joined(entries: Sequence[Entry]) -> tuple[Columns, Told]:
+    """The columns of several entries, with times of arrival that were added to them, one after the other; and what they
+    tell, its places counted from the first span of all."""
     places: list[int] = []
     first = 0
     for entry in entries:
@@ -42,7 +42,7 @@ def joined(entries: Sequence[Entry], names: Iterable[str] = _COLUMNS) -> tuple[C
     told = {name: _chained([each.columns[name] for each in tellers]) for name in TOLD}
     known = [each.observations for each in tellers if each.observations is not None]
     observations = _chained(known) if len(known) == len(tellers) else None
-    columns = {name: _chained([entry.columns[name] for entry in entries]) for name in names}
+    columns = {name: _chained([entry.columns[name] for entry in entries]) for name in SPANS.columns}
     return columns, Told(places, told, observations)
 
 

@@ -66,7 +66,7 @@ class Writer:
 
         Raises duckdb.Error; then nothing of the batch is stored.
         """
-        spans, told = joined([self._stamped(entry) for entry in batch], SPANS.columns)
+        spans, told = joined([self._stamped(entry) for entry in batch])
         first_hashes = self._first_hashes(spans)
         new = self._new_of(spans, told, first_hashes)
         with transaction(self._cursor):
