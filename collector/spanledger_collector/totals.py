@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 from spanledger.meters import METER_BY_NAME, METERS, Meter
 from spanledger_collector.call_records import Quantity
 
-__all__ = ["INPUT_METERS", "OUTPUT_METERS", "Totals", "sums_of", "totals_of"]
+__all__ = ["INPUT_METERS", "OUTPUT_METERS", "Totals", "totals_of"]
 
 
 def _root(meter: Meter) -> str:
@@ -33,11 +33,6 @@ class Totals(NamedTuple):
 
 def totals_of(meters: Mapping[str, Quantity]) -> Totals:
     """The inclusive totals of disjoint meters."""
-    return Totals(*sums_of(meters))
-
-
-def sums_of(meters: Mapping[str, Quantity]) -> tuple[Quantity | None, Quantity | None]:
-    """The same as but two numbers, for less."""
     taken: Quantity | None = None
     given: Quantity | None = None
     for meter, quantity in meters.items():
@@ -45,4 +40,4 @@ def sums_of(meters: Mapping[str, Quantity]) -> tuple[Quantity | None, Quantity |
             taken = quantity if taken is None else taken + quantity
         elif meter in OUTPUT_METERS:
             given = quantity if given is None else given + quantity
-    return taken, given
+    return Totals(taken, given)

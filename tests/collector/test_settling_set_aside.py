@@ -8,14 +8,16 @@ import pytest
 from settling_bench import SettlingBench, settling_bench
 from tests.observed import OWN, make_span
 
+from spanledger_collector.alike import Alike
 from spanledger_collector.ledger.rebuild import rebuild
-from spanledger_collector.model import Call, ReceivedSpan
+from spanledger_collector.model import Call, Observation, ReceivedSpan
 from spanledger_collector.pricing import shipped_book
 from spanledger_collector.pricing.bills import Bill, Bills
 
 _ASIDE = "SELECT span_id, reason FROM set_aside ORDER BY span_id"
 _BUG = "no such price"
-_bill_of = Bills.of
+_Alike = Alike[Call] | Alike[Observation]
+_bill_of = Bills.of_all
 
 
 @pytest.fixture
@@ -43,11 +45,11 @@ def _id(number: int) -> str:
     return f"{number:016x}"
 
 
-def _failing_for(*numbers: int) -> Callable[[Bills, Call], Bill | None]:
-    def billed(bills: Bills, call: Call) -> Bill | None:
-        if int.from_bytes(call.span_id) in numbers:
+def _failing_for(*numbers: int) -> Callable[[Bills, _Alike], Bill | None]:
+    def billed(bills: Bills, alike: _Alike) -> Bill | None:
+        if any(int.from_bytes(call.span_id) in numbers for call in alike.facts):
             raise KeyError(_BUG)
-        return _bill_of(bills, call)
+        return _bill_of(bills, alike)
 
     return billed
 
@@ -60,7 +62,7 @@ def _settled(bench: SettlingBench) -> list[str]:
 def test_all_others_are_settled(
     bench: SettlingBench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, wrong: tuple[int, ...]
 ) -> None:
-    monkeypatch.setattr(Bills, "of", _failing_for(*wrong))
+    monkeypatch.setattr(Bills, "of_all", _failing_for(*wrong))
     assert bench.settle(*_spans(*range(1, 10))) == 9
     assert _settled(bench) == [_id(number) for number in range(1, 10) if number not in wrong]
     assert bench.ask(_ASIDE) == [(_id(number), f"KeyError: '{_BUG}'") for number in wrong]
@@ -76,7 +78,7 @@ def test_when_everything_fails_it_is_not_the_observations(
 ) -> None:
     bench.arrive(_spans(*range(1, 10)))
     with monkeypatch.context() as patch:
-        patch.setattr(Bills, "of", _failing_for(*range(1, 10)))
+        patch.setattr(Bills, "of_all", _failing_for(*range(1, 10)))
         with pytest.raises(KeyError):
             bench.settler.settle_pending()
         assert (bench.settler.pending(), bench.settler.set_aside()) == (9, 0)
@@ -90,7 +92,7 @@ def test_a_full_disk_sets_nothing_aside(bench: SettlingBench, monkeypatch: pytes
 
     bench.arrive(_spans(1, 2))
     with monkeypatch.context() as patch:
-        patch.setattr(Bills, "of", full)
+        patch.setattr(Bills, "of_all", full)
         with pytest.raises(duckdb.IOException):
             bench.settler.settle_pending()
     assert (bench.settler.pending(), bench.settler.set_aside()) == (2, 0)
@@ -99,17 +101,19 @@ def test_a_full_disk_sets_nothing_aside(bench: SettlingBench, monkeypatch: pytes
 def test_an_interrupted_pass_marks_what_it_went_past(bench: SettlingBench, monkeypatch: pytest.MonkeyPatch) -> None:
     """Progress and marks are one transaction: whenever the process ends, nothing is passed over in silence."""
 
-    def billed(bills: Bills, call: Call) -> Bill | None:
-        if int.from_bytes(call.span_id) == 8:
+    def billed(bills: Bills, alike: _Alike) -> Bill | None:
+        """Fails with the second, which is halved away from the rest, and is interrupted at the last of these."""
+        found = _failing_for(2)(bills, alike)
+        if any(int.from_bytes(call.span_id) == 8 for call in alike.facts):
             raise KeyboardInterrupt
-        return _failing_for(2)(bills, call)
+        return found
 
     bench.arrive(_spans(*range(1, 9)))
     with monkeypatch.context() as patch:
-        patch.setattr(Bills, "of", billed)
+        patch.setattr(Bills, "of_all", billed)
         with pytest.raises(KeyboardInterrupt):
             bench.settler.settle_pending()
-        patch.setattr(Bills, "of", _failing_for(2))
+        patch.setattr(Bills, "of_all", _failing_for(2))
         bench.new_settler().settle_pending()
     assert bench.ask("SELECT span_id FROM set_aside") == [(_id(2),)]
     assert len(_settled(bench)) == 7
@@ -117,10 +121,10 @@ def test_an_interrupted_pass_marks_what_it_went_past(bench: SettlingBench, monke
 
 def test_a_rebuild_settles_what_was_set_aside(bench: SettlingBench, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(Bills, "of", _failing_for(2, 3))
+        patch.setattr(Bills, "of_all", _failing_for(2, 3))
         bench.settle(*_spans(1, 2, 3))
         assert rebuild(bench.ledger, shipped_book()).equal, "as long as the reason is there"
-        patch.setattr(Bills, "of", _failing_for(3))
+        patch.setattr(Bills, "of_all", _failing_for(3))
         assert rebuild(bench.ledger, shipped_book(), apply=True).kinds == {"missing": 1}
         assert bench.ask("SELECT span_id FROM set_aside") == [(_id(3),)]
     rebuild(bench.ledger, shipped_book(), apply=True)

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from spanledger_collector.alike import Alike
 from spanledger_collector.ledger.fresh import Fresh
 from spanledger_collector.ledger.neighbours import IndexColumns, IndexRow, repeated
 from spanledger_collector.model import Call, Observation
@@ -18,12 +19,12 @@ __all__ = ["Lone", "apart"]
 
 @dataclass(frozen=True, slots=True)
 class Lone:
-    """Observations each of which is a call by itself, that no other tells of: as columns, with the names of the
-    calls."""
+    """Observations each of which is a call by itself, that no other tells of: as columns and by kind as in `Fresh`,
+    with the names of the calls."""
 
     observations: Sequence[Observation]
+    kinds: Sequence[Alike[Observation]]
     response_keys: Sequence[str | None]
-    index: IndexColumns
     call_ids: Sequence[str]
 
     def call(self, place: int) -> Call:
@@ -41,9 +42,9 @@ def apart(fresh: Fresh, known: Collection[IndexRow]) -> tuple[Lone, list[int]]:
     others |= _places(index.id_key, repeated([*index.id_key, *(row.id_key for row in known)]))
     others |= _places(index.twin_key, counts)
     others |= _places([*map(_model, index.model_key)] if models else (), models)
-    lone = fresh.at([place for place in range(len(fresh.observations)) if place not in others])
+    lone = fresh.without(others)
     call_ids = [*map(lone_call_id, lone.observations, lone.response_keys)]
-    return Lone(lone.observations, lone.response_keys, lone.index, call_ids), sorted(others)
+    return Lone(lone.observations, lone.kinds, lone.response_keys, call_ids), sorted(others)
 
 
 def _places(column: Sequence[int | None], keys: Collection[int]) -> set[int]:

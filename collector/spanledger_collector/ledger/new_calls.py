@@ -9,11 +9,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from struct import Struct
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Self, TypeVar, cast
 
+from spanledger_collector.alike import Alike, added, calls_alike, total
 from spanledger_collector.ledger.arrow import QUANTITY_PLACES, Target
 from spanledger_collector.ledger.lone import Lone
-from spanledger_collector.ledger.row_making import call_rows, conditions_text, flags_text, map_text, money_units
+from spanledger_collector.ledger.row_making import (
+    EMPTY_MAP,
+    call_rows,
+    conditions_text,
+    flags_text,
+    map_text,
+    money_units,
+)
 from spanledger_collector.ledger.rows import (
     CALL_METERS,
     CALL_SOURCES,
@@ -34,30 +42,33 @@ __all__ = ["CallColumns", "NewCalls"]
 
 _ONE: Final = 10**QUANTITY_PLACES
 _ids: Final = Struct(">QQQ").unpack
-_AS_TOLD: Final = {
-    "started_at": "started_ns",
-    "ended_at": "ended_ns",
+_ALIKE: Final = {
     "service": "service",
     "provider": "provider",
     "operation": "operation",
     "request_model": "request_model",
     "response_model": "response_model",
-    "response_id": "response_id",
     "service_tier": "conditions.service_tier",
     "error_type": "error_type",
     "usage_status": "usage_status",
     "usage_evidence": "usage_evidence",
-    "user_id": "attribution.user",
-    "org_id": "attribution.org",
-    "session_id": "attribution.session",
-    "workflow": "attribution.workflow",
-    "feature": "attribution.feature",
     "dialect": "dialect",
 }
-"""Columns of `calls` that are attributes of a `Call`, and of an observation that is a call by itself."""
-_as_told: Final = attrgetter(*_AS_TOLD.values())
+"""Columns of `calls` that say the same of calls that are alike, and the attributes that they are of these."""
+_alike_of: Final = attrgetter(*_ALIKE.values())
+_ATTRIBUTION: Final = {
+    "user_id": "user",
+    "org_id": "org",
+    "session_id": "session",
+    "workflow": "workflow",
+    "feature": "feature",
+}
+"""Columns of `calls` that are attributes of an attribution."""
+_attribution_of: Final = attrgetter(*_ATTRIBUTION.values())
+_PARTS: Final = ("cache_read", "cache_write", "reasoning")
+"""With what the names of meters begin whose tokens have a column of their own."""
 
-_Facts = Sequence[Call] | Sequence[Observation]
+_Kind = Alike[Call] | Alike[Observation]
 """Calls, or observations that are calls by themselves: what is asked of them here is called the same in both."""
 
 _Named = Mapping[str, Sequence[Any]]
@@ -105,7 +116,7 @@ class NewCalls:
 
     def fill(self, columns: CallColumns, calls: Sequence[Call], settled_ns: int) -> None:
         """Add the calls in their first revision."""
-        odd = self._fill(columns, calls, [call.call_id for call in calls], settled_ns)
+        odd = self._fill(columns, calls_alike(calls), [call.call_id for call in calls], settled_ns)
         self._add_odd(columns, [calls[place] for place in odd], settled_ns)
         left_out = set(odd)
         written = [call for place, call in enumerate(calls) if place not in left_out]
@@ -115,136 +126,132 @@ class NewCalls:
 
     def fill_lone(self, columns: CallColumns, lone: Lone, settled_ns: int) -> None:
         """Add the calls of lone observations in their first revision."""
-        odd = self._fill(columns, lone.observations, lone.call_ids, settled_ns)
+        odd = self._fill(columns, lone.kinds, lone.call_ids, settled_ns)
         self._add_odd(columns, [lone.call(place) for place in odd], settled_ns)
 
-    def _fill(self, columns: CallColumns, told: _Facts, ids: Sequence[str], settled_ns: int) -> list[int]:
+    def _fill(self, columns: CallColumns, kinds: Iterable[_Kind], ids: Sequence[str], settled_ns: int) -> list[int]:
         """Add the rows of calls, but for their sources; the places of those that can only be made one by one."""
-        bill_of = self._bills.of
-        by_bill: defaultdict[_Key, list[int]] = defaultdict(list)
         odd: list[int] = []
-        for place, one in enumerate(told):
-            bill = bill_of(one)
-            if bill is None:
-                odd.append(place)
-            else:
-                by_bill[bill, tuple(one.meters), one.flags].append(place)
-        for (bill, meters, flags), places in by_bill.items():
-            alike = _Alike.of(bill, meters, flags, [told[place] for place in places], [ids[place] for place in places])
-            if max(alike.totals) >= IMPOSSIBLE:
-                odd += places
-                continue
-            number = self._number(bill, meters)
-            settled = {"price_book": self._book.sha256, "settled_at": settled_ns, "bill": number}
-            alike.fill(columns, {name: alike.every(value) for name, value in settled.items()})
-            if number is None:
-                alike.fill_parts(columns)
+        for kind in kinds:
+            for bill, alike in self._billed(kind):
+                if bill is None:
+                    odd += alike.places
+                    continue
+                calls = _Billed.of(bill, alike, [ids[place] for place in alike.places])
+                if max(calls.totals) >= IMPOSSIBLE:
+                    odd += alike.places
+                    continue
+                number = self._number(bill, tuple(alike.counts))
+                settled = {"price_book": self._book.sha256, "settled_at": settled_ns, "bill": number}
+                calls.fill(columns, {name: calls.every(value) for name, value in settled.items()})
+                if number is None:
+                    calls.fill_parts(columns)
         return odd
+
+    def _billed(self, kind: _Kind) -> Iterator[tuple[Bill | None, _Kind]]:
+        """Calls that are alike, by their bill: nearly always all have one."""
+        bill = self._bills.of_all(kind)
+        if bill is not None:
+            yield bill, kind
+            return
+        by_bill: defaultdict[Bill | None, list[int]] = defaultdict(list)
+        for position, call in enumerate(kind.facts):
+            by_bill[self._bills.of(call)].append(position)
+        for each, kept in by_bill.items():
+            yield each, kind.at(kept, [kind.places[position] for position in kept])
 
     def _add_odd(self, columns: CallColumns, calls: Iterable[Call], settled_ns: int) -> None:
         priced = [(call, price(call, self._book)) for call in calls]
         columns.add_rows([call_rows(call, pricing, revision=1, settled_ns=settled_ns) for call, pricing in priced])
 
 
-_Key = tuple[Bill, tuple[str, ...], tuple[str, ...]]
-"""What calls that are made together have in common: bill, meters, flags."""
-
-
 @dataclass(frozen=True, slots=True)
-class _Alike:
-    """Calls with one bill, the same meters and the same flags, and their names; `counts` are the quantities of each
-    meter, `amounts` what those of the bill cost, and `totals` what each call costs, in 1e-12 USD."""
+class _Billed:
+    """Calls that are alike and have one bill, and their names; `counts` are the quantities of each meter, `amounts`
+    what those of the bill cost, and `totals` what each call costs, in 1e-12 USD."""
 
     bill: Bill
-    flags: tuple[str, ...]
-    calls: Sequence[Call | Observation]
+    alike: _Kind
     call_ids: Sequence[str]
-    counts: _Named
+    counts: Mapping[str, Sequence[int]]
     amounts: Sequence[Sequence[int]]
     totals: Sequence[int]
 
     @classmethod
-    def of(
-        cls,
-        bill: Bill,
-        meters: tuple[str, ...],
-        flags: tuple[str, ...],
-        calls: Sequence[Call | Observation],
-        call_ids: Sequence[str],
-    ) -> Self:
-        """Count and multiply."""
-        counts = dict(zip(meters, zip(*[call.meters.values() for call in calls], strict=True), strict=True))
+    def of(cls, bill: Bill, alike: _Kind, call_ids: Sequence[str]) -> Self:
+        """Multiply."""
+        counts = cast("Mapping[str, Sequence[int]]", alike.counts)  # what is not whole has no bill
         prices = zip(bill.meters, bill.prices, strict=True)
         amounts = [[count * unit_price for count in counts[meter]] for meter, unit_price in prices]
-        return cls(bill, flags, calls, call_ids, counts, amounts, _sum(amounts) or [0] * len(calls))
+        return cls(bill, alike, call_ids, counts, amounts, added(amounts) or [0] * len(call_ids))
 
     def every(self, value: Any) -> list[Any]:  # noqa: ANN401 - whatever the column holds
         """A column in which all calls have this value."""
-        return [value] * len(self.calls)
+        return [value] * len(self.call_ids)
 
     def fill(self, columns: CallColumns, settled: _Named) -> None:
         """Add the calls; `settled` are the columns about the settling."""
-        told = dict(zip(_AS_TOLD, zip(*map(_as_told, self.calls), strict=True), strict=True))
-        first = {"revision": self.every(1), "call_id": self.call_ids}
-        columns.add(
-            CALLS_WITH_BILL,
-            {**settled, **told, **first, **self._ids(), **self._tokens(), **self._price(), **self._said()},
-        )
+        named = {"revision": self.every(1), "call_id": self.call_ids}
+        said = {**self._alike(), **self._own(), **self._attribution()}
+        columns.add(CALLS_WITH_BILL, {**settled, **named, **said, **self._tokens(), **self._price()})
 
     def fill_parts(self, columns: CallColumns) -> None:
         """Add their meters and charges."""
-        started = [call.started_ns for call in self.calls]
+        started = [call.started_ns for call in self.alike.facts]
         common = {"revision": self.every(1), "call_id": self.call_ids, "started_at": started}
         for meter, counts in self.counts.items():
             columns.add(CALL_METERS, {**common, "meter": self.every(meter), "quantity": _scaled(counts)})
         for line in self._charges():
             columns.add(CHARGES, {**common, **line})
 
-    def _ids(self) -> _Named:
-        return {
-            "trace_id": [call.trace_id.hex() for call in self.calls],
-            "span_id": [call.span_id.hex() for call in self.calls],
+    def _alike(self) -> _Named:
+        """What all of them say, and what follows from it."""
+        first, bill = self.alike.first, self.bill
+        said: dict[str, object] = {
+            **dict(zip(_ALIKE, _alike_of(first), strict=True)),
+            "conditions": conditions_text(first.conditions),
+            "flags": flags_text(first.flags, bill.flags),
+            "price_status": bill.status,
+            "price_reasons": json_text(bill.reasons),
+            "reported_cost_usd": None,  # who is told one is not priced here
         }
+        return {name: self.every(value) for name, value in said.items()}
+
+    def _own(self) -> _Named:
+        """What each of them says for itself."""
+        calls = self.alike.facts
+        costs = [call.emitter_cost_usd for call in calls]
+        return {
+            "trace_id": [call.trace_id.hex() for call in calls],
+            "span_id": [call.span_id.hex() for call in calls],
+            "started_at": [call.started_ns for call in calls],
+            "ended_at": [call.ended_ns for call in calls],
+            "response_id": [call.response_id for call in calls],
+            "emitter_cost_usd": costs if {*costs} == {None} else [*map(money_units, costs)],
+            "sources": [len(call.sources) if isinstance(call, Call) else 1 for call in calls],
+        }
+
+    def _attribution(self) -> _Named:
+        """Who spent it."""
+        said = [call.attribution for call in self.alike.facts]
+        columns = zip(*map(_attribution_of, said), strict=True)
+        dimensions = [map_text(one) if one else EMPTY_MAP for one in [each.dimensions for each in said]]
+        return {**dict(zip(_ATTRIBUTION, columns, strict=True)), "dimensions": dimensions}
 
     def _tokens(self) -> _Named:
-        def total(belongs: Callable[[str], bool]) -> Sequence[int | None]:
-            return _sum([counts for meter, counts in self.counts.items() if belongs(meter)]) or self.every(None)
-
-        taken, given = INPUT_METERS.__contains__, OUTPUT_METERS.__contains__
-        return {
-            "input_tokens": total(taken),
-            "cache_read_tokens": total(lambda meter: meter.startswith("cache_read")),
-            "cache_write_tokens": total(lambda meter: meter.startswith("cache_write")),
-            "output_tokens": total(given),
-            "reasoning_tokens": total(lambda meter: meter.startswith("reasoning")),
-            "total_tokens": total(lambda meter: taken(meter) or given(meter)),
-        }
+        parts = {part: [meter for meter in self.counts if meter.startswith(part)] for part in _PARTS}
+        of = {"input": INPUT_METERS, "output": OUTPUT_METERS, "total": INPUT_METERS | OUTPUT_METERS, **parts}
+        return {f"{part}_tokens": total(self.counts, meters) or self.every(None) for part, meters in of.items()}
 
     def _price(self) -> _Named:
         """What the calls cost as far as that is known, with its bounds."""
         bill, totals, unknown = self.bill, self.totals, self.every(None)
         more = [[count * less for count in self.counts[m]] for m, less in zip(bill.meters, bill.more, strict=False)]
-        dearest = _sum([totals, *more])
+        dearest = added([totals, *more]) or totals
         cost, low, high = (
             (unknown, totals if bill.meters else unknown, unknown) if bill.reasons else (totals, totals, dearest)
         )
-        return {
-            "cost_usd": cost,
-            "cost_low_usd": low,
-            "cost_high_usd": high,
-            "reported_cost_usd": unknown,  # who is told one is not priced here
-            "price_status": self.every(bill.status),
-            "price_reasons": self.every(json_text(bill.reasons)),
-        }
-
-    def _said(self) -> _Named:
-        return {
-            "flags": self.every(flags_text(self.flags, self.bill.flags)),
-            "conditions": self.every(conditions_text(self.calls[0].conditions)),  # a bill is for one set of them
-            "emitter_cost_usd": [money_units(call.emitter_cost_usd) for call in self.calls],
-            "dimensions": [map_text(call.attribution.dimensions) for call in self.calls],
-            "sources": [len(call.sources) if isinstance(call, Call) else 1 for call in self.calls],
-        }
+        return {"cost_usd": cost, "cost_low_usd": low, "cost_high_usd": high}
 
     def _charges(self) -> Iterator[_Named]:
         bill = self.bill
@@ -278,11 +285,6 @@ def _sources(pairs: Sequence[tuple[Call, Source]]) -> _Named:
         "reason": [source.reason for _, source in pairs],
         "started_at": [call.started_ns for call, _ in pairs],
     }
-
-
-def _sum(columns: Sequence[Sequence[int]]) -> Sequence[int]:
-    """The sum of columns, row by row; nothing for no columns."""
-    return columns[0] if len(columns) == 1 else [*map(sum, zip(*columns, strict=True))]
 
 
 def _scaled(counts: Sequence[int]) -> list[int]:

@@ -12,7 +12,7 @@ from spanledger_collector.ledger.rows import CallRow, CallRows, ChargeRow, Meter
 from spanledger_collector.model import Call, Charge, Conditions, Pricing, Quantity, Source
 from spanledger_collector.totals import totals_of
 
-__all__ = ["call_rows", "conditions_text", "flags_text", "map_text", "money_text", "money_units"]
+__all__ = ["EMPTY_MAP", "call_rows", "conditions_text", "flags_text", "map_text", "money_text", "money_units"]
 
 _CONDITIONS: Final = tuple(field.name for field in fields(Conditions) if field.name != "service_tier")
 _conditions_of: Final = attrgetter(*_CONDITIONS)
@@ -20,7 +20,7 @@ _UNCONDITIONAL: Final = (None,) * len(_CONDITIONS)
 _MONEY_PLACES: Final = Decimal(1).scaleb(-MONEY_PLACES)
 _QUANTITY_PLACES: Final = Decimal("1e-6")
 _EMPTY_LIST: Final = "[]"
-_EMPTY_MAP: Final = "{}"
+EMPTY_MAP: Final = "{}"
 _ids: Final = Struct(">QQQ").unpack
 
 
@@ -112,14 +112,14 @@ def flags_text(of_call: tuple[str, ...], of_price: tuple[str, ...]) -> str:
 
 def map_text(texts: Mapping[str, str]) -> str:
     """An object of strings, as JSON."""
-    return json_text(texts) if texts else _EMPTY_MAP
+    return json_text(texts) if texts else EMPTY_MAP
 
 
 def conditions_text(conditions: Conditions) -> str:
     """The conditions that are known, but for the tier, as JSON."""
     values: tuple[str | None, ...] = _conditions_of(conditions)
     if values == _UNCONDITIONAL:
-        return _EMPTY_MAP
+        return EMPTY_MAP
     known = zip(_CONDITIONS, values, strict=True)
     return json_text({name: value for name, value in known if value is not None})
 

@@ -13,6 +13,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Final
 
+from spanledger_collector.alike import Alike, total
 from spanledger_collector.model import Call, Conditions, Observation, PriceStatus, Quantity
 from spanledger_collector.pricing.book import PriceBook
 from spanledger_collector.pricing.bulk import Product, Stretch, stretches
@@ -84,9 +85,7 @@ class Bills:
         What costs `IMPOSSIBLE` or more is for `price` too."""
         if call.reported_cost_usd is not None or (call.flags and not _are_harmless(call.flags)):
             return None
-        key = call.provider, call.request_model, call.response_model, _conditions_of(call.conditions)
-        kind = self._kinds.get(key) or self._new_kind(call, key)
-        counted = call.meters
+        kind, counted = self._kind_of(call), call.meters
         if call.usage_status == "unmetered" or not counted:
             return kind.unmetered if _are_whole(counted.values()) else None
         if not _are_whole(counted.values()):
@@ -96,14 +95,25 @@ class Bills:
         if len(tiers) > 1:
             taken = sum([quantity for meter, quantity in counted.items() if meter in INPUT_METERS])
             tier = bisect_left(kind.above[place], taken) - 1
-        stretch, bills = tiers[tier].stretch, tiers[tier].bills
-        meters = tuple([meter for meter in counted if counted[meter]] if 0 in counted.values() else counted)
-        bill = bills.get(meters)
-        if bill is None and meters not in bills:
-            if len(bills) >= _MOST_BILLS:
-                bills.clear()
-            bill = bills[meters] = _bill(stretch, meters)
-        return bill
+        return _bill_in(tiers[tier], tuple([meter for meter in counted if counted[meter]]))
+
+    def of_all(self, alike: Alike[Call] | Alike[Observation]) -> Bill | None:
+        """The bill that all these have, for a fraction of the time; None where they have several, or one has none: then
+        `of` says which."""
+        first = alike.first
+        if {fact.reported_cost_usd for fact in alike.facts} != {None} or not _are_harmless(first.flags):
+            return None
+        if not all(map(_are_whole_counts, alike.counts.values())):
+            return None
+        kind = self._kind_of(first)
+        if first.usage_status == "unmetered" or not alike.counts:
+            return kind.unmetered
+        tier = _tier_of(kind, alike)
+        return None if tier is None else _bill_in(tier, alike.nonzero)
+
+    def _kind_of(self, call: Call | Observation) -> _Kind:
+        key = call.provider, call.request_model, call.response_model, _conditions_of(call.conditions)
+        return self._kinds.get(key) or self._new_kind(call, key)
 
     def _new_kind(self, call: Call | Observation, key: tuple[object, ...]) -> _Kind:
         if len(self._kinds) >= _MOST_KINDS:
@@ -131,6 +141,37 @@ def _are_whole(quantities: Iterable[Quantity]) -> bool:
         if type(quantity) is not int or not 0 <= quantity < QUANTITY_LIMIT:
             return False
     return True
+
+
+def _are_whole_counts(quantities: Sequence[Quantity]) -> bool:
+    """The same of many, for less."""
+    return {*map(type, quantities)} == {int} and min(quantities) >= 0 and max(quantities) < QUANTITY_LIMIT
+
+
+def _tier_of(kind: _Kind, alike: Alike[Call] | Alike[Observation]) -> _Tier | None:
+    """The tier in which all calls of a kind are; None where they are in several."""
+    place, tier = 0, 0
+    if len(kind.moments) > 1:
+        started = [fact.started_ns for fact in alike.facts]
+        place, last = (bisect_right(kind.moments, at) - 1 for at in (min(started), max(started)))
+        if place != last:
+            return None
+    if len(kind.tiers[place]) > 1:
+        taken = total(alike.counts, INPUT_METERS) or (0,)
+        tier, highest = (bisect_left(kind.above[place], tokens) - 1 for tokens in (min(taken), max(taken)))
+        if tier != highest:
+            return None
+    return kind.tiers[place][tier]
+
+
+def _bill_in(tier: _Tier, meters: tuple[str, ...]) -> Bill | None:
+    """The bill of calls with these meters, none of which is zero, in a tier."""
+    bill = tier.bills.get(meters)
+    if bill is None and meters not in tier.bills:
+        if len(tier.bills) >= _MOST_BILLS:
+            tier.bills.clear()
+        bill = tier.bills[meters] = _bill(tier.stretch, meters)
+    return bill
 
 
 def _bill(stretch: Stretch, counted: Iterable[str]) -> Bill | None:

@@ -1,11 +1,12 @@
 """What observations share with others that tell of the same calls, wherever these are: of one observation as it is, of
 many as keys of an index."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from spanledger import semconv
+from spanledger_collector.alike import Alike, total
 from spanledger_collector.model import Observation
 from spanledger_collector.settle.keys import (
     answer_key,
@@ -15,7 +16,7 @@ from spanledger_collector.settle.keys import (
     wide_key,
 )
 from spanledger_collector.settle.roots import begins_trace
-from spanledger_collector.totals import Totals, sums_of, totals_of
+from spanledger_collector.totals import INPUT_METERS, OUTPUT_METERS, Totals, totals_of
 
 __all__ = ["Shared", "SharedKeys", "keys_shared_by", "shared_by"]
 
@@ -63,24 +64,31 @@ def shared_by(observation: Observation) -> Shared:
     return Shared(metered, response_key(observation), totals, twin_parts, _kind_of(observation).model_parts)
 
 
-def keys_shared_by(observations: Sequence[Observation]) -> SharedKeys:
-    """The keys of what observations share. In columns, as most share nothing: to look that up takes keys only."""
-    kinds = [_kind_of(told) for told in observations]
-    totals = [sums_of(told.meters) for told in observations]
-    response_keys = [response_key(told) for told in observations]
-    counts = [
-        f"{kind.before_counts}{taken}\0{given}" if (taken or given) and told.usage_status != "unmetered" else None
-        for told, kind, (taken, given) in zip(observations, kinds, totals, strict=True)
-    ]
+def keys_shared_by(observations: Sequence[Observation], kinds: Iterable[Alike[Observation]]) -> SharedKeys:
+    """The keys of what observations share, which are of these kinds; those of which no call may come share nothing. In
+    columns, as most share nothing: to look that up takes keys only."""
+    response_keys = [response_key(told) if told.role == "candidate" else None for told in observations]
+    answers: list[int | None] = [None] * len(observations)
+    counts: list[str | None] = [None] * len(observations)
+    models: list[int | None] = [None] * len(observations)
+    for alike in kinds:
+        first, none = alike.first, (None,) * len(alike.places)
+        if first.role != "candidate":
+            continue
+        kind = _kind_of(first)
+        metered = first.usage_status != "unmetered"
+        totals = (total(alike.counts, meters) or none for meters in (INPUT_METERS, OUTPUT_METERS))
+        for place, taken, given in zip(alike.places, *totals, strict=True):
+            answers[place] = None if response_keys[place] is None else answer_key(taken, given)
+            models[place] = kind.model_key
+            if metered and (taken or given):
+                counts[place] = f"{kind.before_counts}{taken}\0{given}"
     return SharedKeys(
         response_keys,
         text_keys(response_keys),
-        [None if key is None else answer_key(*of) for key, of in zip(response_keys, totals, strict=True)],
+        answers,
         text_keys(counts),
-        [
-            kind.model_key if kind.model_key is None else kind.model_key | begins_trace(told)
-            for told, kind in zip(observations, kinds, strict=True)
-        ],
+        [None if key is None else key | begins_trace(told) for key, told in zip(models, observations, strict=True)],
     )
 
 
