@@ -14,9 +14,9 @@ from spanledger_collector.dialects.http_calls import any_posts, http_call
 from spanledger_collector.dialects.peer import peer_host, peer_hosts
 from spanledger_collector.model import Observation, ReceivedSpan
 
-__all__ = ["ReadSpan", "ReadSpans", "read_all"]
+__all__ = ["MANY", "ReadSpan", "ReadSpans", "read_all"]
 
-_MANY: Final = 32
+MANY: Final = 48
 """Spans in a request. Where there are fewer, sorting them into groups costs more than it saves."""
 
 
@@ -35,7 +35,10 @@ def read_all(
     spans: Sequence[ReceivedSpan], mapped: AttributionMap = NO_MAP, model_hosts: Sequence[str] = ()
 ) -> ReadSpans:
     """What `recognise` (or else `http_call`), `kept_json` and `peer_host` say of each span. Raises what they raise."""
-    groups, others = grouped(spans) if len(spans) >= _MANY else ([], [*range(len(spans))])
+    if len(spans) < MANY:
+        each = _one_by_one(range(len(spans)), spans, mapped, model_hosts)
+        return ReadSpans([*each], [*map(peer_host, spans)])
+    groups, others = grouped(spans)
     told: list[ReadSpan] = []
     hosts: list[str | None] = [None] * len(spans)
     for group in groups:

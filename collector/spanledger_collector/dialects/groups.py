@@ -8,10 +8,10 @@ from typing import Final, TypeVar
 from spanledger_collector.dialects.shapes import Names
 from spanledger_collector.model import Attributes, AttributeValue, ReceivedSpan, Scope
 
-__all__ = ["Column", "Columns", "Group", "grouped", "rows_of"]
+__all__ = ["MANY_ALIKE", "Column", "Columns", "Group", "grouped", "rows_of"]
 
 _T = TypeVar("_T")
-_MANY: Final = 12
+MANY_ALIKE: Final = 12
 """Spans of a group. What looking at fewer in columns saves for each is less than what it costs for all."""
 
 Column = Sequence[AttributeValue]
@@ -73,6 +73,6 @@ def grouped(spans: Sequence[ReceivedSpan]) -> tuple[list[Group], list[int]]:
     groups = [
         Group(key[0], places, [spans[place] for place in places], [attributes[place] for place in places])
         for key, places in found.items()
-        if len(places) >= _MANY
+        if len(places) >= MANY_ALIKE
     ]
-    return groups, [place for places in found.values() if len(places) < _MANY for place in places]
+    return groups, [place for places in found.values() if len(places) < MANY_ALIKE for place in places]
