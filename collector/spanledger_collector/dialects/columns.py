@@ -30,6 +30,7 @@ __all__ = ["observations_of"]
 
 _Key = tuple[str, ...]
 _NO_DIMENSIONS: Final[Attributes] = {}
+# What of a setting is a column of observations, once for each setting.
 _of_setting: Final = attrgetter(
     "role",
     "provider",

@@ -16,7 +16,6 @@ __all__ = ["FactColumns", "read_columns"]
 
 _TEXTS: Final = frozenset({str})
 _INTEGERS: Final = frozenset({int})
-_NONE: Final[Mapping[str, AttributeValue]] = {}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,8 +33,8 @@ class FactColumns:
 
 
 def read_columns(dialect: Dialect, group: Group, columns: Columns) -> FactColumns | None:
-    """The facts of a group by the names of its dialect; None where a value is one that few emitters send, so that the
-    spans are to be read one by one. (All but one in a million are texts and whole numbers.)"""
+    """The facts of a group by the names of its dialect; None where a value is not what emitters nearly always send (a
+    text, or a whole number that counts), so that the spans are to be read one by one."""
     if dialect.unpack or dialect.quoted:
         return None
     shape = shape_of[dialect, group.names]
