@@ -26,6 +26,11 @@ from spanledger_collector.model import Call, Source
 from spanledger_collector.pricing import PriceBook, price
 from spanledger_collector.settle import ALONE
 
+_SOURCES = """
+SELECT call_id, revision, trace_hi, trace_lo, span, part, reason, epoch_ns(started_at)
+FROM store.call_sources SEMI JOIN call_sources USING (call_id, revision, part, reason) ORDER BY ALL
+"""
+
 
 @contextmanager
 def writing(ledger: Ledger, book: PriceBook) -> Generator[Revisions]:
@@ -74,6 +79,8 @@ def test_what_is_read_is_what_rows_of_each_call_say(calls: list[Call], book: Pri
             assert sorted(rows.charges) == sorted(expected.charges), "unit, price and entry too"
             assert sorted(rows.meters) == sorted(expected.meters)
             assert sorted(rows.sources) == sorted(expected.sources)
+        said = [row for rows in found.values() for row in rows.sources]
+        assert asked(ledger, _SOURCES) == sorted(said), "as the view has it"
         assert asked(ledger, "SELECT sum(len(charges)) FROM usage") == asked(
             ledger, "SELECT nullif(count(*), 0) FROM charges"
         )

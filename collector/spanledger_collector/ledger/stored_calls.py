@@ -2,7 +2,7 @@
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 import duckdb
@@ -21,6 +21,7 @@ from spanledger_collector.ledger.rows import (
     all_of,
     returned,
 )
+from spanledger_collector.settle import ALONE
 
 __all__ = ["body_of_call", "started_within", "stored_calls"]
 
@@ -48,9 +49,19 @@ def stored_calls(cursor: duckdb.DuckDBPyConnection, found: Sequence[Sequence[obj
     meters = _by_call(cursor, "call_meters", CALL_METERS, MeterRow, parameters)
     sources = _by_call(cursor, "call_sources", CALL_SOURCES, SourceRow, parameters)
     return {
-        call.call_id: CallRows(call, charges[call.call_id], meters[call.call_id], sources[call.call_id])
+        call.call_id: CallRows(
+            call, charges[call.call_id], meters[call.call_id], sources[call.call_id] or tuple(_own_source(call))
+        )
         for call in calls
     }
+
+
+def _own_source(call: CallRow) -> Iterator[SourceRow]:
+    """The source of a call that has but one (`sql/009_sources.sql`)."""
+    if call.sources == 1:
+        high, low, span = (int(half, 16) for half in (call.trace_id[:16], call.trace_id[16:], call.span_id))
+        part, reason = ALONE
+        yield SourceRow(call.call_id, call.revision, high, low, span, part, reason, call.started_at)
 
 
 def body_of_call(cursor: duckdb.DuckDBPyConnection, call_id: str) -> dict[str, Any]:

@@ -233,12 +233,16 @@ WITH RECURSIVE sent AS MATERIALIZED (
     WHERE o.dialect = 'http-client' AND /*conditions*/
 ), near AS MATERIALIZED (
     SELECT trace_hi, trace_lo, span, parent, name FROM store.spans SEMI JOIN sent USING (trace_hi, trace_lo)
-), told AS MATERIALIZED (
-    SELECT t.trace_hi, t.trace_lo, t.span, c.call_id, c.usage_status <> 'unmetered' AS metered, c.service, c.provider,
-           c.started_at, c.ended_at
-    FROM store.call_sources t JOIN calls c USING (call_id, revision)
-    WHERE t.part <> 'check' AND c.started_at <= (SELECT max(ended_at) FROM sent)
-      AND c.ended_at >= (SELECT min(started_at) FROM sent)
+), meanwhile AS (
+    SELECT *, usage_status <> 'unmetered' AS metered FROM calls
+    WHERE started_at <= (SELECT max(ended_at) FROM sent) AND ended_at >= (SELECT min(started_at) FROM sent)
+), told AS MATERIALIZED (  -- not from store.call_sources, which would look up each call that has one source once more
+    SELECT t.trace_hi, t.trace_lo, t.span, c.call_id, c.metered, c.service, c.provider, c.started_at, c.ended_at
+    FROM store.source_rows t JOIN meanwhile c USING (call_id, revision) WHERE t.part <> 'check'
+    UNION ALL
+    SELECT CAST('0x' || trace_id[:16] AS UBIGINT), CAST('0x' || trace_id[17:] AS UBIGINT), CAST('0x' || span_id AS UBIGINT),
+           call_id, metered, service, provider, started_at, ended_at
+    FROM meanwhile WHERE sources = 1
 ), starts AS (
     SELECT trace_hi, trace_lo, span FROM sent UNION SELECT trace_hi, trace_lo, span FROM told SEMI JOIN sent USING (trace_hi, trace_lo)
 ), lines AS (

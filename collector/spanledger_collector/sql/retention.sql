@@ -118,7 +118,12 @@ DELETE FROM retention_old WHERE seq IN (SELECT seq FROM retention_kept);
 
 -- name: doomed_calls
 INSERT INTO retention_calls
-SELECT DISTINCT call_id FROM store.call_sources SEMI JOIN retention_old USING (trace_hi, trace_lo, span);
+SELECT call_id FROM store.source_rows SEMI JOIN retention_old USING (trace_hi, trace_lo, span)
+UNION
+SELECT call_id FROM calls SEMI JOIN (
+    SELECT printf('%016x%016x', trace_hi, trace_lo) AS trace_id, printf('%016x', span) AS span_id FROM retention_old
+) USING (trace_id, span_id)
+WHERE sources = 1;
 
 -- name: drop_calls
 DELETE FROM calls WHERE call_id IN (FROM retention_calls);

@@ -187,8 +187,9 @@ FROM call_meters
 WHERE started_at BETWEEN make_timestamp_ns($first) AND make_timestamp_ns($last) AND call_id IN (SELECT unnest($calls));
 
 -- name: call_sources
+-- Of calls with several: the one of others follows from the call.
 SELECT /*columns*/
-FROM store.call_sources
+FROM store.source_rows
 WHERE started_at BETWEEN make_timestamp_ns($first) AND make_timestamp_ns($last) AND call_id IN (SELECT unnest($calls));
 
 -- name: delete_calls
