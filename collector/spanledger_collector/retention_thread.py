@@ -71,12 +71,15 @@ class RetentionThread:
 
     def _sweep(self, total: Dropped) -> None:
         """Class by class, turn by turn, until nothing is left of what is too old now. What becomes so meanwhile is left
-        to the next sweep: where spans never cease to come, this one would never end."""
+        to the next sweep: where spans never cease to come, this one would never end. At last the room is made use of,
+        also that of superseded calls."""
         now_ns = self._clock_ns()
         for kept in self._retention.by_class():
             more = True
             while more and not self._closing.wait(_PAUSE_SECONDS):
                 more = self._take_a_turn(kept, now_ns, total)
+        if not self._closing.is_set():
+            self._ledger.reclaim()
 
     def _take_a_turn(self, kept: Retention, now_ns: int, total: Dropped) -> bool:
         """Whether the turn was over before all was done. What went in it is counted in `total` too."""

@@ -49,7 +49,7 @@ def test_the_file_levels_off_when_as_much_goes_as_comes(db: Path, kept: Retentio
                     cursor.execute(insert, {"at": at, "first": quarter, "last": quarter + PER_DAY // 4})
             cursor.execute("INSERT OR REPLACE INTO meta VALUES ('settled_seq', ?)", [str((day + 1) * PER_DAY)])
             sweep(ledger, kept, at + DAY_NS)
-            ledger.checkpoint()
+            ledger.reclaim()
             sizes.append(db.stat().st_size)
         assert cursor.execute("SELECT count(*) FROM store.spans").fetchall() == [(stay,)]
     assert max(sizes[-14:]) <= growth * max(sizes[-28:-14]), sizes

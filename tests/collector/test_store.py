@@ -36,6 +36,30 @@ def test_the_database_keeps_no_more_in_memory_than_it_may(db: Path) -> None:
         assert stored(ledger, many) == [(3_000_000,)], "it uses the disk for what it cannot keep"
 
 
+def row_groups(ledger: Ledger) -> list[tuple[int]]:
+    sql = "SELECT DISTINCT row_group_id FROM pragma_storage_info('numbers') ORDER BY ALL"
+    return stored(ledger, sql)
+
+
+def test_only_reclaiming_merges_row_groups_that_are_not_full(ledger: Ledger) -> None:
+    with ledger.cursor() as cursor:
+        cursor.execute("CREATE TABLE numbers AS SELECT i FROM range(100) t(i)")
+        for _ in range(2):
+            ledger.checkpoint()
+            cursor.execute("INSERT INTO numbers SELECT i FROM range(100) t(i)")
+        ledger.checkpoint()
+        assert row_groups(ledger) == [(0,), (1,), (2,)]
+        cursor.execute("DELETE FROM numbers WHERE i % 2 = 0")
+        ledger.reclaim()
+        assert row_groups(ledger) == [(0,)]
+        cursor.execute("INSERT INTO numbers VALUES (1)")
+        ledger.checkpoint()
+        cursor.execute("DELETE FROM numbers WHERE i = 3")
+        ledger.checkpoint()
+        assert row_groups(ledger) == [(0,), (1,)], "afterwards all is as before"
+        assert cursor.execute("SELECT count(*) FROM numbers").fetchall() == [(148,)]
+
+
 def test_reading_makes_no_file(db: Path) -> None:
     with pytest.raises(LedgerMissing, match=r"no ledger at .*spanledger serve"):
         Ledger.open(db, read_only=True)
