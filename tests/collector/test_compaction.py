@@ -204,3 +204,21 @@ def test_a_sweep_ends_though_something_becomes_too_old_all_the_time(
         finally:
             thread.close()
     assert "Dropped(skeletons=2," in caplog.text, "what was 32 and 31 days old when it began"
+
+
+def test_a_sweep_makes_use_of_the_room_of_what_went(db: Path) -> None:
+    groups = "SELECT count(DISTINCT row_group_id) FROM pragma_storage_info('store.spans')"
+    later = time.time_ns() + 60 * DAY_NS
+    with settling_bench(db) as bench:
+        for first in (10, 20, 30):
+            bench.settle(received(first, CHAT), received(first + 4))
+            bench.ledger.checkpoint()
+        assert bench.ask(groups) == [(3,)]
+        thread = RetentionThread(
+            bench.ledger, bench.settler, Retention(), Stats(), first_seconds=0.0, clock_ns=lambda: later
+        )
+        try:
+            until(lambda: bench.ask(groups) == [(1,)])
+        finally:
+            thread.close()
+        assert bench.ask("SELECT count(*) FROM spans") == [(3,)]

@@ -144,6 +144,8 @@ def test_a_directory_without_permission_is_said(tmp_path: Path) -> None:
         "ATTACH '{0}/other.duckdb' AS other",
         "INSTALL httpfs",
         "SET enable_external_access = true",
+        "SET GLOBAL allowed_configs = ['threads']",
+        "SET GLOBAL threads = 1",
         "SET TimeZone = 'Asia/Tokyo'",
     ],
 )
