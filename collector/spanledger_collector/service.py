@@ -178,7 +178,7 @@ def _reload(state: ServiceState, *renewable: Tls | KeyRing | None) -> None:
 
 def _close(ledger: Ledger) -> None:
     try:
-        ledger.checkpoint()
+        ledger.reclaim()  # also of servers that live too short for retention to do it
     except duckdb.Error as error:
         _logger.warning("The file keeps a write-ahead log, which the next start reads: %s", error)
     ledger.close()

@@ -31,9 +31,8 @@ _CONFIG: _Config = {
     # What was not checkpointed yet is in memory, 100 MB at this size of the log, and a start after a crash reads it
     # again, in half a second. Twice as much takes 60 MiB more and no less CPU time (docs/decisions/0013-row-groups.md).
     "checkpoint_threshold": "64MB",
-    # Each checkpoint leaves a row group that is not full. With DuckDB's 100 of these tasks a later one makes two of three
-    # such, whole: seconds, 100 MiB, and a file half as large again. What deleting left is worth that now and then
-    # (`reclaim`).
+    # Each checkpoint leaves a row group that is not full. With DuckDB's 100 of these tasks a later one makes two of
+    # three such, whole: seconds, 100 MiB, and a file half as large again. `reclaim` does it now and then.
     "max_vacuum_tasks": 0,
 }
 # Whoever reaches the SQL port must not reach the file system or another database, nor undo it.
