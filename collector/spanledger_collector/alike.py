@@ -1,5 +1,7 @@
-"""Observations, or calls, that say the same in all that has few values: who served and emitted them, the conditions,
-which meters they count. What follows from that is worked out once for all of them, and the rest in columns."""
+"""Observations, or calls, that say the same in all that a price depends on, but for time and counts: models,
+conditions, which meters they count. What follows from that is worked out once for all of them, and the rest in columns.
+
+What has many values where there are many processes is no part of it: each kind costs as much as some calls."""
 
 from collections import defaultdict
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
@@ -14,23 +16,12 @@ __all__ = ["Alike", "added", "calls_alike", "observations_alike", "total"]
 _Fact = TypeVar("_Fact", Call, Observation)
 _Number = TypeVar("_Number", int, Quantity)
 
-_SAID: Final = (
-    "service",
-    "provider",
-    "operation",
-    "request_model",
-    "response_model",
-    "error_type",
-    "usage_status",
-    "usage_evidence",
-    "dialect",
-    "flags",
-)
+_SAID: Final = ("provider", "request_model", "response_model", "usage_status", "flags")
 _Key = tuple[object, object, tuple[str, ...], tuple[str, ...]]
 """What they say, under which conditions, which meters they count, and of which of these anything."""
 
 _of_call: Final = attrgetter(*_SAID)
-_of_observation: Final = attrgetter(*_SAID, "role", "service_instance")
+_of_observation: Final = attrgetter(*_SAID, "role")
 _of_conditions: Final = attrgetter(*(field.name for field in fields(Conditions)))
 
 
@@ -74,7 +65,7 @@ def calls_alike(calls: Iterable[Call]) -> Iterator[Alike[Call]]:
 
 
 def observations_alike(observations: Iterable[Observation]) -> Iterator[Alike[Observation]]:
-    """Observations by what they say, which includes what they are to settling and the process that emitted them."""
+    """Observations by what they say, which includes what they are to settling."""
     return _alike(observations, _of_observation)
 
 

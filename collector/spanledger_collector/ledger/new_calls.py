@@ -43,19 +43,26 @@ __all__ = ["CallColumns", "NewCalls"]
 _ONE: Final = 10**QUANTITY_PLACES
 _ids: Final = Struct(">QQQ").unpack
 _ALIKE: Final = {
-    "service": "service",
     "provider": "provider",
-    "operation": "operation",
     "request_model": "request_model",
     "response_model": "response_model",
     "service_tier": "conditions.service_tier",
-    "error_type": "error_type",
     "usage_status": "usage_status",
-    "usage_evidence": "usage_evidence",
-    "dialect": "dialect",
 }
 """Columns of `calls` that say the same of calls that are alike, and the attributes that they are of these."""
 _alike_of: Final = attrgetter(*_ALIKE.values())
+_OWN: Final = {
+    "started_at": "started_ns",
+    "ended_at": "ended_ns",
+    "service": "service",
+    "operation": "operation",
+    "response_id": "response_id",
+    "error_type": "error_type",
+    "usage_evidence": "usage_evidence",
+    "dialect": "dialect",
+}
+"""Columns of `calls` in which each says something of its own, and the attributes that they are."""
+_own_of: Final = attrgetter(*_OWN.values())
 _ATTRIBUTION: Final = {
     "user_id": "user",
     "org_id": "org",
@@ -222,11 +229,9 @@ class _Billed:
         calls = self.alike.facts
         costs = [call.emitter_cost_usd for call in calls]
         return {
+            **dict(zip(_OWN, zip(*map(_own_of, calls), strict=True), strict=True)),
             "trace_id": [call.trace_id.hex() for call in calls],
             "span_id": [call.span_id.hex() for call in calls],
-            "started_at": [call.started_ns for call in calls],
-            "ended_at": [call.ended_ns for call in calls],
-            "response_id": [call.response_id for call in calls],
             "emitter_cost_usd": costs if {*costs} == {None} else [*map(money_units, costs)],
             "sources": [len(call.sources) if isinstance(call, Call) else 1 for call in calls],
         }

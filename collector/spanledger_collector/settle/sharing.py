@@ -67,6 +67,7 @@ def shared_by(observation: Observation) -> Shared:
 def keys_shared_by(observations: Sequence[Observation], kinds: Iterable[Alike[Observation]]) -> SharedKeys:
     """The keys of what observations share, which are of these kinds; those of which no call may come share nothing. In
     columns, as most share nothing: to look that up takes keys only."""
+    told_by = [_kind_of(told) for told in observations]
     response_keys = [response_key(told) if told.role == "candidate" else None for told in observations]
     answers: list[int | None] = [None] * len(observations)
     counts: list[str | None] = [None] * len(observations)
@@ -75,10 +76,10 @@ def keys_shared_by(observations: Sequence[Observation], kinds: Iterable[Alike[Ob
         first, none = alike.first, (None,) * len(alike.places)
         if first.role != "candidate":
             continue
-        kind = _kind_of(first)
         metered = first.usage_status != "unmetered"
-        totals = (total(alike.counts, meters) or none for meters in (INPUT_METERS, OUTPUT_METERS))
-        for place, taken, given in zip(alike.places, *totals, strict=True):
+        inputs, outputs = (total(alike.counts, meters) or none for meters in (INPUT_METERS, OUTPUT_METERS))
+        for place, taken, given in zip(alike.places, inputs, outputs, strict=True):
+            kind = told_by[place]
             answers[place] = None if response_keys[place] is None else answer_key(taken, given)
             models[place] = kind.model_key
             if metered and (taken or given):
