@@ -43,8 +43,8 @@ _SESSION = """
     SET GLOBAL lock_configuration = true;
 """
 _VACUUM: Final = "SET GLOBAL max_vacuum_tasks = {}"
-_VACUUM_TASKS: Final = 100
-"""DuckDB's default, in one checkpoint."""
+_VACUUM_TASKS: Final = 8
+"""Row groups of each table that are merged at once at most: nothing else can commit meanwhile."""
 _CATALOG: Final = "ledger"
 _USE: Final = f"USE {_CATALOG}"
 _ROWS_PER_GROUP: Final = 61_440
@@ -99,8 +99,8 @@ class Ledger:
         self._connection.execute("CHECKPOINT")
 
     def reclaim(self) -> None:
-        """Checkpoint, and make full row groups of neighbours that deleting left half empty, so that the file takes in
-        new rows where deleted ones were. Dear in CPU time and memory: for now and then."""
+        """Checkpoint, and make full row groups of some neighbours that deleting left half empty, so that the file takes
+        in new rows where deleted ones were. Dear in CPU time and memory: for now and then."""
         with closing(self.cursor()) as cursor:
             cursor.execute(_VACUUM.format(_VACUUM_TASKS))
             try:
