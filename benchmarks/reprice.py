@@ -28,6 +28,7 @@ from spanledger_collector.pricing import PriceBook, price, shipped_book
 from spanledger_collector.pricing.entries import instant_ns
 from spanledger_collector.pricing.importers.user import with_user_prices
 from spanledger_collector.pricing.names import listed_name
+from spanledger_collector.settings import Settings
 
 CALLS = 1_000_000
 TARGET_SECONDS = 30
@@ -100,7 +101,8 @@ def main() -> None:
         ("nine in ten change, written", rest, True),
     )
     for kind, models, runs in (("", _MODELS, (*newly, *changed)), ("by rules, ", _BY_RULES, newly)):
-        with tempfile.TemporaryDirectory() as folder, Ledger.open(Path(folder) / "ledger.duckdb") as ledger:
+        path, limit = "ledger.duckdb", Settings().max_database_bytes  # as much memory as a server has
+        with tempfile.TemporaryDirectory() as folder, Ledger.open(Path(folder) / path, memory_bytes=limit) as ledger:
             _fill(ledger.cursor(), calls, models)
             for what, book, apply in runs:
                 print(f"{kind}{what}: {_measure(ledger, book, apply=apply, calls=calls)}", flush=True)

@@ -41,7 +41,7 @@ _WRITES: Final = (
     "revise_sources",
     "revise_calls",
 )
-CALLS_AT_A_TIME: Final = 200_000
+CALLS_AT_A_TIME: Final = 100_000
 _ODD_AT_A_TIME: Final = 20_000
 _ROWS_AT_A_TIME: Final = 10_000
 _Money = Annotated[Decimal, "money"]
