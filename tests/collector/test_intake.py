@@ -49,7 +49,7 @@ REQUESTS = [
 
 
 def _entry(spans: Sequence[ReceivedSpan]) -> Entry:
-    return Extractor(dialects, Stats()).entry_of(Submission(spans, 1_000))
+    return Extractor(dialects, Stats()).entry_of(Submission([*spans], 1_000))
 
 
 def _logged(folder: Path, requests: Sequence[Sequence[ReceivedSpan]]) -> Intake:

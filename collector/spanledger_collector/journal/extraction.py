@@ -17,7 +17,7 @@ _logger = logging.getLogger(__name__)
 class Submission(NamedTuple):
     """The spans of one request and when they arrived (ns)."""
 
-    spans: Sequence[ReceivedSpan]
+    spans: list[ReceivedSpan]
     received_ns: int
 
 

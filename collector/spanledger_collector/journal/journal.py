@@ -105,16 +105,22 @@ class Journal:
         return refusal_of_disk(self._db) if trouble is None else _FULL + trouble
 
     async def append(self, spans: Sequence[ReceivedSpan]) -> None:
-        """Store the spans and return when they are durable. Raises NotStored or Stopping: none of them is stored."""
+        """Store the spans and return when they are durable. Raises NotStored or Stopping: none of them is stored.
+
+        Who keeps no spans of its own has them freed as soon as they are read, where they are in the CPU's cache: that
+        takes a third of what it takes after the answer.
+        """
         if not spans:
             return
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(Submission(spans, time.time_ns()), loop, loop.create_future())
+        durable = loop.create_future()
+        waiting = _Waiting(Submission([*spans], time.time_ns()), loop, durable)
         with self._closing:
             if self._closed:
                 raise Stopping("The server is stopping; send the same request again.")
             self._queue.put(waiting)
-        await waiting.future
+        del spans, waiting
+        await durable
 
     def close(self) -> None:
         """Refuse new spans, bring those accepted into the database, and end the threads; what it does not take stays in
@@ -165,6 +171,7 @@ class Journal:
             try:
                 entry = self._extractor.entry_of(waiting.submission)
                 encoded.append(encode_entry(entry))
+                waiting.submission.spans.clear()
             except Exception as error:  # a request that cannot be stored must not take the others with it
                 _logger.exception("A request cannot be stored")
                 self._refuse([waiting], str(error))

@@ -80,6 +80,11 @@ class Decoded:
         else:
             self.spans += spans
 
+    def hand_over(self) -> list[ReceivedSpan]:
+        """The spans, which are not kept here any longer."""
+        spans, self.spans = self.spans, []
+        return spans
+
     def explain_rejected(self) -> str:
         """One sentence for the partial success; empty when nothing was rejected."""
         parts = [f"{count} because {REJECTIONS[reason]}" for reason, count in sorted(self.rejected.items())]
