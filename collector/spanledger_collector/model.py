@@ -47,6 +47,7 @@ __all__ = [
     "Scope",
     "Source",
     "UsageStatus",
+    "service_of",
 ]
 
 AttributeScalar = str | bool | int | float | bytes
@@ -58,6 +59,13 @@ Attributes = Mapping[str, AttributeValue]
 KEY_ORG: Final = "spanledger.key.org"
 """The resource attribute in which the receiver notes the organisation of the key with which a span came. Never as a
 client sent it: it is stored with the observation, and stronger than every other word on who spent it."""
+
+
+def service_of(resource: Attributes) -> str:
+    """`service.name` of a resource, or the empty string."""
+    value = resource.get("service.name")
+    return value if isinstance(value, str) else ""
+
 
 Role = Literal["candidate", "aggregate", "ignored"]
 """What an observation may become: a call of its own, a check on the calls below it, or nothing (design, section 4)."""
@@ -90,9 +98,8 @@ class ReceivedSpan(Struct, frozen=True, gc=False):
 
     @property
     def service(self) -> str:
-        """`service.name` of the resource, or the empty string."""
-        value = self.resource.get("service.name")
-        return value if isinstance(value, str) else ""
+        """That of the resource."""
+        return service_of(self.resource)
 
 
 class Observation(Struct, frozen=True, gc=False):

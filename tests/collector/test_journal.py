@@ -28,6 +28,7 @@ from spanledger_collector.journal.reading import READINGS as STORED_READINGS
 from spanledger_collector.journal.reading import StoredReading, decode_reading
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.model import Observation, ReceivedSpan, Scope
+from spanledger_collector.observation_columns import ReadInSpans
 from spanledger_collector.stats import Stats
 
 ROWS = "SELECT * EXCLUDE (received_at) FROM store.spans ORDER BY ALL"
@@ -175,7 +176,7 @@ def _wait(held: Event) -> None:
 class Clumsy:
     """Dialects that fail on some spans, as a rule of ours might on a span that nobody thought of."""
 
-    def read_all(self, spans: Sequence[ReceivedSpan], /) -> tuple[Sequence[tuple[int, Observation, str]], list[None]]:
+    def read_all(self, spans: Sequence[ReceivedSpan], /) -> tuple[ReadInSpans, list[None]]:
         raise ValueError(len(spans))
 
     def recognise(self, span: ReceivedSpan, /) -> Observation | None:

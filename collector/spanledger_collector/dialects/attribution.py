@@ -10,7 +10,7 @@ from spanledger_collector.dialects.content import is_content
 from spanledger_collector.dialects.facts import LONGEST_FACT, Steady, members_of, text_of
 from spanledger_collector.dialects.names import DIMENSION_PREFIXES, GENERIC
 from spanledger_collector.dialects.shapes import ByNames
-from spanledger_collector.model import KEY_ORG, Attributes, AttributeValue, Attribution, ReceivedSpan
+from spanledger_collector.model import KEY_ORG, Attributes, AttributeValue, Attribution, ReceivedSpan, service_of
 
 __all__ = ["OF_PROCESS", "Process", "dimensions_of", "process_of", "read_attribution"]
 
@@ -50,9 +50,8 @@ def process_of(resource: Attributes) -> Process:
 
 def _process(resource: Attributes) -> Process:
     shape = _of_process[None, tuple(resource)]
-    service = resource.get("service.name")
     return Process(
-        service if isinstance(service, str) else "",
+        service_of(resource),
         text_of(resource.get("service.instance.id")),
         text_of(resource.get(KEY_ORG)),
         _texts(resource, shape.fields),

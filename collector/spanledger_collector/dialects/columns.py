@@ -1,10 +1,10 @@
-"""Reads a group of spans into observations, in columns: the short way of `engine`, which reads one span. It decides
+"""Reads a group of spans into columns of observations: the short way of `engine`, which reads one span. It decides
 nothing by itself: what differs from span to span in a way that matters goes through the same functions."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import repeat
 from operator import attrgetter
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from spanledger_collector.dialects.attribution import dimensions_of, process_of, read_attribution
 from spanledger_collector.dialects.attribution_map import NO_MAP, AttributionMap
@@ -22,16 +22,17 @@ from spanledger_collector.dialects.engine import (
 )
 from spanledger_collector.dialects.fact_columns import FactColumns, read_columns
 from spanledger_collector.dialects.groups import Columns, Group, rows_of
+from spanledger_collector.dialects.names import MADE_BY_FRAMEWORKS
 from spanledger_collector.dialects.setting import Setting, setting_of
 from spanledger_collector.dialects.usage import CountColumns, plain_columns
-from spanledger_collector.model import Attributes, Attribution, Observation, Quantity, UsageStatus
+from spanledger_collector.model import Attributes, Quantity
+from spanledger_collector.observation_columns import ObservationColumns, columns_of_attributions
 
 __all__ = ["observations_of"]
 
 _Key = tuple[str, ...]
 _NO_DIMENSIONS: Final[Attributes] = {}
-# What of a setting is a column of observations, once for each setting.
-_of_setting: Final = attrgetter(
+_OF_SETTING: Final = (
     "role",
     "provider",
     "operation",
@@ -40,13 +41,24 @@ _of_setting: Final = attrgetter(
     "error_type",
     "usage_evidence",
     "conditions",
-    "host",
 )
+_of_setting: Final = attrgetter(*_OF_SETTING, "host")
+_ALIKE: Final = (
+    *_OF_SETTING,
+    "server_address",
+    "usage_status",
+    "flags",
+    "attribution.org",
+    "attribution.workflow",
+    "attribution.feature",
+    "attribution.dimensions",
+)
+"""Columns whose values follow, but for what is odd, from what an emitter says alike in call after call."""
 
 
 def observations_of(
     group: Group, columns: Columns, dialect: Dialect, mapped: AttributionMap
-) -> Sequence[Observation] | None:
+) -> ObservationColumns | None:
     """What each span of a group says about a model call, as `recognise` has it; None where something is odd or one of
     them says nothing, so that the spans are to be read one by one."""
     facts = read_columns(dialect, group, columns)
@@ -60,69 +72,60 @@ def observations_of(
 
 def _observations(
     group: Group, dialect: Dialect, facts: FactColumns, settings: Mapping[_Key, Setting], mapped: AttributionMap
-) -> list[Observation]:
-    spans, process = group.spans, process_of(group.resource)
-    steady = {key: _of_setting(setting) for key, setting in settings.items()}
-    role, provider, operation, request_model, response_model, error_type, evidence, conditions, host = zip(
-        *map(steady.__getitem__, facts.keys), strict=True
-    )
+) -> ObservationColumns:
+    spans, process, many = group.spans, process_of(group.resource), len(group.spans)
+    emitted = facts.of_call.get("emitter_cost_usd")
+    observed: dict[str, Sequence[Any]] = {
+        "trace_id": [span.trace_id for span in spans],
+        "span_id": [span.span_id for span in spans],
+        "parent_span_id": [span.parent_span_id for span in spans],
+        "started_ns": _started(group, dialect, facts),
+        "ended_ns": [span.ended_ns for span in spans],
+        "service": [process.service] * many,
+        "dialect": [dialect.id] * many,
+        "source_rank": [dialect.source_rank] * many,
+        "response_id": _response_ids(group, dialect, facts),
+        "reported_cost_usd": _reported_costs(group, dialect, facts),
+        "emitter_cost_usd": [None] * many if emitted is None else [*map(money_of, emitted)],
+        "service_instance": [process.instance] * many,
+    }
+    observed.update(_alike(group, facts, settings))
+    observed.update(_attributions(group, facts, mapped))
+    observed.update(_usages(facts, settings))
     statuses = [span.status for span in spans]
     if STATUS_ERROR in statuses:
-        known = zip(error_type, statuses, strict=True)
-        error_type = [error or ("_OTHER" if status == STATUS_ERROR else None) for error, status in known]
-    usages = _usages(facts, settings)
-    columns: tuple[Iterable[Any], ...] = (  # in the order of the fields of an observation
-        [span.trace_id for span in spans],
-        [span.span_id for span in spans],
-        [span.parent_span_id for span in spans],
-        _started(group, dialect, facts),
-        [span.ended_ns for span in spans],
-        repeat(process.service),
-        repeat(dialect.id),
-        usages.rules,
-        role,
-        repeat(dialect.source_rank),
-        provider,
-        operation,
-        request_model,
-        response_model,
-        _response_ids(group, dialect, facts),
-        error_type,
-        usages.statuses,
-        evidence,
-        usages.meters,
-        conditions,
-        _attributions(group, facts, mapped),
-        _reported_costs(group, dialect, facts),
-        map(money_of, facts.of_call["emitter_cost_usd"]) if "emitter_cost_usd" in facts.of_call else repeat(None),
-        host,
-        repeat(process.instance),
-        usages.flags,
-    )
-    return [*map(Observation, *columns)]
+        known = zip(observed["error_type"], statuses, strict=True)
+        observed["error_type"] = [error or ("_OTHER" if status == STATUS_ERROR else None) for error, status in known]
+    return observed
 
 
-class _Usages(NamedTuple):
-    """What was counted, as columns of observations."""
+def _alike(group: Group, facts: FactColumns, settings: Mapping[_Key, Setting]) -> ObservationColumns:
+    process, counters = process_of(group.resource), facts.counters
+    values: dict[_Key, tuple[Any, ...]] = {}
+    for key, setting in settings.items():
+        steady = facts.steady[key]
+        values[key] = (
+            *_of_setting(setting),
+            setting.status(counted=not counters.only_total),
+            setting.flags if counters.told else NO_USAGE.distinct_flags,
+            process.key_org or steady.org,
+            steady.workflow,
+            steady.feature,
+            dimensions_of(steady, process, _NO_DIMENSIONS),
+        )
+    return dict(zip(_ALIKE, zip(*map(values.__getitem__, facts.keys), strict=True), strict=True))
 
-    meters: Iterable[Mapping[str, Quantity]]
-    rules: Iterable[str]
-    statuses: Iterable[UsageStatus]
-    flags: Iterable[tuple[str, ...]]
 
-
-def _usages(facts: FactColumns, settings: Mapping[_Key, Setting]) -> _Usages:
-    counters = facts.counters
-    counted, status_of = not counters.only_total, dict[_Key, UsageStatus]()
-    status_of.update((key, setting.status(counted=counted)) for key, setting in settings.items())
-    statuses: list[UsageStatus] = [status_of[key] for key in facts.keys]
+def _usages(facts: FactColumns, settings: Mapping[_Key, Setting]) -> ObservationColumns:
+    """What was counted; where some counts are not plain also what else follows from each."""
+    counters, many = facts.counters, len(facts.keys)
     if not counters.told:
-        return _Usages(repeat(NO_USAGE.meters), repeat(NO_USAGE.rule), statuses, repeat(NO_USAGE.distinct_flags))
+        return {"meters": [NO_USAGE.meters] * many, "rule": [NO_USAGE.rule] * many}
     plain = _plain(facts.counts, settings.values()) if counters.plain else None
     if plain is None:
         return _usage_of_each(facts, [*map(settings.__getitem__, facts.keys)])
     meters, rules = plain
-    return _Usages(rows_of(meters), rules, statuses, [settings[key].flags for key in facts.keys])
+    return {"meters": rows_of(meters), "rule": rules}
 
 
 def _plain(counts: CountColumns, settings: Collection[Setting]) -> tuple[CountColumns, Sequence[str]] | None:
@@ -135,17 +138,16 @@ def _plain(counts: CountColumns, settings: Collection[Setting]) -> tuple[CountCo
     return plain_columns(counts, conventions.pop())
 
 
-def _usage_of_each(facts: FactColumns, settings: Sequence[Setting]) -> _Usages:
+def _usage_of_each(facts: FactColumns, settings: Sequence[Setting]) -> ObservationColumns:
     rows: list[dict[str, Quantity]] = rows_of(facts.counts)
     usages = [usage_of(Counts(facts.counters, row, []), each) for row, each in zip(rows, settings, strict=True)]
     counted = [tells_counts(facts.counters, usage) for usage in usages]
-    statuses: list[UsageStatus] = [each.status(counted=told) for each, told in zip(settings, counted, strict=True)]
-    return _Usages(
-        [usage.meters for usage in usages],
-        [usage.rule for usage in usages],
-        statuses,
-        [usage.distinct_flags for usage in usages],
-    )
+    return {
+        "meters": [usage.meters for usage in usages],
+        "rule": [usage.rule for usage in usages],
+        "usage_status": [each.status(counted=told) for each, told in zip(settings, counted, strict=True)],
+        "flags": [usage.distinct_flags for usage in usages],
+    }
 
 
 def _started(group: Group, dialect: Dialect, facts: FactColumns) -> list[int]:
@@ -155,28 +157,32 @@ def _started(group: Group, dialect: Dialect, facts: FactColumns) -> list[int]:
     return [started_ns(span, text, dialect) for span, text in zip(group.spans, lasted or repeat(None))]  # noqa: B905 - endless
 
 
-def _response_ids(group: Group, dialect: Dialect, facts: FactColumns) -> Iterable[str | None]:
-    said = facts.of_call.get("response_id", repeat(None))
-    return map(response_id, repeat(dialect), said, group.attributes)
+def _response_ids(group: Group, dialect: Dialect, facts: FactColumns) -> Sequence[str | None]:
+    said = facts.of_call.get("response_id")
+    if said is None and not dialect.hidden_ids:
+        return [None] * len(group.spans)
+    if said is not None and all(said):
+        text = "".join(filter(None, said))
+        if not any(start in text for start in MADE_BY_FRAMEWORKS):  # a tenth of what looking at each takes
+            return said
+    return [*map(response_id, repeat(dialect), said or repeat(None), group.attributes)]
 
 
-def _reported_costs(group: Group, dialect: Dialect, facts: FactColumns) -> Iterable[object]:
+def _reported_costs(group: Group, dialect: Dialect, facts: FactColumns) -> Sequence[object]:
     said = facts.of_call.get("reported_cost_usd")
     if said is None and dialect.ticks is None:
-        return repeat(None)
-    return map(reported_cost, repeat(dialect), said or repeat(None), group.attributes)
+        return [None] * len(group.spans)
+    return [*map(reported_cost, repeat(dialect), said or repeat(None), group.attributes)]
 
 
-def _attributions(group: Group, facts: FactColumns, mapped: AttributionMap) -> Iterable[Attribution]:
-    process, steady = process_of(group.resource), facts.steady
-    users, sessions = facts.of_call.get("user", repeat(None)), facts.of_call.get("session", repeat(None))
-    if process.fields or mapped is not NO_MAP or facts.dimensions:
-        free = facts.dimensions or repeat(_NO_DIMENSIONS)
-        own = map(steady.__getitem__, facts.keys)
-        return map(read_attribution, users, sessions, own, free, group.spans, repeat(process), repeat(mapped))
-    alike = {
-        key: (process.key_org or own.org, own.workflow, own.feature, dimensions_of(own, process, _NO_DIMENSIONS))
-        for key, own in steady.items()
-    }
-    orgs, workflows, features, dimensions = zip(*map(alike.__getitem__, facts.keys), strict=True)
-    return map(Attribution, users, orgs, sessions, workflows, features, dimensions, repeat(process.key_org))
+def _attributions(group: Group, facts: FactColumns, mapped: AttributionMap) -> ObservationColumns:
+    """Who spends, as far as it does not follow from what is alike."""
+    process, none = process_of(group.resource), [None] * len(group.spans)
+    users, sessions = facts.of_call.get("user", none), facts.of_call.get("session", none)
+    if not (process.fields or mapped is not NO_MAP or facts.dimensions):
+        key_orgs = [process.key_org] * len(group.spans)
+        return {"attribution.user": users, "attribution.session": sessions, "attribution.key_org": key_orgs}
+    free = facts.dimensions or repeat(_NO_DIMENSIONS)
+    steady = map(facts.steady.__getitem__, facts.keys)
+    of_each = map(read_attribution, users, sessions, steady, free, group.spans, repeat(process), repeat(mapped))
+    return columns_of_attributions(of_each)

@@ -1,7 +1,7 @@
 """What the journal keeps of a span's attributes: everything but what people and models said."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -204,11 +204,11 @@ def kept_json(span: ReceivedSpan) -> str:
     return _encode(kept_attributes(span)).decode()
 
 
-def kept_json_of_all(group: Group, columns: Columns) -> Iterable[str]:
+def kept_json_of_all(group: Group, columns: Columns) -> Sequence[str]:
     """The same of each of a group of spans, with the columns of their attributes."""
     names, _, as_they_are = _names_kept[None, group.names]
     if not as_they_are or not all(_SIMPLE.issuperset(map(type, columns[name])) for name in names):
-        return map(kept_json, group.spans)
+        return [*map(kept_json, group.spans)]
     kept: Iterable[Attributes] = group.attributes
     if len(names) < len(group.names):
         kept = rows_of({name: columns[name] for name in names})

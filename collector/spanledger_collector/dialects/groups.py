@@ -55,7 +55,14 @@ class Group:
 
 def rows_of(columns: Mapping[str, Sequence[_T]]) -> list[dict[str, _T]]:
     """What columns say of each span, by their names."""
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    rows = zip(*columns.values(), strict=True)
+    match tuple(columns):  # for as many as most calls count: written out they take a third of the time
+        case (one, two):
+            return [{one: first, two: second} for first, second in rows]
+        case (one, two, three):
+            return [{one: first, two: second, three: third} for first, second, third in rows]
+        case names:
+            return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def grouped(spans: Sequence[ReceivedSpan]) -> tuple[list[Group], list[int]]:

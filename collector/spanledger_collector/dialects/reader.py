@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from spanledger_collector.dialects.at_once import ReadSpans, read_all
+from spanledger_collector.dialects.at_once import read_all
 from spanledger_collector.dialects.attribution_map import NO_MAP, AttributionMap
 from spanledger_collector.dialects.content import kept_attributes, kept_json
 from spanledger_collector.dialects.engine import recognise
 from spanledger_collector.dialects.http_calls import http_call
 from spanledger_collector.dialects.peer import peer_host
 from spanledger_collector.model import Observation, ReceivedSpan
+from spanledger_collector.observation_columns import ReadInSpans
 
 __all__ = ["Reader"]
 
@@ -26,7 +27,7 @@ class Reader:
         """What a span says about a model call, or that it is a request to a model; `None` for any other span."""
         return recognise(span, self.attribution) or http_call(span, self.model_hosts)
 
-    def read_all(self, spans: Sequence[ReceivedSpan]) -> ReadSpans:
+    def read_all(self, spans: Sequence[ReceivedSpan]) -> tuple[ReadInSpans, Sequence[str | None]]:
         """The same of all spans of a request, with what is kept of their attributes and their hosts."""
         return read_all(spans, self.attribution, self.model_hosts)
 

@@ -2,12 +2,13 @@
 
 from array import array
 from collections.abc import Sequence
+from itertools import accumulate
 from sys import byteorder
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from spanledger_collector.journal.rows import NOTHING_TOLD, SPANS, TOLD, Columns, Told
+from spanledger_collector.journal.rows import NOTHING_TOLD, SPANS, TOLD, Columns, Told, chained
 
 __all__ = ["Entry", "decode_entries", "encode_entries", "encode_entry", "joined"]
 
@@ -33,27 +34,9 @@ _CODES: Final = SPANS.codes
 def joined(entries: Sequence[Entry]) -> tuple[Columns, Told]:
     """The columns of several entries, with times of arrival that were added to them, one after the other; and what they
     tell, its places counted from the first span of all."""
-    places: list[int] = []
-    first = 0
-    for entry in entries:
-        places += [first + place for place in entry.told.places]
-        first += entry.spans
-    tellers = [entry.told for entry in entries if entry.told.places]
-    told = {name: _chained([each.columns[name] for each in tellers]) for name in TOLD}
-    known = [each.observations for each in tellers if each.observations is not None]
-    observations = _chained(known) if len(known) == len(tellers) else None
-    columns = {name: _chained([entry.columns[name] for entry in entries]) for name in SPANS.columns}
-    return columns, Told(places, told, observations)
-
-
-def _chained(parts: Sequence[Sequence[Any]]) -> Sequence[Any]:
-    """One after the other, by memory and not value by value; arrays as an array."""
-    whole: array[Any] | list[Any] = []
-    if parts and isinstance(parts[0], array):
-        whole = array(parts[0].typecode)
-    for part in parts:
-        whole.extend(part)
-    return whole
+    firsts = accumulate([entry.spans for entry in entries], initial=0)
+    told = Told.joined([(first, entry.told) for first, entry in zip(firsts, entries)])  # noqa: B905 - one sum more
+    return {name: chained([entry.columns[name] for entry in entries]) for name in SPANS.columns}, told
 
 
 class _Telling(msgspec.Struct, gc=False):

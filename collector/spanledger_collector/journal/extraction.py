@@ -5,8 +5,9 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from spanledger_collector.journal.entries import Entry
-from spanledger_collector.journal.rows import Dialects, ResourceTexts, Telling, span_columns, telling, together
+from spanledger_collector.journal.rows import Dialects, Told, span_columns, told_of
 from spanledger_collector.model import ReceivedSpan
+from spanledger_collector.observation_columns import ReadInSpans, columns_of
 from spanledger_collector.stats import Stats
 
 __all__ = ["Extractor", "Submission"]
@@ -33,25 +34,21 @@ class Extractor:
     def entry_of(self, submission: Submission) -> Entry:
         """What is kept of a request's spans: their skeletons, and what they tell of model calls."""
         spans, received_ns = submission
-        resources = ResourceTexts()
         try:
             read, peer_hosts = self._dialects.read_all(spans)
-            found = [
-                telling(place, spans[place], observation, attributes, resources.of(spans[place]))
-                for place, observation, attributes in read
-            ]
+            told = told_of(spans, read)
         except Exception as error:  # noqa: BLE001 - the reason in the class
             self._say(error)  # here too, lest reading each span by itself went unnoticed where that does not fail
-            found, peer_hosts = [*self._read_each(spans, resources)], [*self._peer_hosts(spans)]
-        told = together(found)
+            told, peer_hosts = Told.joined([*self._read_each(spans)]), [*self._peer_hosts(spans)]
         return Entry(received_ns, span_columns(spans, peer_hosts, told), told)
 
-    def _read_each(self, spans: Sequence[ReceivedSpan], resources: ResourceTexts) -> Iterator[Telling]:
+    def _read_each(self, spans: Sequence[ReceivedSpan]) -> Iterator[tuple[int, Told]]:
         for place, span in enumerate(spans):
             try:
                 observation = self._dialects.recognise(span)
                 if observation is not None:
-                    yield telling(place, span, observation, self._dialects.kept_json(span), resources.of(span))
+                    read = ReadInSpans([0], columns_of([observation]), [self._dialects.kept_json(span)])
+                    yield place, told_of([span], read)
             except Exception as error:  # noqa: BLE001 - the reason in the class
                 self._unreadable(error)
 

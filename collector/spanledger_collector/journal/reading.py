@@ -15,8 +15,10 @@ from msgspec import NODEFAULT, inspect
 
 from spanledger_collector.ledger.arrow import Target, Text, UInt64
 from spanledger_collector.model import Attribution, Conditions, Observation
+from spanledger_collector.observation_columns import OF_ATTRIBUTION, ObservationColumns, columns_of, taking
+from spanledger_collector.shared_objects import made_once
 
-__all__ = ["READINGS", "StoredReading", "decode_reading", "document_of", "encode_reading", "in_columns"]
+__all__ = ["READINGS", "StoredReading", "decode_reading", "document_of", "encode_readings"]
 
 
 class StoredReading(NamedTuple):
@@ -41,7 +43,8 @@ class StoredReading(NamedTuple):
         """How an observation is stored; `decode_reading` gives back an equal one."""
         trace_id, span_id = observation.trace_id, observation.span_id
         identity = [int.from_bytes(half) for half in (trace_id[:8], trace_id[8:], span_id)]
-        return cls._make([*identity, *in_columns(observation), encode_reading(observation)])
+        [reading] = encode_readings(columns_of([observation]))
+        return cls._make([*identity, *_in_columns(observation), reading])
 
     @property
     def ids(self) -> tuple[bytes, bytes]:
@@ -93,7 +96,7 @@ _WHOLE: Final = _IDS[0]
 """A text that has this field has all fields. It is not among those that are written."""
 _Rest: Any = _document(Observation, _IN_JSON, (*_IN_OTHER_FORM, *_AS_THEY_ARE, _WHOLE))
 
-_encode = msgspec.json.Encoder(decimal_format="string", order="deterministic").encode
+_encoder = msgspec.json.Encoder(decimal_format="string", order="deterministic")
 _decode_whole = msgspec.json.Decoder(_Observation).decode
 _decode_rest = msgspec.json.Decoder(_Rest).decode
 
@@ -105,27 +108,33 @@ def _values(names: Sequence[str]) -> Callable[[object], tuple[Any, ...]]:
 
 _of_conditions = _values(_names(Conditions))
 _of_attribution = _values(_names(Attribution))
-_of_observation = _values(_FIELDS)
 _as_they_are = _values(_AS_THEY_ARE)
+_columns_of_attribution = taking(OF_ATTRIBUTION)
+_columns_as_they_are = taking(_AS_THEY_ARE)
 _AS_STORED: Final = (*_IDS, *_IN_COLUMNS, *_IN_OTHER_FORM, *_AS_THEY_ARE)
 _in_order = itemgetter(*map(_AS_STORED.index, _FIELDS))
 """Takes values in the order of `_AS_STORED` into that of an observation."""
 _NO_CONDITIONS: Final = _of_conditions(_PLAIN)
 
-in_columns: Final = _values(_IN_COLUMNS)
-"""What of an observation has a column of its own, in the order of `StoredReading`, but for the ids."""
+_in_columns = _values(_IN_COLUMNS)
 
 
-def encode_reading(observation: Observation) -> str:
-    """JSON text of what of an observation has no column."""
-    parent, conditions = observation.parent_span_id, _of_conditions(observation.conditions)
-    rest = _Rest(  # in the order of its fields
-        parent and parent.hex(),
-        None if conditions == _NO_CONDITIONS else _Conditions(*conditions),
-        _Attribution(*_of_attribution(observation.attribution)),
-        *_as_they_are(observation),
+def encode_readings(observed: ObservationColumns) -> list[str]:
+    """JSON text of what of each observation has no column."""
+    rest = map(  # in the order of its fields
+        _Rest,
+        [parent and parent.hex() for parent in observed[_PARENT]],
+        made_once(_conditions_in_json, observed["conditions"]),
+        map(_Attribution, *_columns_of_attribution(observed)),
+        *_columns_as_they_are(observed),
     )
-    return _encode(rest).decode()
+    # All in one call, as lines: there is no line break within JSON text that is written without indents.
+    return _encoder.encode_lines([*rest]).decode().split("\n")[:-1]
+
+
+def _conditions_in_json(conditions: Conditions) -> object:
+    values = _of_conditions(conditions)
+    return None if values == _NO_CONDITIONS else _Conditions(*values)
 
 
 def decode_reading(stored: StoredReading) -> Observation:
@@ -136,7 +145,7 @@ def decode_reading(stored: StoredReading) -> Observation:
     ids, columns = stored.ids, stored[3:-1]
     if document.trace_id is not None:
         whole = _decode_whole(stored.reading)
-        ids, columns = (bytes.fromhex(whole.trace_id), bytes.fromhex(whole.span_id)), in_columns(whole)
+        ids, columns = (bytes.fromhex(whole.trace_id), bytes.fromhex(whole.span_id)), _in_columns(whole)
     parent, conditions = document.parent_span_id, document.conditions
     values = (
         *ids,

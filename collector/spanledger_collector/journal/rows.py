@@ -1,16 +1,18 @@
 """The rows of the journal's three tables, made from spans and what dialects read in them."""
 
 from array import array
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import compress
+from collections.abc import Mapping, Sequence
+from itertools import chain, compress, islice
 from typing import Any, Final, NamedTuple, Protocol, Self
 
 import msgspec
 
 from spanledger_collector.journal.identity import Identity, digest, fingerprints, identities, parent_ids
-from spanledger_collector.journal.reading import StoredReading, encode_reading, in_columns
+from spanledger_collector.journal.reading import StoredReading, encode_readings
 from spanledger_collector.ledger.arrow import Id, Int64, Target, Text, Time, UInt8, UInt64
-from spanledger_collector.model import Attributes, Observation, ReceivedSpan, Scope
+from spanledger_collector.model import Attributes, Observation, ReceivedSpan, service_of
+from spanledger_collector.observation_columns import ObservationColumns, ReadInSpans, observations_in, selected, taking
+from spanledger_collector.shared_objects import made_once
 
 __all__ = [
     "CONFLICTS",
@@ -22,16 +24,14 @@ __all__ = [
     "ConflictRow",
     "Dialects",
     "ObservationRow",
-    "ResourceTexts",
     "SpanRow",
-    "Telling",
     "Told",
+    "chained",
     "conflict_row",
     "observation_columns",
     "row_at",
     "span_columns",
-    "telling",
-    "together",
+    "told_of",
 ]
 
 _encode = msgspec.json.Encoder().encode
@@ -42,11 +42,9 @@ Columns = Mapping[str, Sequence[Any]]
 class Dialects(Protocol):
     """What the journal asks of `spanledger_collector.dialects`."""
 
-    def read_all(
-        self, spans: Sequence[ReceivedSpan], /
-    ) -> tuple[Sequence[tuple[int, Observation, str]], Sequence[str | None]]:
-        """All of what follows, for the spans of a request: places, observations and stored attributes of those that say
-        something about a model call; and the hosts of all."""
+    def read_all(self, spans: Sequence[ReceivedSpan], /) -> tuple[ReadInSpans, Sequence[str | None]]:
+        """All of what follows, for the spans of a request: what those say that are about model calls; and the hosts of
+        all."""
         ...
 
     def recognise(self, span: ReceivedSpan, /) -> Observation | None:
@@ -146,7 +144,7 @@ def span_columns(spans: Sequence[ReceivedSpan], peer_hosts: Sequence[str | None]
     trace_hi, trace_lo, own = identities(spans)
     parents = [span.parent_span_id for span in spans]
     scopes = [span.scope for span in spans]
-    of_resources = [*_of_resources(spans)]
+    of_resources = made_once(_of_resource, [span.resource for span in spans])
     columns: dict[str, Sequence[Any]] = {
         "trace_hi": trace_hi,
         "trace_lo": trace_lo,
@@ -172,15 +170,9 @@ def span_columns(spans: Sequence[ReceivedSpan], peer_hosts: Sequence[str | None]
     return columns
 
 
-def _of_resources(spans: Sequence[ReceivedSpan]) -> Iterator[tuple[str, bytes]]:
-    """The service and the digest of each span's resource, worked out once for those that share it and follow each
-    other."""
-    last: Attributes | None = None
-    said = "", b""
-    for span in spans:
-        if span.resource is not last:
-            last, said = span.resource, (span.service, digest(span.resource))
-        yield said
+def _of_resource(resource: Attributes) -> tuple[str, bytes]:
+    """Its service and its digest."""
+    return service_of(resource), digest(resource)
 
 
 def row_at(columns: Columns, place: int) -> SpanRow:
@@ -190,59 +182,73 @@ def row_at(columns: Columns, place: int) -> SpanRow:
 
 TOLD: Final = tuple(name for name in OBSERVATIONS.columns if name not in {"seq", *_OF_SPANS})
 """The columns that tell what was read in a span, from `dialect` to `resource`."""
-
-Telling = tuple[int, Observation, str, Scope, str, str]
-"""What was read in the span at a place of its request: the observation, what of it is kept as JSON text, and the span's
-scope, attributes and resource, the last two as JSON text too."""
-
-
-def telling(place: int, span: ReceivedSpan, observation: Observation, attributes: str, resource: str) -> Telling:
-    """What was read in a span, with its attributes and those of its resource as JSON text."""
-    return place, observation, encode_reading(observation), span.scope, attributes, resource
+_own_columns: Final = taking(TOLD[: TOLD.index("reading")])
+"""Takes the first of them out of what was observed, which has them under the same names."""
 
 
 class Told(NamedTuple):
     """What was read in spans that arrived together: the places of those spans, and the columns `TOLD`. The observations
-    themselves are None where they were read from the intake: the columns tell the same."""
+    themselves, in parts one after the other, are None where they were read from the intake: the columns tell the same.
+    """
 
     places: Sequence[int]
     columns: Columns
-    observations: Sequence[Observation] | None
+    parts: Sequence[ObservationColumns] | None
+
+    @classmethod
+    def joined(cls, these: Sequence[tuple[int, Self]]) -> Self:
+        """What was read in several lots of spans, the first of which has this place among all."""
+        these = [each for each in these if each[1].places]
+        places = [first + place for first, told in these for place in told.places]
+        columns = {name: chained([told.columns[name] for _, told in these]) for name in TOLD}
+        parts = [told.parts for _, told in these if told.parts is not None]
+        return cls(places, columns, [*chain.from_iterable(parts)] if len(parts) == len(these) else None)
+
+    @property
+    def observations(self) -> list[Observation] | None:
+        """The observations, made anew each time."""
+        return None if self.parts is None else [*chain.from_iterable(map(observations_in, self.parts))]
 
     def only(self, chosen: Sequence[bool]) -> Self:
         """What was read in some of the spans: those at whose places is True."""
         kept = [chosen[place] for place in self.places]
         columns = {name: [*compress(column, kept)] for name, column in self.columns.items()}
-        observations = None if self.observations is None else [*compress(self.observations, kept)]
-        return self._replace(places=[*compress(self.places, kept)], columns=columns, observations=observations)
+        remaining = iter(kept)
+        parts = self.parts and [selected(part, [*islice(remaining, len(part["rule"]))]) for part in self.parts]
+        return self._replace(places=[*compress(self.places, kept)], columns=columns, parts=parts)
 
 
 NOTHING_TOLD: Final = Told((), dict.fromkeys(TOLD, ()), ())
 
 
-def together(tellings: Sequence[Telling]) -> Told:
-    """What was read in spans of one request, as columns."""
-    if not tellings:
+def told_of(spans: Sequence[ReceivedSpan], read: ReadInSpans) -> Told:
+    """What was read in some of these spans. Raises ValueError for text that is no UTF-8."""
+    if not read.places:
         return NOTHING_TOLD
-    places, observations, readings, scopes, attributes, resources = zip(*tellings, strict=True)
-    own = zip(*map(in_columns, observations), strict=True)
-    names, versions = [scope.name for scope in scopes], [scope.version for scope in scopes]
-    columns = dict(zip(TOLD, (*own, readings, names, versions, attributes, resources), strict=True))
-    return Told(places, columns, observations)
+    tellers = [spans[place] for place in read.places]
+    scopes = [span.scope for span in tellers]
+    more = (
+        encode_readings(read.observed),
+        [scope.name for scope in scopes],
+        [scope.version for scope in scopes],
+        read.attributes,
+        made_once(_in_json, [span.resource for span in tellers]),
+    )
+    return Told(read.places, dict(zip(TOLD, (*_own_columns(read.observed), *more), strict=True)), (read.observed,))
 
 
-class ResourceTexts:
-    """Resources as JSON text, each worked out once for all spans of a request that share it."""
+def _in_json(resource: Attributes) -> str:
+    return _encode(resource).decode()
 
-    def __init__(self) -> None:
-        self._resource: Attributes | None = None
-        self._text = ""
 
-    def of(self, span: ReceivedSpan) -> str:
-        """The text of a span's resource."""
-        if span.resource is not self._resource:
-            self._resource, self._text = span.resource, _encode(span.resource).decode()
-        return self._text
+def chained(parts: Sequence[Sequence[Any]]) -> Sequence[Any]:
+    """One after the other, by memory and not value by value; arrays as an array."""
+    whole: array[Any] | list[Any] = []
+    if parts and isinstance(parts[0], array):
+        whole = array(parts[0].typecode)
+    for part in parts:
+        whole.extend(part)
+    return whole
 
 
 def observation_columns(first: int, spans: Columns, told: Told) -> Sequence[Sequence[object]]:
