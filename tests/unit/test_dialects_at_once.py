@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from tests.emitters import EMITTERS, Emitter, Truth
 from tests.observed import NATIVE, OWN, make_span
 
-from spanledger_collector import dialects
 from spanledger_collector.dialects import Reader, at_once, columns, groups
 from spanledger_collector.dialects.attribution_map import NO_MAP, AttributionMap
 from spanledger_collector.dialects.choice import choose_dialect, dialects_of

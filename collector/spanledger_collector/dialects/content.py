@@ -1,7 +1,7 @@
 """What the journal keeps of a span's attributes: everything but what people and models said."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -17,7 +17,7 @@ from spanledger_collector.model import Attributes, AttributeValue, ReceivedSpan
 
 __all__ = ["is_content", "kept_attributes", "kept_json", "kept_json_of_all"]
 
-_encode = msgspec.json.Encoder(order="sorted").encode  # so that attributes in another order are the same text
+_encoder = msgspec.json.Encoder(order="sorted")  # so that attributes in another order are the same text
 
 _CONTENT: Final = frozenset(
     {
@@ -198,24 +198,25 @@ def kept_json(span: ReceivedSpan) -> str:
     if as_they_are:
         kept = attributes if len(names) == len(attributes) else {name: attributes[name] for name in names}
         if _SIMPLE.issuperset(map(type, kept.values())):
-            text = _encode(kept)
+            text = _encoder.encode(kept)
             if len(text) <= LONGEST_FACT:  # then no value is overlong
                 return text.decode()
-    return _encode(kept_attributes(span)).decode()
+    return _encoder.encode(kept_attributes(span)).decode()
 
 
 def kept_json_of_all(group: Group, columns: Columns) -> Sequence[str]:
     """The same of each of a group of spans, with the columns of their attributes."""
     names, _, as_they_are = _names_kept[None, group.names]
-    if not as_they_are or not all(_SIMPLE.issuperset(map(type, columns[name])) for name in names):
+    if not as_they_are or not all(map(columns.are_simple, names)):
         return [*map(kept_json, group.spans)]
-    kept: Iterable[Attributes] = group.attributes
+    kept: Sequence[Attributes] = group.attributes
     if len(names) < len(group.names):
         kept = rows_of({name: columns[name] for name in names})
-    texts = map(_encode, kept)
+    texts = _encoder.encode_lines(kept).decode().split("\n")[:-1]
+    if max(map(len, texts)) <= LONGEST_FACT:  # then no value is overlong
+        return texts
     return [
-        text.decode() if len(text) <= LONGEST_FACT else kept_json(span)
-        for text, span in zip(texts, group.spans, strict=True)
+        text if len(text) <= LONGEST_FACT else kept_json(span) for text, span in zip(texts, group.spans, strict=True)
     ]
 
 

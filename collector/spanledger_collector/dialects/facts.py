@@ -82,10 +82,11 @@ class Facts:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shape:
-    """Which attribute of a set says what: `steady` facts and what takes their values out of the set, pairs of facts
-    `of_call` and attributes, and those with free `dimensions`."""
+    """Which attribute of a set says what: `steady` facts, their attributes and what takes the values out of the set,
+    pairs of facts `of_call` and attributes, and those with free `dimensions`."""
 
     steady: tuple[str, ...]
+    steady_names: tuple[str, ...]
     steady_values: Values
     of_call: tuple[tuple[str, str], ...]
     counters: Counters
@@ -182,6 +183,7 @@ def shape_of(dialect: Dialect, names: tuple[str, ...]) -> Shape:
     free = sorted(name for name in names if name not in plan and name.startswith(OTHER_METER_PREFIX))
     return Shape(
         steady=tuple(steady),
+        steady_names=tuple(steady.values()),
         steady_values=values_of(tuple(steady.values())),
         of_call=tuple((fact, name) for fact, name in chosen.items() if fact in _OF_ONE_CALL),
         counters=Counters.of(

@@ -42,6 +42,8 @@ def peer_hosts(group: Group) -> Sequence[str | None]:
         column = group.column(name)
         if all(column) and _TEXTS.issuperset(map(type, column)):
             hosts = {host: host.lower() for host in set(cast("Sequence[str]", column))}
+            if len(hosts) == 1:
+                return [*hosts.values()] * len(column)
             return [*map(hosts.__getitem__, cast("Sequence[str]", column))]
     return [*map(peer_host, group.spans)]
 
