@@ -108,8 +108,9 @@ class Settings:
     """The largest request body, after decompression."""
     max_waiting_bytes: int = 64 * 1024 * 1024
     """Bodies held at once, being read or waiting for the journal; more are asked to come again."""
-    max_database_bytes: int = 192 * 1024 * 1024
-    """What the database may keep in memory; beyond that it reads again, or writes beside the ledger."""
+    max_database_bytes: int = 144 * 1024 * 1024
+    """What the database may keep in memory; beyond that it reads again, or writes beside the ledger. Repricing may take
+    more."""
     max_connections: int = 1000
     """Connections held at once on each of the three ports."""
     cors_origins: tuple[str, ...] = ()

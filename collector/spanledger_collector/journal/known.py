@@ -7,7 +7,7 @@ A unique index would tell the same. But ids are random, and all of it must be in
 
 import logging
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from typing import Final
 
@@ -48,10 +48,12 @@ class KnownSpans:
             self._sealed = SealedKeys(folder_of(ledger.path), cursor, spans_per_run)
             bounds = {"after": self._sealed.until_ns, "until": _EVER}
             ((newest,),) = cursor.execute(query("known.count"), bounds).fetchall()
-        self._newest = GrowingFilter(min(2 * int(newest), spans_per_run))
+            self._many = int(newest) >= spans_per_run
+            """Stored at the start, and not sealed: that is done first, so that no filter of them is ever in memory."""
+            self._closed_ns = self._last_arrival(cursor) if self._many else 0
+        self._newest = GrowingFilter(0 if self._many else 2 * int(newest))
         self._closed: GrowingFilter | None = None
         """Filled; its keys are being sealed, which is done when it is None."""
-        self._closed_ns = 0
         self._all_read = threading.Event()
         self._full = threading.Event()
         self._idle = threading.Event()
@@ -101,15 +103,20 @@ class KnownSpans:
 
     def _close_newest(self) -> None:
         with closing(self._ledger.cursor()) as cursor:
-            after = {"after": self._sealed.until_ns}
-            ((last_ns,),) = cursor.execute(query("known.last_arrival"), after).fetchall()
-        self._closed_ns = int(last_ns)
+            self._closed_ns = self._last_arrival(cursor)
         self._closed, self._newest = self._newest, GrowingFilter()
         self._full.set()
+
+    def _last_arrival(self, cursor: duckdb.DuckDBPyConnection) -> int:
+        after = {"after": self._sealed.until_ns}
+        ((last_ns,),) = cursor.execute(query("known.last_arrival"), after).fetchall()
+        return int(last_ns)
 
     def _run(self) -> None:
         try:
             with closing(self._ledger.cursor()) as cursor:
+                if self._many:
+                    self._try(self._seal_stored, cursor)  # what cannot be sealed is read, as far as there is room
                 self._read(cursor)
                 self._keep_sealing(cursor)
         except duckdb.Error:
@@ -126,10 +133,7 @@ class KnownSpans:
 
     def _keep_sealing(self, cursor: duckdb.DuckDBPyConnection) -> None:
         while not self._closing.is_set():
-            try:
-                self._seal(cursor)
-            except (duckdb.Error, OSError) as error:
-                _logger.warning("The keys of spans could not be sealed, and stay in memory for now: %s", error)
+            if not self._try(self._seal, cursor):
                 self._closing.wait(_RETRY_SECONDS)
                 continue
             self._idle.set()
@@ -137,10 +141,23 @@ class KnownSpans:
             self._idle.clear()
             self._full.clear()
 
+    def _try(self, seal: Callable[[duckdb.DuckDBPyConnection], None], cursor: duckdb.DuckDBPyConnection) -> bool:
+        """Whether it did not fail, which is told."""
+        try:
+            seal(cursor)
+        except (duckdb.Error, OSError) as error:
+            _logger.warning("The keys of spans could not be sealed, and stay in memory for now: %s", error)
+            return False
+        return True
+
+    def _seal_stored(self, cursor: duckdb.DuckDBPyConnection) -> None:
+        if self._sealed.seal(cursor, self._closed_ns, self._closing.is_set):
+            self._closed = None
+            self._sealed.merge(cursor, self._closing.is_set)
+
     def _seal(self, cursor: duckdb.DuckDBPyConnection) -> None:
         stopping = self._closing.is_set
-        if self._closed is not None and self._sealed.seal(cursor, self._closed_ns, stopping):
-            self._closed = None
-            self._sealed.merge(cursor, stopping)
+        if self._closed is not None:
+            self._seal_stored(cursor)
         self._sealed.fill(stopping)
         self._sealed.tidy()

@@ -19,6 +19,9 @@ from spanledger_collector.pricing import PriceBook
 
 __all__ = ["Adjusting", "Delta", "Repriced", "reprice"]
 
+_MEMORY_BYTES: Final = 192 * 1024 * 1024
+"""What the database keeps in memory for a page of calls, among a million; it can write only a part of that to the
+disk, and gives up with 160 MiB."""
 _REASON: Final = "priced anew by another price book"
 _KEYS: Final = {3: "model", 5: "day", 6: "org"}
 """What a row of `reprice.deltas` is about, by its `keys`: a bit for each of the three that it is not about."""
@@ -86,7 +89,7 @@ def reprice(
     """
     found = Repriced()
     now_ns = time.time_ns()
-    with closing(ledger.cursor()) as cursor, transaction(cursor):
+    with ledger.room_for(_MEMORY_BYTES), closing(ledger.cursor()) as cursor, transaction(cursor):
         if apply:
             with closing(BookRecorder(cursor, book)) as books:
                 books.record()

@@ -1,7 +1,9 @@
 """The DuckDB file that is the ledger: opened by one process, migrated, its errors told in our words."""
 
+import logging
 import re
-from contextlib import closing, suppress
+from collections.abc import Generator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Final, Self, TypeAlias
 
@@ -20,6 +22,7 @@ from spanledger_collector.ledger.torn_log import cut_torn_end, log_of
 
 __all__ = ["Ledger", "keep_reading_rules", "quoted"]
 
+_logger = logging.getLogger(__name__)
 _HOLDER = re.compile(r"\(PID (\d+)\)")
 
 _Config: TypeAlias = dict[str, str | bool | int | float | list[str]]
@@ -39,10 +42,11 @@ _CONFIG: _Config = {
 _SESSION = """
     SET GLOBAL enable_external_access = false;
     SET GLOBAL TimeZone = 'UTC';
-    SET GLOBAL allowed_configs = ['max_vacuum_tasks'];
+    SET GLOBAL allowed_configs = ['max_vacuum_tasks', 'memory_limit'];
     SET GLOBAL lock_configuration = true;
 """
 _VACUUM: Final = "SET GLOBAL max_vacuum_tasks = {}"
+_MEMORY: Final = "SET GLOBAL memory_limit = '{}B'"
 _VACUUM_TASKS: Final = 8
 """Row groups of each table that are merged at once at most: nothing else can commit meanwhile."""
 _CATALOG: Final = "ledger"
@@ -55,10 +59,13 @@ groups of 122,880 rows that was half of all its work (docs/decisions/0013-row-gr
 class Ledger:
     """An open ledger file. Every thread takes a cursor of its own; a cursor sees what other cursors committed."""
 
-    def __init__(self, path: Path, connection: duckdb.DuckDBPyConnection, *, read_only: bool) -> None:
+    def __init__(
+        self, path: Path, connection: duckdb.DuckDBPyConnection, *, read_only: bool, memory_bytes: int | None = None
+    ) -> None:
         self.path = path
         self.read_only = read_only
         self._connection = connection
+        self._memory_bytes = memory_bytes
 
     @classmethod
     def open(cls, path: Path | str, *, read_only: bool = False, memory_bytes: int | None = None) -> Self:
@@ -85,7 +92,7 @@ class Ledger:
         except LedgerError:
             connection.close()
             raise
-        return cls(path, connection, read_only=read_only)
+        return cls(path, connection, read_only=read_only, memory_bytes=memory_bytes)
 
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """A connection of its own to the same database, for one thread. Close it, and read every result to its end."""
@@ -93,6 +100,23 @@ class Ledger:
         if not self.read_only:
             cursor.execute(_USE)
         return cursor
+
+    @contextmanager
+    def room_for(self, memory_bytes: int) -> Generator[None]:
+        """Within the block the database may keep so much in memory, if it may not keep more anyway: for work in large
+        steps, which comes now and then. One thread at a time."""
+        usual = self._memory_bytes
+        if usual is None or usual >= memory_bytes:
+            yield
+            return
+        self._connection.execute(_MEMORY.format(memory_bytes))
+        try:
+            yield
+        finally:
+            try:
+                self._connection.execute(_MEMORY.format(usual))
+            except duckdb.OutOfMemoryException as error:  # others hold more than that just now
+                _logger.warning("The database keeps room for %d bytes until the next such work: %s", memory_bytes, error)
 
     def checkpoint(self) -> None:
         """Move what was committed from the write-ahead log into the file. Blocks commits while it runs."""
