@@ -25,7 +25,7 @@ __all__ = ["SPANS_PER_RUN", "SealedKeys", "folder_of"]
 
 _logger = logging.getLogger(__name__)
 SPANS_PER_RUN: Final = 8_000_000
-_SORTS: Final = 16
+_SORTS: Final = 8
 """In so many parts a run is sorted: what is sorted is in memory."""
 _NO_TIME: Final = 0
 
