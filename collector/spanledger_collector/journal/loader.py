@@ -17,7 +17,7 @@ from spanledger_collector.journal.leftover import Batch, Leftover
 from spanledger_collector.journal.loading import load_batch
 from spanledger_collector.journal.position import Position
 from spanledger_collector.journal.writer import Writer
-from spanledger_collector.ledger.transactions import gave_up
+from spanledger_collector.ledger.transactions import gave_up, is_about_size
 from spanledger_collector.scheduling import BackgroundThread
 from spanledger_collector.stats import Stats
 
@@ -32,6 +32,9 @@ PAUSE_SECONDS: Final = 0.2
 """Between batches, while spans gather: a transaction costs as much as 500 spans."""
 _FIRST_RETRY_SECONDS: Final = 0.5
 _LAST_RETRY_SECONDS: Final = 15.0
+_TRIES_FOR_MEMORY: Final = 8
+"""Before a request is set aside for which alone there is not the memory: about a minute, as it may be a question or a
+reprice that takes it."""
 
 
 class Logged(NamedTuple):
@@ -106,6 +109,12 @@ class Loader:
         """Why no more may be acknowledged for some time; None if more may, or may soon."""
         with self._changed:
             return None if self._has_room() else self._trouble
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the last try to load failed, if it did; until there is no room, more is acknowledged all the same."""
+        with self._changed:
+            return self._trouble
 
     def put(self, logged: Logged) -> None:
         """Have it loaded."""
@@ -197,15 +206,16 @@ class Loader:
 
     def _load(self, batch: Batch) -> bool:
         """Load it, however often that takes; False when it cannot be and this is to end."""
-        pause = _FIRST_RETRY_SECONDS
+        pause, in_vain = _FIRST_RETRY_SECONDS, 0
         while True:
             last = self._closing  # asked before: what was let in before the end is tried once more then
+            left, give_up = len(batch.entries), in_vain >= _TRIES_FOR_MEMORY
             try:
-                refused = load_batch(self._writer, batch, self._left.folder)
+                load_batch(self._writer, batch, self._left.folder, self._stats, give_up=give_up)
             except Exception as error:  # noqa: BLE001 - whatever fails is told, and tried again
                 self._failed(error)
+                in_vain = in_vain + 1 if is_about_size(error) and len(batch.entries) == left else 0
             else:
-                self._stats.refused.inc(refused)
                 self._say(None)
                 return True
             if last:
@@ -220,7 +230,7 @@ class Loader:
         _logger.error("What is acknowledged could not be brought into the journal yet: %s", error, exc_info=ours)
         if isinstance(error, duckdb.Error) and gave_up(error) and self._on_fatal is not None:
             self._on_fatal(error)
-        self._say(str(error))
+        self._say(str(error).partition("\n")[0])  # what else DuckDB says is about its settings
 
     def _say(self, trouble: str | None) -> None:
         with self._changed:

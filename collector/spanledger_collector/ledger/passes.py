@@ -3,7 +3,7 @@ same calls, settles it, and writes what changed together with how far it came, i
 happen to end is done again.
 
 An observation with which a pass fails is found by halving, and set aside: it is marked, and left to a rebuild, so that
-one that meets a bug does not hold up all others.
+one that meets a bug does not hold up all others. A pass for which there is not the memory is halved too.
 """
 
 import logging
@@ -25,7 +25,7 @@ from spanledger_collector.ledger.rows import all_of
 from spanledger_collector.ledger.sql import query
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.ledger.suspects import Suspects
-from spanledger_collector.ledger.transactions import is_about_content, transaction
+from spanledger_collector.ledger.transactions import is_about_content, is_about_size, transaction
 from spanledger_collector.model import Call, Observation
 from spanledger_collector.pricing import PriceBook
 from spanledger_collector.settle import settle
@@ -141,9 +141,9 @@ class Passes:
         try:
             self._settle(work, spans_ns)
         except Exception as error:
-            if not is_about_content(error):
-                raise
             parts = list(work.parts())
+            if not (is_about_content(error) or (parts and is_about_size(error))):
+                raise
             for part in parts:
                 self._settle_or_halve(part, spans_ns)
             if not parts and work.observations:

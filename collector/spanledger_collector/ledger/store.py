@@ -33,7 +33,7 @@ _CONFIG: _Config = {
     "python_enable_replacements": False,  # else a table that does not exist is looked for among our variables
     # What was not checkpointed yet is in memory, 100 MB at this size of the log, and a start after a crash reads it
     # again, in half a second. Twice as much takes 60 MiB more and no less CPU time (docs/decisions/0013-row-groups.md).
-    "checkpoint_threshold": "64MB",
+    "checkpoint_threshold": "64MB",  # or less, where the memory is bounded: `_bounded`
     # Each checkpoint leaves a row group that is not full. With DuckDB's 100 of these tasks a later one makes two of
     # three such, whole: seconds, 100 MiB, and a file half as large again. `reclaim` does it now and then.
     "max_vacuum_tasks": 0,
@@ -81,7 +81,7 @@ class Ledger:
             raise LedgerUnreadable(
                 path, f"there is no directory {path.parent}. Make it, or name another file with --db."
             )
-        config = _CONFIG if memory_bytes is None else {**_CONFIG, "memory_limit": f"{memory_bytes}B"}
+        config = _CONFIG if memory_bytes is None else _bounded(memory_bytes)
         connection = _connect(path, config, read_only=read_only)
         try:
             _bring_up_to_date(connection, path, read_only=read_only)
@@ -141,6 +141,13 @@ class Ledger:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def _bounded(memory_bytes: int) -> _Config:
+    """The settings of a database that may have so much memory: what was not checkpointed yet must fit in it twice, or
+    no commit succeeds any more, and without one there is no checkpoint."""
+    log = min(64_000_000, memory_bytes // 3)
+    return {**_CONFIG, "memory_limit": f"{memory_bytes}B", "checkpoint_threshold": f"{log}B"}
 
 
 def _connect(path: Path, config: _Config, *, read_only: bool) -> duckdb.DuckDBPyConnection:

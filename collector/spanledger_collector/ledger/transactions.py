@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 
 import duckdb
 
-__all__ = ["gave_up", "is_about_content", "transaction"]
+__all__ = ["gave_up", "is_about_content", "is_about_size", "transaction"]
 
 
 @contextmanager
@@ -26,6 +26,14 @@ def is_about_content(error: Exception) -> bool:
     if isinstance(error, duckdb.Error):
         return isinstance(error, duckdb.DataError | duckdb.IntegrityError | duckdb.ProgrammingError)
     return not isinstance(error, OSError | MemoryError)
+
+
+def is_about_size(error: Exception) -> bool:
+    """Whether less at once may succeed: there was not the memory for all of it, now or ever. A COMMIT for which there
+    is not is DuckDB's TransactionException, which names the setting that would help as its exception for this does."""
+    return isinstance(error, duckdb.OutOfMemoryException | MemoryError) or (
+        isinstance(error, duckdb.TransactionException) and "memory_limit" in str(error)
+    )
 
 
 def gave_up(error: duckdb.Error) -> bool:
