@@ -36,6 +36,15 @@ class ServiceState:
         return self.journal.refuses() if self.settling.is_alive else "Settling has ended: start the server again."
 
     @property
+    def trouble(self) -> str | None:
+        """What fails now, again and again, while what is sent is taken in all the same; None if nothing does."""
+        loading, settling = self.journal.trouble, self.settling.trouble
+        said = [] if loading is None else [f"What is acknowledged does not get into the ledger: {loading}"]
+        if settling is not None:
+            said.append(f"What is in the journal cannot be settled: {settling}")
+        return " ".join(said) or None
+
+    @property
     def attribution(self) -> AttributionMap:
         """The map in force of who spends."""
         return self.reader.attribution

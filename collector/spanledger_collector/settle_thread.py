@@ -56,6 +56,7 @@ class SettleThread:
         self._awake.set()
         self._closing = threading.Event()
         self._deadline = math.inf
+        self._trouble: str | None = None
         self._thread = BackgroundThread(target=self._run, name="settle")
         self._thread.start()
 
@@ -63,6 +64,11 @@ class SettleThread:
     def is_alive(self) -> bool:
         """Whether it settles what comes."""
         return self._thread.is_alive()
+
+    @property
+    def trouble(self) -> str | None:
+        """Why the last try failed, if it did; from any thread."""
+        return self._trouble
 
     def wake(self) -> None:
         """There is something to settle. Returns at once; may be called from any thread."""
@@ -95,13 +101,18 @@ class SettleThread:
         try:
             self._stats.settled.inc(self._settler.settle_pending(lambda: time.monotonic() > self._deadline))
         except duckdb.Error as error:
-            self._stats.settle_failures.inc()
+            self._failed(error)
             if gave_up(error) and self._on_fatal is not None:
                 self._on_fatal(error)
             _logger.error("Settling failed, what is pending stays in the journal and is tried again: %s", error)  # noqa: TRY400 - the database says it all
             return False
-        except Exception:
-            self._stats.settle_failures.inc()
+        except Exception as error:
+            self._failed(error)
             _logger.exception("Settling failed; what is pending stays in the journal and is tried again")
             return False
+        self._trouble = None
         return True
+
+    def _failed(self, error: Exception) -> None:
+        self._stats.settle_failures.inc()
+        self._trouble = f"{type(error).__name__}: {error}".partition("\n")[0]

@@ -36,6 +36,7 @@ class ServedLedger:
     attribution: AttributionMap = NO_MAP
     keys: KeyRing | None = None
     waiting: int = 0
+    trouble: str | None = None
 
     def refuses(self) -> str | None:
         """Nothing is received, so nothing is refused."""

@@ -30,6 +30,8 @@ def _notes(document: Document) -> list[str]:
     notes: list[str] = []
     if document.get("read_by") == OLDER_RULES:
         notes.append(READ_BY_OLDER_RULES)
+    if document.get("trouble"):
+        notes.append(f"{document['trouble']} The server's log says more; it tries again.")
     count = document["set_aside"]
     if count:
         notes.append(

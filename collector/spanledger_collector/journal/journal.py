@@ -104,6 +104,11 @@ class Journal:
         trouble = self._loader.refuses()
         return refusal_of_disk(self._db) if trouble is None else _FULL + trouble
 
+    @property
+    def trouble(self) -> str | None:
+        """Why what is durable does not get into the database now, if it does not."""
+        return self._loader.trouble
+
     async def append(self, spans: Sequence[ReceivedSpan]) -> None:
         """Store the spans and return when they are durable. Raises NotStored or Stopping: none of them is stored.
 

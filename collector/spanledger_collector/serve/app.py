@@ -61,6 +61,8 @@ class Served(Protocol):
     def attribution(self) -> AttributionMap: ...
     @property
     def waiting(self) -> int: ...
+    @property
+    def trouble(self) -> str | None: ...
     def refuses(self) -> str | None: ...
 
 
@@ -151,6 +153,7 @@ class _Web:
             "version": __version__,
             "started_at": self._state.started_at.isoformat().replace("+00:00", "Z"),
             "attribution_map": self._state.attribution.said(),
+            "trouble": self._state.trouble,
             "counters": self._state.stats.snapshot(),
         }
 
@@ -169,13 +172,15 @@ class _Web:
         return PlainTextResponse("ok\n")
 
     async def ready(self) -> Response:
-        """The ledger answers, and what is sent can be stored."""
-        trouble = await asyncio.to_thread(self._trouble)  # not by the readers, whom somebody's questions may keep busy
-        if trouble is not None:
-            return problem(HTTPStatus.SERVICE_UNAVAILABLE, trouble)
-        return PlainTextResponse("ready\n")
+        """The ledger answers, and what is sent can be stored. What else fails is told beside: who sends to another
+        server for that would lose more."""
+        refusal = await asyncio.to_thread(self._refusal)  # not by the readers, whom somebody's questions may keep busy
+        if refusal is not None:
+            return problem(HTTPStatus.SERVICE_UNAVAILABLE, refusal)
+        trouble = self._state.trouble
+        return PlainTextResponse("ready\n" if trouble is None else f"ready\n{trouble}\n")
 
-    def _trouble(self) -> str | None:
+    def _refusal(self) -> str | None:
         try:
             with closing(self._state.ledger.cursor()) as cursor:
                 cursor.execute("SELECT 1").fetchall()

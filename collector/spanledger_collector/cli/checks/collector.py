@@ -69,6 +69,9 @@ def _arrived(status: Document, url: str) -> list[Finding]:
         found.append(Finding("attribution", "note", f"the server has a map of who spends: {said}"))
     if status.get("read_by") == OLDER_RULES:
         found.append(Finding(about, "note", READ_BY_OLDER_RULES))
+    if status.get("trouble"):
+        remedy = "The server tries again; its log says more. Nothing that was acknowledged is lost."
+        found.append(Finding(about, "trouble", status["trouble"], remedy))
     refused = _refused(status["counters"])
     if refused:
         found.append(Finding(about, "trouble", f"refused since the server started: {refused}"))
