@@ -86,7 +86,7 @@ def test_an_entry_is_read_as_it_was_written() -> None:
     assert _lists(found.columns) == _lists(entry.columns)
     assert _lists(found.told.columns) == _lists(entry.told.columns)
     assert [*found.told.places] == [*entry.told.places] == [1, 3]
-    assert (found.received_ns, found.spans, found.told.observations) == (1_000, 5, None)
+    assert (found.received_ns, found.spans, found.told.observed) == (1_000, 5, None)
     assert _read_again(found) == _read_again(entry)
 
 
@@ -277,7 +277,7 @@ def _first_format(spans: Sequence[ReceivedSpan]) -> list[Any]:
     """A request as the first format had it: also with a time of arrival in each row, and whole observations as
     readings."""
     received_ns, columns, told = _second_format(spans)
-    observations = _entry(spans).told.observations
+    observations = _entry(spans).told.observations()
     assert observations is not None
     readings = [whole_reading(StoredReading.of(observation)) for observation in observations]
     whole = [

@@ -46,7 +46,11 @@ _RESOURCES: list[Attributes] = [
     {"service.name": "shop", "user.id": "batch", "deployment.environment": "test"},
 ]
 _MAPS = [NO_MAP, AttributionMap({"org": ("url.full", "gen_ai.provider.name")}, {"team": ("user.id",)})]
-_ODD: list[AttributeValue] = [None, "", "x" * 4097, 5, -1, 0, 10**13, True, 2.5, "7", ["a"], {"a": 1}, b"\x00", "run-1"]
+_ODD: list[AttributeValue] = [
+    *(None, True, 2.5, ["a"], {"a": 1}, b"\x00"),
+    *("", "x" * 4096, "x" * 4097, "7", "run-1", "two\nlines\r\u2028\x85"),
+    *(-1, 0, 5, 10**12 - 1, 10**12, 10**13),
+]
 
 
 _MANY_SPANS, _MANY_OF_A_GROUP = at_once.MANY, groups.MANY_ALIKE

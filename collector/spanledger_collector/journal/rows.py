@@ -187,35 +187,33 @@ _own_columns: Final = taking(TOLD[: TOLD.index("reading")])
 
 
 class Told(NamedTuple):
-    """What was read in spans that arrived together: the places of those spans, and the columns `TOLD`. The observations
-    themselves, in parts one after the other, are None where they were read from the intake: the columns tell the same.
-    """
+    """What was read in spans that arrived together: the places of those spans, and the columns `TOLD`. What was
+    observed, in parts one after the other, is None where it was read from the intake: the columns tell the same."""
 
     places: Sequence[int]
     columns: Columns
-    parts: Sequence[ObservationColumns] | None
+    observed: Sequence[ObservationColumns] | None
 
     @classmethod
-    def joined(cls, these: Sequence[tuple[int, Self]]) -> Self:
-        """What was read in several lots of spans, the first of which has this place among all."""
-        these = [each for each in these if each[1].places]
-        places = [first + place for first, told in these for place in told.places]
-        columns = {name: chained([told.columns[name] for _, told in these]) for name in TOLD}
-        parts = [told.parts for _, told in these if told.parts is not None]
-        return cls(places, columns, [*chain.from_iterable(parts)] if len(parts) == len(these) else None)
+    def joined(cls, lots: Sequence[tuple[int, Self]]) -> Self:
+        """What was read in several lots of spans, with the place of the first span of each among all."""
+        lots = [lot for lot in lots if lot[1].places]
+        places = [first + place for first, told in lots for place in told.places]
+        columns = {name: chained([told.columns[name] for _, told in lots]) for name in TOLD}
+        observed = [told.observed for _, told in lots if told.observed is not None]
+        return cls(places, columns, [*chain.from_iterable(observed)] if len(observed) == len(lots) else None)
 
-    @property
     def observations(self) -> list[Observation] | None:
-        """The observations, made anew each time."""
-        return None if self.parts is None else [*chain.from_iterable(map(observations_in, self.parts))]
+        """The observations, which are made now: until settling asks for them they are columns."""
+        return None if self.observed is None else [*chain.from_iterable(map(observations_in, self.observed))]
 
     def only(self, chosen: Sequence[bool]) -> Self:
         """What was read in some of the spans: those at whose places is True."""
         kept = [chosen[place] for place in self.places]
         columns = {name: [*compress(column, kept)] for name, column in self.columns.items()}
-        remaining = iter(kept)
-        parts = self.parts and [selected(part, [*islice(remaining, len(part["rule"]))]) for part in self.parts]
-        return self._replace(places=[*compress(self.places, kept)], columns=columns, parts=parts)
+        following = iter(kept)
+        observed = self.observed and [selected(part, [*islice(following, len(part["rule"]))]) for part in self.observed]
+        return self._replace(places=[*compress(self.places, kept)], columns=columns, observed=observed)
 
 
 NOTHING_TOLD: Final = Told((), dict.fromkeys(TOLD, ()), ())

@@ -134,7 +134,7 @@ class Writer:
 
     def _hand_over(self, told: Told) -> None:
         """Offer the observations to settling, unless they were read from the intake."""
-        if self._handover is not None and (observations := told.observations) is not None:
+        if self._handover is not None and (observations := told.observations()) is not None:
             self._handover.put(self._next_seq, observations)
 
     def _new_conflicts(
