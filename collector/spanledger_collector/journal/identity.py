@@ -31,8 +31,8 @@ def _unsigned(joined: bytes) -> "array[int]":
 
 def identities(spans: Sequence[ReceivedSpan]) -> tuple[Integers, Integers, Integers]:
     """The identities of spans as three columns; the ids have their proper lengths (decoding made sure)."""
-    integers = _unsigned(b"".join([span.trace_id + span.span_id for span in spans]))
-    return integers[0::3], integers[1::3], integers[2::3]
+    halves = _unsigned(b"".join([span.trace_id for span in spans]))
+    return halves[0::2], halves[1::2], _unsigned(b"".join([span.span_id for span in spans]))
 
 
 def parent_ids(parents: Sequence[bytes | None]) -> Integers:

@@ -144,7 +144,7 @@ def span_columns(spans: Sequence[ReceivedSpan], peer_hosts: Sequence[str | None]
     trace_hi, trace_lo, own = identities(spans)
     parents = [span.parent_span_id for span in spans]
     scopes = [span.scope for span in spans]
-    of_resources = made_once(_of_resource, [span.resource for span in spans])
+    resources = [span.resource for span in spans]
     columns: dict[str, Sequence[Any]] = {
         "trace_hi": trace_hi,
         "trace_lo": trace_lo,
@@ -152,7 +152,7 @@ def span_columns(spans: Sequence[ReceivedSpan], peer_hosts: Sequence[str | None]
         "parent": parent_ids(parents),
         "name": [span.name for span in spans],
         "kind": [span.kind for span in spans],
-        "service": [service for service, _ in of_resources],
+        "service": made_once(service_of, resources),
         "scope": [scope.name for scope in scopes],
         "started_at": [span.started_ns for span in spans],
         "ended_at": [span.ended_ns for span in spans],
@@ -160,7 +160,7 @@ def span_columns(spans: Sequence[ReceivedSpan], peer_hosts: Sequence[str | None]
         "peer_host": peer_hosts,
     }
     skeletons = [columns[name] for name in ("name", "kind", "started_at", "ended_at", "status", "scope")]
-    versions, digests = [scope.version for scope in scopes], [digested for _, digested in of_resources]
+    versions, digests = [scope.version for scope in scopes], made_once(digest, resources)
     kept: list[str | None] = [None] * len(spans)
     for place, attributes in zip(told.places, told.columns["attributes"], strict=True):
         kept[place] = attributes
@@ -168,11 +168,6 @@ def span_columns(spans: Sequence[ReceivedSpan], peer_hosts: Sequence[str | None]
     columns["payload_hash"] = fingerprints(contents)
     columns.update([(name, array(code, columns[name])) for name, code in _LISTED])
     return columns
-
-
-def _of_resource(resource: Attributes) -> tuple[str, bytes]:
-    """Its service and its digest."""
-    return service_of(resource), digest(resource)
 
 
 def row_at(columns: Columns, place: int) -> SpanRow:
