@@ -13,7 +13,8 @@ _Made = TypeVar("_Made")
 def made_once(make: Callable[[_Shared], _Made], shared: Sequence[_Shared]) -> list[_Made]:
     """What is made of each, once for what is the same object: to compare what objects say takes longer, and 1 is no
     less equal to True."""
-    if len({*map(id, shared)}) == 1:  # as nearly always
-        return [make(shared[0])] * len(shared)
-    made = {key: make(one) for key, one in {id(one): one for one in shared}.items()}
-    return [made[id(one)] for one in shared]
+    keys = [*map(id, shared)]
+    if len({*keys}) == 1:  # as nearly always
+        return [make(shared[0])] * len(keys)
+    made = {key: make(one) for key, one in dict(zip(keys, shared, strict=True)).items()}
+    return [*map(made.__getitem__, keys)]
