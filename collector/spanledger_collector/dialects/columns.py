@@ -104,7 +104,7 @@ def _alike(group: Group, facts: FactColumns, settings: Mapping[_Key, Setting]) -
     values: dict[_Key, tuple[Any, ...]] = {}
     for key, setting in settings.items():
         steady = facts.steady[key]
-        values[key] = (
+        values[key] = (  # in the order of `_ALIKE`
             *_of_setting(setting),
             setting.status(counted=not counters.only_total),
             setting.flags if counters.told else NO_USAGE.distinct_flags,
