@@ -15,7 +15,7 @@ from spanledger_collector.errors import LedgerLocked, LedgerMissing, LedgerUnrea
 from spanledger_collector.ledger import store
 from spanledger_collector.ledger.arrow import Inserter, Kind, Target
 from spanledger_collector.ledger.sql import migrations
-from spanledger_collector.ledger.store import Ledger
+from spanledger_collector.ledger.store import ROWS_PER_GROUP, Ledger
 
 LATEST = migrations()[-1][0]
 
@@ -207,14 +207,17 @@ FROM range(150_000) t(i)
 """
 
 
-def test_row_groups_are_small_and_long_texts_in_zstandard(db: Path) -> None:
+def test_blocks_and_row_groups_are_small_and_long_texts_in_zstandard(db: Path) -> None:
     with Ledger.open(db) as ledger, ledger.cursor() as cursor:
         cursor.execute(_OBSERVATIONS)
         ledger.checkpoint()
         stored_as = "FROM pragma_storage_info('store.observations')"
         cursor.execute(f"CREATE TEMP TABLE segments AS SELECT *, start + count AS rows {stored_as}")
         groups = "SELECT sum(rows), max(rows) FROM (SELECT max(rows) AS rows FROM segments GROUP BY row_group_id)"
-        assert cursor.execute(groups).fetchall() == [(150_000, 61_440)]
+        assert cursor.execute(groups).fetchall() == [(150_000, ROWS_PER_GROUP)]
+        assert cursor.execute(
+            "SELECT block_size FROM pragma_database_size() WHERE database_name = 'ledger'"
+        ).fetchall() == [(65_536,)]
         texts = "column_name IN ('reading', 'attributes') AND segment_type = 'VARCHAR'"
         assert cursor.execute(f"SELECT DISTINCT compression FROM segments WHERE {texts}").fetchall() == [("ZSTD",)]
 

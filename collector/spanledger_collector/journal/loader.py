@@ -17,6 +17,7 @@ from spanledger_collector.journal.leftover import Batch, Leftover
 from spanledger_collector.journal.loading import load_batch
 from spanledger_collector.journal.position import Position
 from spanledger_collector.journal.writer import Writer
+from spanledger_collector.ledger.store import ROWS_PER_GROUP
 from spanledger_collector.ledger.transactions import gave_up, is_about_size
 from spanledger_collector.scheduling import BackgroundThread
 from spanledger_collector.stats import Stats
@@ -26,10 +27,13 @@ __all__ = ["PAUSE_SECONDS", "Loader", "Logged"]
 _logger = logging.getLogger(__name__)
 _MOST: Final = Held(spans=32_768, bytes=64 * 1024 * 1024)
 """What may wait to be loaded: some 60 MB of memory, and more than arrives during a checkpoint."""
-_SPANS_PER_BATCH: Final = 16_384
-"""What a transaction brings is in memory several times meanwhile."""
+_SPANS_PER_BATCH: Final = 2 * ROWS_PER_GROUP
+"""What a transaction brings is in memory several times meanwhile. So many spans are written into the file at once, and
+so is what they tell if half of them are model calls."""
 PAUSE_SECONDS: Final = 0.2
 """Between batches, while spans gather: a transaction costs as much as 500 spans."""
+_LONGEST: Final = 4
+"""So many pauses are waited for a whole batch, at most, where spans come fast enough to make one in that time."""
 _FIRST_RETRY_SECONDS: Final = 0.5
 _LAST_RETRY_SECONDS: Final = 15.0
 _TRIES_FOR_MEMORY: Final = 8
@@ -73,7 +77,7 @@ class Loader:
         self._waiting = Held()
         self._left_over = left.held
         self._unreadable = Held()
-        self._next_batch_at = 0.0
+        self._last_batch_at = 0.0
         self._oldest_ns = time.time_ns()
         self._trouble: str | None = None
         self._closing = False
@@ -174,26 +178,32 @@ class Loader:
             last = batch[-1].number
             if not self._load(Batch(entries, Position(self._intake.log, last))):
                 return
-            self._next_batch_at = time.monotonic() + self._pause_seconds
+            self._last_batch_at = time.monotonic()
             self._loaded = last
             self._intake.forget(last)
             self._take_out(batch)
             self._on_load()
 
     def _next_batch(self) -> list[Logged]:
-        """What is waiting, up to one batch's worth; waits for the first. Empty when closed and nothing is left."""
+        """What is waiting, about one batch's worth; waits for it. Empty when closed and nothing is left."""
         with self._changed:
             self._changed.wait_for(lambda: self._logged or self._closing)
-            pause = max(0.0, self._next_batch_at - time.monotonic())
-            self._changed.wait_for(lambda: self._closing or self._waiting.spans >= _SPANS_PER_BATCH, pause)
+            self._gather(1)
+            if self._waiting.spans >= _SPANS_PER_BATCH // _LONGEST:
+                self._gather(_LONGEST)
             batch: list[Logged] = []
             spans = 0
             for logged in self._logged:
-                if batch and spans + logged.held.spans > _SPANS_PER_BATCH:
+                if spans >= _SPANS_PER_BATCH:
                     break
                 batch.append(logged)
                 spans += logged.held.spans
             return batch
+
+    def _gather(self, pauses: int) -> None:
+        """Wait until a batch is whole, but not longer than so many pauses after the last one."""
+        left = self._last_batch_at + pauses * self._pause_seconds - time.monotonic()
+        self._changed.wait_for(lambda: self._closing or self._waiting.spans >= _SPANS_PER_BATCH, max(0.0, left))
 
     def _take_out(self, batch: Sequence[Logged]) -> None:
         with self._changed:

@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from spanledger_collector.errors import LedgerUnreadable
-from spanledger_collector.ledger.store import Ledger, quoted
+from spanledger_collector.ledger.store import NEW_FILE, Ledger, quoted
 from spanledger_collector.ledger.torn_log import log_of
 from spanledger_collector.synced import sync
 
@@ -57,7 +57,7 @@ def _copy(path: Path, fresh: Path) -> None:
 @contextmanager
 def _attached(connection: duckdb.DuckDBPyConnection, fresh: Path) -> Generator[None]:
     """The new file as `fresh`; at the end it is written whole."""
-    connection.execute(f"ATTACH {quoted(fresh)} AS fresh")
+    connection.execute(f"ATTACH {quoted(fresh)} AS fresh ({NEW_FILE})")
     yield
     connection.execute("DETACH fresh")
 

@@ -20,7 +20,7 @@ from spanledger_collector.errors import (
 from spanledger_collector.ledger.sql import Migration, migrations
 from spanledger_collector.ledger.torn_log import cut_torn_end, log_of
 
-__all__ = ["Ledger", "keep_reading_rules", "quoted"]
+__all__ = ["NEW_FILE", "ROWS_PER_GROUP", "Ledger", "keep_reading_rules", "quoted"]
 
 _logger = logging.getLogger(__name__)
 _HOLDER = re.compile(r"\(PID (\d+)\)")
@@ -47,13 +47,17 @@ _SESSION = """
 """
 _VACUUM: Final = "SET GLOBAL max_vacuum_tasks = {}"
 _MEMORY: Final = "SET GLOBAL memory_limit = '{}B'"
-_VACUUM_TASKS: Final = 8
-"""Row groups of each table that are merged at once at most: nothing else can commit meanwhile."""
+_VACUUM_TASKS: Final = 32
+"""Full row groups that are made at once of each table at most: nothing else can commit meanwhile, half a second."""
 _CATALOG: Final = "ledger"
 _USE: Final = f"USE {_CATALOG}"
-_ROWS_PER_GROUP: Final = 61_440
-"""A checkpoint writes the last, unfinished row group of each table again, some of them several times: with DuckDB's
-groups of 122,880 rows that was half of all its work (docs/decisions/0013-row-groups.md)."""
+ROWS_PER_GROUP: Final = 6_144
+"""What a transaction brings of a table, if it is so many rows or more, is compressed and written into the file at once.
+The log only says where, and a checkpoint, which blocks commits, has nothing left to do with it. Spans and calls of a
+busy server come so many at a time (docs/decisions/0013-row-groups.md)."""
+NEW_FILE: Final = "BLOCK_SIZE 65536, STORAGE_VERSION 'latest'"
+"""With what a file is attached that is to be made. Of DuckDB's blocks of 256 KiB such row groups would leave too much
+empty. And files that DuckDB 1.5 makes know no Zstandard, else."""
 
 
 class Ledger:
@@ -164,9 +168,9 @@ def _connect(path: Path, config: _Config, *, read_only: bool) -> duckdb.DuckDBPy
 def _attached(path: Path, config: _Config) -> duckdb.DuckDBPyConnection:
     """The file, opened for writing in the only way in which DuckDB takes the size of row groups: attached to a database
     in memory, which stays empty. Raises duckdb.Error."""
-    options = [f"ROW_GROUP_SIZE {_ROWS_PER_GROUP}"]
+    options = [f"ROW_GROUP_SIZE {ROWS_PER_GROUP}"]
     if not path.exists():
-        options.append("STORAGE_VERSION 'latest'")  # DuckDB 1.5 makes files that know no Zstandard, else
+        options.append(NEW_FILE)
     connection = duckdb.connect(config={**config, "temp_directory": f"{path}.tmp"})
     try:
         connection.execute(f"ATTACH {quoted(path)} AS {_CATALOG} ({', '.join(options)})")
