@@ -13,6 +13,7 @@ from spanledger_collector.ledger.arrow import Target
 from spanledger_collector.ledger.new_calls import CallColumns, NewCalls
 from spanledger_collector.ledger.row_making import call_rows
 from spanledger_collector.ledger.rows import CALL_TABLES
+from spanledger_collector.ledger.runs import Runs
 from spanledger_collector.model import Call
 from spanledger_collector.pricing import PriceBook, price
 from spanledger_collector.pricing.bills import Bill
@@ -68,4 +69,14 @@ def test_calls_of_one_kind_are_told_apart_where_their_prices_differ(calls: list[
 
 
 def _rows(target: Target, columns: CallColumns) -> Sequence[tuple[Any, ...]]:
-    return sorted(zip(*columns.of(target), strict=True), key=repr)
+    return sorted(zip(*map(_values, columns.of(target)), strict=True), key=repr)
+
+
+def _values(column: Sequence[Any] | Runs) -> Sequence[Any]:
+    """What the rows of a column hold, one by one."""
+    if not isinstance(column, Runs):
+        return column
+    starts = [0, *column.ends]
+    return [
+        value for value, start, end in zip(column.values, starts, column.ends, strict=False) for _ in range(start, end)
+    ]

@@ -59,7 +59,7 @@ def test_what_is_set_apart_before_any_graph_is_made_gives_the_same_calls(spans: 
     observations, links = observations_of(spans), links_of(spans)
     lone, others = apart(fresh := Fresh.of(enumerate(observations)), [])
     calls = [lone.call(place) for place in range(len(lone.observations))]
-    assert [call.call_id for call in calls] == [*lone.call_ids]
+    assert [call.call_id for call in calls] == [call_id.hex() for call_id in lone.call_ids]
     calls += settle([fresh.observations[place] for place in others], links)
     assert sorted(calls, key=lambda call: (call.started_ns, call.call_id)) == settle(observations, links)
 

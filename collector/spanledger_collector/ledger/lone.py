@@ -25,7 +25,7 @@ class Lone:
     observations: Sequence[Observation]
     kinds: Sequence[Alike[Observation]]
     response_keys: Sequence[str | None]
-    call_ids: Sequence[str]
+    call_ids: Sequence[bytes]
 
     def call(self, place: int) -> Call:
         """The call of one of them."""

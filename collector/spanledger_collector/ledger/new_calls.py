@@ -34,6 +34,7 @@ from spanledger_collector.ledger.rows import (
     json_text,
 )
 from spanledger_collector.model import Call, Observation, Source
+from spanledger_collector.ledger.runs import Every, Runs
 from spanledger_collector.pricing import PriceBook, price
 from spanledger_collector.pricing.bills import IMPOSSIBLE, Bill, Bills
 from spanledger_collector.totals import INPUT_METERS, OUTPUT_METERS
@@ -78,7 +79,8 @@ _PARTS: Final = ("cache_read", "cache_write", "reasoning")
 _Kind = Alike[Call] | Alike[Observation]
 """Calls, or observations that are calls by themselves: what is asked of them here is called the same in both."""
 
-_Named = Mapping[str, Sequence[Any]]
+_Column = Sequence[Any] | Every
+_Named = Mapping[str, _Column]
 """Columns by their names."""
 
 _Source = TypeVar("_Source", Source, SourceRow)
@@ -88,11 +90,12 @@ class CallColumns:
     """What is to be inserted into the tables of calls, as columns; filled table by table."""
 
     def __init__(self) -> None:
-        self._columns: dict[str, list[list[Any]]] = {
-            target.table: [[] for _ in target.columns] for target in CALL_TABLES
+        self._columns: dict[str, list[list[Any] | Runs]] = {
+            target.table: [Runs() if name in target.in_runs else [] for name in target.columns]
+            for target in CALL_TABLES
         }
 
-    def of(self, target: Target) -> list[list[Any]]:
+    def of(self, target: Target) -> list[list[Any] | Runs]:
         """The columns of a table, in their order."""
         return self._columns[target.table]
 
@@ -102,12 +105,12 @@ class CallColumns:
 
     def add_rows(self, rows: Sequence[CallRows]) -> None:
         """Add calls that were made as rows."""
-        self._extend(CALLS_WITH_BILL, [*CALLS.columns_of([one.call for one in rows]), [None] * len(rows)])
+        self._extend(CALLS_WITH_BILL, [*CALLS.columns_of([one.call for one in rows]), Every(None, len(rows))])
         self._extend(CHARGES, CHARGES.columns_of([row for one in rows for row in one.charges]))
         self._extend(CALL_METERS, CALL_METERS.columns_of([row for one in rows for row in one.meters]))
         self._extend(CALL_SOURCES, CALL_SOURCES.columns_of([row for one in rows for row in _if_several(one.sources)]))
 
-    def _extend(self, target: Target, columns: Sequence[Sequence[Any]]) -> None:
+    def _extend(self, target: Target, columns: Sequence[_Column]) -> None:
         for known, more in zip(self._columns[target.table], columns, strict=True):
             known.extend(more)
 
@@ -123,7 +126,7 @@ class NewCalls:
 
     def fill(self, columns: CallColumns, calls: Sequence[Call], settled_ns: int) -> None:
         """Add the calls in their first revision."""
-        odd = self._fill(columns, calls_alike(calls), [call.call_id for call in calls], settled_ns)
+        odd = self._fill(columns, calls_alike(calls), [bytes.fromhex(call.call_id) for call in calls], settled_ns)
         self._add_odd(columns, [calls[place] for place in odd], settled_ns)
         left_out = set(odd)
         written = [call for place, call in enumerate(calls) if place not in left_out]
@@ -136,7 +139,7 @@ class NewCalls:
         odd = self._fill(columns, lone.kinds, lone.call_ids, settled_ns)
         self._add_odd(columns, [lone.call(place) for place in odd], settled_ns)
 
-    def _fill(self, columns: CallColumns, kinds: Iterable[_Kind], ids: Sequence[str], settled_ns: int) -> list[int]:
+    def _fill(self, columns: CallColumns, kinds: Iterable[_Kind], ids: Sequence[bytes], settled_ns: int) -> list[int]:
         """Add the rows of calls, but for their sources; the places of those that can only be made one by one."""
         odd: list[int] = []
         for kind in kinds:
@@ -179,22 +182,22 @@ class _Billed:
 
     bill: Bill
     alike: _Kind
-    call_ids: Sequence[str]
+    call_ids: Sequence[bytes]
     counts: Mapping[str, Sequence[int]]
     amounts: Sequence[Sequence[int]]
     totals: Sequence[int]
 
     @classmethod
-    def of(cls, bill: Bill, alike: _Kind, call_ids: Sequence[str]) -> Self:
+    def of(cls, bill: Bill, alike: _Kind, call_ids: Sequence[bytes]) -> Self:
         """Multiply."""
         counts = cast("Mapping[str, Sequence[int]]", alike.counts)  # what is not whole has no bill
         prices = zip(bill.meters, bill.prices, strict=True)
         amounts = [[count * unit_price for count in counts[meter]] for meter, unit_price in prices]
         return cls(bill, alike, call_ids, counts, amounts, added(amounts) or [0] * len(call_ids))
 
-    def every(self, value: Any) -> list[Any]:  # noqa: ANN401 - whatever the column holds
+    def every(self, value: object) -> Every:
         """A column in which all calls have this value."""
-        return [value] * len(self.call_ids)
+        return Every(value, len(self.call_ids))
 
     def fill(self, columns: CallColumns, settled: _Named) -> None:
         """Add the calls; `settled` are the columns about the settling."""
@@ -230,9 +233,9 @@ class _Billed:
         costs = [call.emitter_cost_usd for call in calls]
         return {
             **dict(zip(_OWN, zip(*map(_own_of, calls), strict=True), strict=True)),
-            "trace_id": [call.trace_id.hex() for call in calls],
-            "span_id": [call.span_id.hex() for call in calls],
-            "emitter_cost_usd": costs if {*costs} == {None} else [*map(money_units, costs)],
+            "trace_id": [call.trace_id for call in calls],
+            "span_id": [call.span_id for call in calls],
+            "emitter_cost_usd": self.every(None) if {*costs} == {None} else [*map(money_units, costs)],
             "sources": [len(call.sources) if isinstance(call, Call) else 1 for call in calls],
         }
 
@@ -281,7 +284,7 @@ def _sources(pairs: Sequence[tuple[Call, Source]]) -> _Named:
     ids = [_ids(source.trace_id + source.span_id) for _, source in pairs]
     trace_hi, trace_lo, span = zip(*ids, strict=True)
     return {
-        "call_id": [call.call_id for call, _ in pairs],
+        "call_id": [bytes.fromhex(call.call_id) for call, _ in pairs],
         "revision": [1] * len(pairs),
         "trace_hi": trace_hi,
         "trace_lo": trace_lo,

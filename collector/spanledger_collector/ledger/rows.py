@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
 
-from spanledger_collector.ledger.arrow import Int64, Target, Text, Time, UInt64
+from spanledger_collector.ledger.arrow import Hex, Int64, Target, Text, Time, UInt64
 from spanledger_collector.ledger.sql import query
 from spanledger_collector.model import Quantity
 
@@ -42,9 +42,9 @@ _encoder: Final = msgspec.json.Encoder(order="sorted")
 class CallRow(NamedTuple):
     """A row of `calls`."""
 
-    call_id: Text
-    trace_id: Text
-    span_id: Text
+    call_id: Hex
+    trace_id: Hex
+    span_id: Hex
     started_at: Time
     ended_at: Time
     service: Text
@@ -88,7 +88,7 @@ class CallRow(NamedTuple):
 class ChargeRow(NamedTuple):
     """A row of `charges`, and of `charge_rows`."""
 
-    call_id: Text
+    call_id: Hex
     revision: _Int32
     meter: Text
     quantity: _Quantity
@@ -102,7 +102,7 @@ class ChargeRow(NamedTuple):
 class MeterRow(NamedTuple):
     """A row of `call_meters`, and of `meter_rows`."""
 
-    call_id: Text
+    call_id: Hex
     revision: _Int32
     meter: Text
     quantity: _Quantity
@@ -112,7 +112,7 @@ class MeterRow(NamedTuple):
 class SourceRow(NamedTuple):
     """A row of `store.call_sources`, and of `store.source_rows`."""
 
-    call_id: Text
+    call_id: Hex
     revision: _Int32
     trace_hi: UInt64
     trace_lo: UInt64
@@ -125,7 +125,7 @@ class SourceRow(NamedTuple):
 class HistoryRow(NamedTuple):
     """A row of `call_history`."""
 
-    call_id: Text
+    call_id: Hex
     revision: _Int32
     superseded_at: Time
     reason: Text
@@ -133,9 +133,16 @@ class HistoryRow(NamedTuple):
 
 
 CALLS: Final = Target.of("calls", CallRow)
-CALLS_WITH_BILL: Final = Target(CALLS.table, {**CALLS.columns, "bill": "int32"})
+_SAID_ALIKE: Final = frozenset(
+    {
+        *("revision", "settled_at", "price_book", "bill", "price_status", "price_reasons", "flags"),
+        *("provider", "request_model", "response_model", "service_tier", "conditions", "usage_status"),
+        *("reported_cost_usd", "emitter_cost_usd"),  # nearly all have none
+    }
+)
+CALLS_WITH_BILL: Final = Target(CALLS.table, {**CALLS.columns, "bill": "int32"}, in_runs=_SAID_ALIKE)
 """Calls as they are written: one with a bill has no rows of charges and meters (`ledger.billed`). Whoever reads a call
-gets these either way, and has no use for the number."""
+gets these either way, and has no use for the number. Those of a kind are written one after the other."""
 CHARGES: Final = Target.of("charge_rows", ChargeRow)
 CALL_METERS: Final = Target.of("meter_rows", MeterRow)
 CALL_SOURCES: Final = Target.of("store.source_rows", SourceRow)

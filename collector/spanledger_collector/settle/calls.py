@@ -24,11 +24,11 @@ def lone_call(told: Observation, response_key: str | None) -> Call:
     """The call of an observation that is joined with no other: what `call_of` gives for its group, for much less."""
     source = Source(told.trace_id, told.span_id, *ALONE)
     flags = tuple(dict.fromkeys(told.flags)) if told.flags else ()
-    return _as_told(told, lone_call_id(told, response_key), (source,), flags)
+    return _as_told(told, lone_call_id(told, response_key).hex(), (source,), flags)
 
 
-def lone_call_id(told: Observation, response_key: str | None) -> str:
-    """The name of that call."""
+def lone_call_id(told: Observation, response_key: str | None) -> bytes:
+    """The name of that call, as bytes: of most calls nobody needs the digits before they are written."""
     return CallIds.of_response(response_key) if response_key else CallIds.of_span(told.trace_id, told.span_id)
 
 
@@ -113,7 +113,7 @@ def _belief(node: Node) -> tuple[object, ...]:
 
 def _call_id(group: Group, trusted: list[Node], believed: Node) -> str:
     owned = next((node.response_key for node in trusted if node.response_key in group.owned_keys), None)
-    return CallIds.of_response(owned) if owned else CallIds.of_span(*believed.identity)
+    return (CallIds.of_response(owned) if owned else CallIds.of_span(*believed.identity)).hex()
 
 
 def _first(facts: Iterable[Observation], read: Callable[[Observation], _T | None]) -> _T | None:

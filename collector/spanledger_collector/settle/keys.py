@@ -111,15 +111,15 @@ def text_keys(texts: Sequence[str | None]) -> Sequence[int | None]:
 
 
 class CallIds:
-    """Names of calls: 32 hex digits that depend on what was observed only, not on when it arrived."""
+    """Names of calls: 128 bits (shown as 32 hex digits) that depend on what was observed only, not on when it arrived."""
 
     @staticmethod
-    def of_response(key: str) -> str:
+    def of_response(key: str) -> bytes:
         """The call that a provider's response id names: the same whichever spans told of it."""
         return _digest(b"response", key.encode())
 
     @staticmethod
-    def of_span(trace_id: bytes, span_id: bytes) -> str:
+    def of_span(trace_id: bytes, span_id: bytes) -> bytes:
         """The call that only the believed span names."""
         return _digest(b"span", trace_id + span_id)
 
@@ -135,7 +135,7 @@ def _text_digest(text: str) -> bytes:
     return hashed.digest()
 
 
-def _digest(kind: bytes, content: bytes) -> str:
+def _digest(kind: bytes, content: bytes) -> bytes:
     hashed = _NO_CALL[kind].copy()
     hashed.update(content)
-    return hashed.hexdigest()
+    return hashed.digest()
