@@ -59,6 +59,7 @@ def response_key(observation: Observation) -> str | None:
     return f"{family}\0{found}"
 
 
+@lru_cache(1024)
 def bare_model(name: str) -> str:
     """A model's name without what gateways and clouds put before it: `bedrock/us.anthropic.claude-...`."""
     return _PLACE_AND_MAKER.sub("", name.lower().rpartition("/")[2])

@@ -4,15 +4,17 @@ response id nor a path."""
 from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import permutations
+from itertools import combinations, takewhile
 from typing import Final
 
+from spanledger_collector.settle.crowds import at_once
 from spanledger_collector.settle.groups import Group, Groups
 from spanledger_collector.settle.nodes import Ancestry, Node, Order
+from spanledger_collector.settle.pairing import most_pairs
 from spanledger_collector.settle.roots import begins_trace
 from spanledger_collector.settle.rules import same_model
 
-__all__ = ["APART_NS", "CELL_NS", "HANDED_OVER_NS", "join_twins", "near_an_edge"]
+__all__ = ["APART_NS", "CELL_NS", "CLOSE_NS", "HANDED_OVER_NS", "join_twins", "near_an_edge"]
 
 CELL_NS: Final = 600_000_000_000
 """Observations without usage are compared within ten minutes, so that a storm of them is not compared with itself for
@@ -23,6 +25,14 @@ HANDED_OVER_NS: Final = 100_000_000
 
 APART_NS: Final = 2_000_000_000
 """Without counts to compare, two that tell of one call begin together or end together."""
+
+CLOSE_NS: Final = 30_000_000
+"""What began and ended as close together as that (the geometric mean of the two gaps) is joined in as many pairs as can
+be, the rest one by one. With less, more twins are left over where calls of equal usage run at once; with more, more
+calls that only one emitter saw are joined with another. Decision 3 has the figures."""
+
+_CLOCK_NS: Final = 1_000
+"""No two moments are closer than that, as far as clocks can tell."""
 
 _Pair = tuple[Node, Node]
 """Two observations, the one that started first before the other."""
@@ -35,20 +45,41 @@ def join_twins(groups: Groups, candidates: Sequence[Node], ancestry: Ancestry) -
     """Two emitters in one process saw the same model use the same tokens, or one of them saw none used, the one call
     for the better part during the other.
 
-    Each call of one emitter is paired with at most one of another, the closest start or end first.
+    Each call of one emitter is paired with at most one of another.
     """
-    _join_closest(groups, _with_equal_counts(candidates))
+    _join_pairs(groups, _with_equal_counts(candidates))
     without_usage = [pair for pair in _without_usage(candidates) if _may_be_one(*pair, ancestry)]
-    _join_closest(groups, [pair for pair in without_usage if not (pair[0].metered or pair[1].metered)])
+    _join_pairs(groups, [pair for pair in without_usage if not (pair[0].metered or pair[1].metered)])
     _join_balanced(groups, without_usage)
 
 
-def _join_closest(groups: Groups, pairs: Iterable[_Pair]) -> None:
-    for one, other in sorted(pairs, key=_closest):
-        mine, theirs = groups.of(one), groups.of(other)
-        if mine is None or theirs is None or mine is theirs or _both_saw(mine, theirs):
-            continue
+def _join_pairs(groups: Groups, pairs: Iterable[_Pair]) -> None:
+    """Join what began and ended close together, in as many pairs as can be: what each emitter saw with what those
+    nearer to the provider did, who see more. Then join what is left, the closest first; for these nobody changes
+    partners, since a call that only one emitter saw is as likely."""
+    closest_first = sorted(pairs, key=_closest)
+    by_outer: defaultdict[tuple[int, str], list[_Pair]] = defaultdict(list)
+    for one, other in takewhile(_is_close, closest_first):
+        inner, outer = (one, other) if _emitter(one) < _emitter(other) else (other, one)
+        by_outer[_emitter(outer)].append((inner, outer))
+    for _, seen in sorted(by_outer.items()):
+        for mine, theirs in most_pairs(dict.fromkeys(_joinable(groups, seen))):
+            groups.join(mine, theirs).flags.append("probable_duplicate")
+    for mine, theirs in _joinable(groups, closest_first):
         groups.join(mine, theirs).flags.append("probable_duplicate")
+
+
+def _joinable(groups: Groups, pairs: Iterable[_Pair]) -> Iterator[tuple[Group, Group]]:
+    """The groups of the pairs, where they may be one call, as they are when it is the pair's turn."""
+    for one, other in pairs:
+        mine, theirs = groups.of(one), groups.of(other)
+        if mine is not None and theirs is not None and mine is not theirs and not _both_saw(mine, theirs):
+            yield mine, theirs
+
+
+def _emitter(node: Node) -> tuple[int, str]:
+    """The emitter, those nearer to the provider before others."""
+    return node.observation.source_rank, node.observation.dialect
 
 
 def _with_equal_counts(candidates: Iterable[Node]) -> Iterator[_Pair]:
@@ -57,13 +88,15 @@ def _with_equal_counts(candidates: Iterable[Node]) -> Iterator[_Pair]:
         if node.twin_parts is not None:
             by_usage[node.twin_parts][node.observation.dialect].append(node)
     for emitters in by_usage.values():
-        for nodes, others in permutations(emitters.values(), 2):
-            for node in nodes:
-                for other in _started_from(others, node.observation.started_ns):
-                    if other.observation.started_ns > node.observation.ended_ns:
-                        break
-                    if _is_twin(node, other):
-                        yield node, other
+        for some, others in combinations(emitters.values(), 2):
+            yield from (pair for pair in _comparable(some, others) if _is_twin(*pair))
+
+
+def _comparable(some: Sequence[Node], others: Sequence[Node]) -> Iterator[_Pair]:
+    """What two emitters saw at one time, except where both know a response id: no two of these are twins."""
+    nameless = [node for node in others if node.response_key is None]
+    yield from at_once([node for node in some if node.response_key is not None], nameless)
+    yield from at_once([node for node in some if node.response_key is None], others)
 
 
 def _started_from(nodes: Sequence[Node], started_ns: int) -> Iterator[Node]:
@@ -77,9 +110,17 @@ def _started(node: Node) -> int:
 
 
 def _closest(pair: _Pair) -> tuple[int, Order, Order]:
+    """How far apart two began, times how far apart they ended (ns²): one end may be late if the other fits the better.
+    Of many calls at once some two always begin or end together by chance; that they do both is rare."""
     one, other = pair
-    apart, between = _apart_ns(one, other), other.observation.started_ns - one.observation.ended_ns
-    return min(apart, between) if between >= 0 else apart, one.order, other.order
+    mine, theirs = one.observation, other.observation
+    began = abs(mine.started_ns - theirs.started_ns) + _CLOCK_NS
+    ended = abs(mine.ended_ns - theirs.ended_ns) + _CLOCK_NS
+    return began * ended, one.order, other.order
+
+
+def _is_close(pair: _Pair) -> bool:
+    return _closest(pair)[0] <= CLOSE_NS**2
 
 
 def _apart_ns(one: Node, other: Node) -> int:
@@ -200,13 +241,8 @@ def _join_balanced(groups: Groups, pairs: Iterable[_Pair]) -> None:
     """Join calls without usage to metered ones, where there is exactly one for each: with more of the one than of the
     other, it could not be told which is which."""
     for part in _connected(_fitting(groups, pairs)):
-        chosen: list[_Fitting] = []
-        taken = set[int]()
-        for fitting in part:  # the closest first
-            if taken.isdisjoint(map(id, fitting)):
-                taken.update(map(id, fitting))
-                chosen.append(fitting)
-        if len(taken) == len({id(group) for fitting in part for group in fitting}):
+        chosen = most_pairs(part)
+        if 2 * len(chosen) == len({id(group) for fitting in part for group in fitting}):
             for bare, metered in chosen:
                 groups.join(metered, bare).flags.append("probable_duplicate")
 
