@@ -19,6 +19,7 @@ __all__ = [
     "links_of",
     "make_span",
     "observations_of",
+    "streams",
     "whole_reading",
     "worlds",
 ]
@@ -147,4 +148,35 @@ def worlds(draw: st.DrawFn, *, most: int = 9) -> list[ReceivedSpan]:
                 kind=draw(st.sampled_from([1, 3])),
             )
         )
+    return spans
+
+
+_STREAM_SCOPES = (NATIVE, OWN, Scope("framework.one", "1"))
+
+
+@st.composite
+def streams(draw: st.DrawFn, *, most: int = 8) -> list[ReceivedSpan]:
+    """Calls of equal usage at one time, each seen by up to three emitters, the outer ones a little longer; each span is
+    a trace of its own."""
+    spans: list[ReceivedSpan] = []
+    named = draw(st.booleans())
+    for number in range(draw(st.integers(2, most))):
+        start, length = draw(st.integers(0, 15)) / 50, draw(st.sampled_from([0.02, 0.1, 0.3, 0.9]))
+        for place, scope in enumerate(_STREAM_SCOPES):
+            if not draw(st.sampled_from([True, True, False])):
+                continue
+            early, late = (draw(st.sampled_from([0.0, 0.001, 0.02, 0.1])) * place for _ in range(2))
+            response_id = f"msg_{number:08}" if named and place == 0 else None
+            seen = Seen(scope, "chat", "claude-sonnet-4-5", (100, 50), response_id, None, failed=False)
+            trace = len(spans) + 1
+            spans.append(
+                make_span(
+                    seen.attributes,
+                    scope,
+                    trace=trace,
+                    span=trace,
+                    start=1 + start - early,
+                    end=1 + start + length + late,
+                )
+            )
     return spans

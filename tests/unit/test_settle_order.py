@@ -6,19 +6,19 @@ from collections.abc import Mapping, Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.observed import links_of, observations_of, worlds
+from tests.observed import links_of, observations_of, streams, worlds
 
 import spanledger_collector.settle
 from spanledger_collector.ledger.fresh import Fresh
 from spanledger_collector.ledger.kin import Placed, Spans, kin
 from spanledger_collector.ledger.neighbours import IndexRow
 from spanledger_collector.model import Call, ReceivedSpan, Source
-from spanledger_collector.settle import ALONE, settle
+from spanledger_collector.settle import ALONE, crowds, settle
 from spanledger_collector.settle.nodes import OVERLAP_SLACK_NS, Identity, Link, Node
 from spanledger_collector.settle.twins import APART_NS, CELL_NS, HANDED_OVER_NS
 
 
-@given(worlds(), st.randoms(use_true_random=False))
+@given(worlds() | streams(), st.randoms(use_true_random=False))
 def test_any_order_and_repetition_gives_the_same_calls(spans: list[ReceivedSpan], chance: random.Random) -> None:
     observations, links = observations_of(spans), links_of(spans)
     again = [*observations, *chance.choices(observations, k=3)] if observations else []
@@ -63,9 +63,20 @@ def test_no_observation_is_forgotten_and_none_counted_twice(spans: list[Received
     assert len(set(usage_of)) == len(usage_of)
 
 
-@given(worlds(most=12))
+@given(worlds(most=12) | streams())
 def test_what_a_call_is_depends_on_its_neighbours_only(spans: list[ReceivedSpan]) -> None:
     """What makes it possible to settle step by step: the questions of `ledger.neighbours` find all that matters."""
+    _assert_neighbours_suffice(spans)
+
+
+@given(streams(most=12))
+def test_and_where_a_crowd_is_not_compared_with_all_of_it(spans: list[ReceivedSpan]) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(crowds, "CROWD", 2)
+        _assert_neighbours_suffice(spans)
+
+
+def _assert_neighbours_suffice(spans: list[ReceivedSpan]) -> None:
     observations, links = observations_of(spans), links_of(spans)
     rows = [*Fresh.of(enumerate(observations)).index.rows()]
     everything = settle(observations, links)
