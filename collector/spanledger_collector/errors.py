@@ -7,6 +7,7 @@
     │   ├── LedgerLocked            another process owns it (`pid`)
     │   ├── LedgerUnreadable        not a DuckDB file, not a ledger, no permission, no directory
     │   ├── LedgerBroken            the database gave up while it was open
+    │   ├── MemoryTooSmall          the database has not the memory for what it is to change
     │   ├── SchemaTooNew            written by a newer SpanLedger
     │   └── SchemaTooOld            needs a migration, but was opened for reading only
     ├── BadPrices                   the user's price file cannot be used (exit code 2)
@@ -59,6 +60,7 @@ __all__ = [
     "LedgerLocked",
     "LedgerMissing",
     "LedgerUnreadable",
+    "MemoryTooSmall",
     "NoMatch",
     "NotStored",
     "Overloaded",
@@ -133,6 +135,18 @@ class LedgerBroken(LedgerError):
         super().__init__(
             f"The server ends, because the database gave up on the ledger {path}: {reason} Nothing that was "
             "acknowledged is lost. Make sure that the disk has room and works, and start the server again."
+        )
+        self.path = path
+        self.reason = reason
+
+
+class MemoryTooSmall(LedgerError):
+    """The database has not the memory for what it is to change; nothing was changed."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(
+            f"The ledger {path} is as it was: its database has not the memory for so many calls ({reason}). Choose "
+            "fewer at once (--from, --to), or start the server with more memory for it (--max-database-bytes)."
         )
         self.path = path
         self.reason = reason

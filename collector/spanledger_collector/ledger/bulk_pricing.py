@@ -15,6 +15,7 @@ from spanledger_collector.ledger.priced_calls import call_of
 from spanledger_collector.ledger.queries.dimensions import Selection
 from spanledger_collector.ledger.rows import json_text
 from spanledger_collector.ledger.sql import query
+from spanledger_collector.ledger.transactions import transaction
 from spanledger_collector.model import Call, Conditions, Pricing, Quantity
 from spanledger_collector.pricing import PriceBook, price
 from spanledger_collector.pricing.bulk import Product, Stretch, is_priced_at_end, stretches
@@ -84,15 +85,21 @@ class Page(NamedTuple):
 
 
 class Pages:
-    """The chosen calls, page by page, within a transaction of the cursor's owner: `price` a page, then ask for its
-    `deltas`, `write` them or `adjust`."""
+    """The chosen calls, page by page: `price` a page, then ask for its `deltas` and `keep` it; in the end `write` what
+    is kept, or `adjust`, in a transaction of the cursor's owner.
+
+    Each page is priced in a transaction of its own: of a table that is made anew, DuckDB keeps the one before until the
+    transaction ends, in memory as far as that goes.
+    """
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection, book: PriceBook, chosen: Selection) -> None:
         self._cursor = cursor
         self._book = book
         self._chosen = chosen
         self._by_end: list[str] = []
-        self._price_all_kinds()
+        self._kept: list[Page] = []
+        with transaction(cursor):
+            self._price_all_kinds()
 
     def __iter__(self) -> Iterator[Page]:
         """The pages in the order of time."""
@@ -102,6 +109,10 @@ class Pages:
 
     def price(self, page: Page) -> int:
         """Say what the book says of each call of the page; how many calls that is."""
+        with transaction(self._cursor):
+            return self._price(page)
+
+    def _price(self, page: Page) -> int:
         self._over(
             "chosen",
             {
@@ -127,16 +138,24 @@ class Pages:
         """The rows of the query `reprice.deltas` about the page."""
         return self._run("deltas")
 
-    def write(self, page: Page, now_ns: int, reason: str) -> None:
+    def keep(self, page: Page) -> None:
+        """Keep what differs, for `write` and `adjust`."""
+        self._run("kept")
+        ((differing,),) = self._run("keep_answers")
+        if differing:
+            self._run("keep_lines")
+            self._kept.append(page)
+
+    def write(self, now_ns: int, reason: str) -> None:
         """Give calls whose price differs a new revision; what it replaces goes to history. Closed periods stay."""
-        self._run("changed")
-        for name in _WRITES:
-            self._run(name, page, now=now_ns, reason=reason, book=self._book.sha256)
+        for page in self._kept:
+            for name in _WRITES:
+                self._run(name, page, now=now_ns, reason=reason, book=self._book.sha256)
 
     def adjust(self, now_ns: int, by: str, reason: str) -> int:
         """Book the differences of calls in closed periods; how many."""
-        ((count,),) = self._run("adjust", now=now_ns, by=by, reason=reason, book=self._book.sha256)
-        return int(count)
+        said = {"now": now_ns, "by": by, "reason": reason, "book": self._book.sha256}
+        return sum(int(count) for page in self._kept for (count,) in self._run("adjust", page, **said))
 
     def _run(self, name: str, page: Page | None = None, **parameters: object) -> list[tuple[Any, ...]]:
         """Run a query with those of the parameters that it has."""

@@ -10,11 +10,14 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Final
 
+import duckdb
+
+from spanledger_collector.errors import MemoryTooSmall
 from spanledger_collector.ledger.book_rows import BookRecorder
 from spanledger_collector.ledger.bulk_pricing import Pages
 from spanledger_collector.ledger.queries.dimensions import Selection
 from spanledger_collector.ledger.store import Ledger
-from spanledger_collector.ledger.transactions import transaction
+from spanledger_collector.ledger.transactions import is_about_size, transaction
 from spanledger_collector.pricing import PriceBook
 
 __all__ = ["Adjusting", "Delta", "Repriced", "reprice"]
@@ -85,21 +88,34 @@ def reprice(
 ) -> Repriced:
     """Price the chosen calls anew by `book`, and write what differs if `apply`, all of it in one transaction.
 
-    Nothing else may settle this ledger meanwhile. Raises duckdb.Error, and then the ledger is as it was.
+    Nothing else may change calls of this ledger meanwhile. Raises MemoryTooSmall and duckdb.Error, and then the ledger
+    is as it was.
     """
+    try:
+        return _repriced(ledger, book, chosen, adjusting, apply=apply)
+    except duckdb.Error as error:
+        if is_about_size(error):
+            raise MemoryTooSmall(ledger.path, str(error).partition("\n")[0]) from error
+        raise
+
+
+def _repriced(
+    ledger: Ledger, book: PriceBook, chosen: Selection, adjusting: Adjusting | None, *, apply: bool
+) -> Repriced:
     found = Repriced()
     now_ns = time.time_ns()
-    with ledger.room_for(_MEMORY_BYTES), closing(ledger.cursor()) as cursor, transaction(cursor):
-        if apply:
-            with closing(BookRecorder(cursor, book)) as books:
-                books.record()
+    with ledger.room_for(_MEMORY_BYTES), closing(ledger.cursor()) as cursor:
         pages = Pages(cursor, book, chosen)
         for page in pages:
             found.calls += pages.price(page)
             for row in pages.deltas():
                 found.add(*row)
             if apply:
-                pages.write(page, now_ns, _REASON)
+                pages.keep(page)
+        if apply:
+            with transaction(cursor), closing(BookRecorder(cursor, book)) as books:
+                books.record()
+                pages.write(now_ns, _REASON)
                 if adjusting is not None:
-                    found.adjusted += pages.adjust(now_ns, adjusting.by, adjusting.reason)
+                    found.adjusted = pages.adjust(now_ns, adjusting.by, adjusting.reason)
     return found

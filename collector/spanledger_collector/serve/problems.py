@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 from spanledger_collector.errors import (
     Ambiguous,
     BadQuery,
+    MemoryTooSmall,
     NoMatch,
     QueryTimedOut,
     SpanLedgerError,
@@ -19,11 +20,13 @@ from spanledger_collector.sidecar import LEDGER_HEADER
 __all__ = ["failed", "not_http", "problem", "refused"]
 
 # RFC 9110, section 15: 409 because the ledger's state (two ids that begin alike) is what stands against the request.
+# RFC 4918, section 11.5: 507 because the server has no room for what the request changes.
 _STATUS: dict[type[SpanLedgerError], HTTPStatus] = {
     BadQuery: HTTPStatus.BAD_REQUEST,
     NoMatch: HTTPStatus.NOT_FOUND,
     Ambiguous: HTTPStatus.CONFLICT,
     QueryTimedOut: HTTPStatus.GATEWAY_TIMEOUT,
+    MemoryTooSmall: HTTPStatus.INSUFFICIENT_STORAGE,
     Stopping: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 

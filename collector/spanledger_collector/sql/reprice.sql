@@ -227,53 +227,69 @@ SELECT period IS NOT NULL AS closed, grouping(model, CAST(started_at AS DATE), o
 FROM reprice_answers WHERE NOT same
 GROUP BY GROUPING SETS ((closed, model), (closed, CAST(started_at AS DATE)), (closed, org_id), (closed));
 
--- name: changed
-CREATE OR REPLACE TEMP TABLE reprice_changed AS SELECT call_id FROM reprice_answers WHERE NOT same AND period IS NULL;
+-- name: kept
+-- What differs of the pages so far, with the lines that say so: priced page by page, and written at once in the end.
+CREATE TEMP TABLE IF NOT EXISTS reprice_kept AS FROM reprice_answers WITH NO DATA;
+CREATE TEMP TABLE IF NOT EXISTS reprice_kept_lines AS
+    SELECT *, CAST(NULL AS TIMESTAMP_NS) AS started_at FROM reprice_lines WITH NO DATA;
+CREATE TEMP MACRO IF NOT EXISTS reprice_changed(after_ns, until_ns) AS TABLE
+    FROM reprice_kept
+    WHERE started_at > make_timestamp_ns(after_ns) AND started_at <= make_timestamp_ns(until_ns) AND period IS NULL;
+
+-- name: keep_answers
+INSERT INTO reprice_kept FROM reprice_answers WHERE NOT same;
+
+-- name: keep_lines
+INSERT INTO reprice_kept_lines
+SELECT l.*, a.started_at FROM reprice_lines l JOIN reprice_answers a USING (call_id) WHERE NOT a.same AND l.amount_usd IS NOT NULL;
 
 -- name: keep_prices
 INSERT INTO price_history
 SELECT call_id, revision, make_timestamp_ns($now), $reason, price_status, price_reasons, flags, cost_usd, cost_low_usd,
        cost_high_usd, price_book, settled_at, started_at
-FROM calls SEMI JOIN reprice_changed USING (call_id)
+FROM calls SEMI JOIN reprice_changed($after, $until) USING (call_id)
 WHERE started_at > make_timestamp_ns($after) AND started_at <= make_timestamp_ns($until);
 
 -- name: keep_charges
 INSERT INTO charge_history
 SELECT call_id, revision, meter, quantity, unit, unit_price_usd, amount_usd, price_entry_id, started_at
-FROM charges SEMI JOIN reprice_changed USING (call_id)
+FROM charges SEMI JOIN reprice_changed($after, $until) USING (call_id)
 WHERE started_at > make_timestamp_ns($after) AND started_at <= make_timestamp_ns($until);
 
 -- name: forget_charges
 DELETE FROM charge_rows
-WHERE started_at > make_timestamp_ns($after) AND started_at <= make_timestamp_ns($until) AND call_id IN (FROM reprice_changed);
+WHERE started_at > make_timestamp_ns($after) AND started_at <= make_timestamp_ns($until)
+  AND call_id IN (SELECT call_id FROM reprice_changed($after, $until));
 
 -- name: write_charges
 INSERT INTO charge_rows
 SELECT a.call_id, a.revision + 1, l.meter, l.quantity, l.unit, l.unit_price_usd, l.amount_usd, l.price_entry_id, a.started_at
-FROM reprice_answers a SEMI JOIN reprice_changed USING (call_id) JOIN reprice_lines l USING (call_id)
-WHERE l.amount_usd IS NOT NULL;
+FROM reprice_changed($after, $until) a JOIN reprice_kept_lines l USING (call_id)
+WHERE l.started_at > make_timestamp_ns($after) AND l.started_at <= make_timestamp_ns($until);
 
 -- name: revise_meters
 UPDATE meter_rows SET revision = revision + 1
-WHERE started_at > make_timestamp_ns($after) AND started_at <= make_timestamp_ns($until) AND call_id IN (FROM reprice_changed);
+WHERE started_at > make_timestamp_ns($after) AND started_at <= make_timestamp_ns($until)
+  AND call_id IN (SELECT call_id FROM reprice_changed($after, $until));
 
 -- name: write_meters
 -- Those that followed from a bill, which the call has no more.
 INSERT INTO meter_rows
 SELECT call_id, m.revision + 1, meter, quantity, m.started_at
-FROM call_meters m JOIN calls USING (call_id, revision) SEMI JOIN reprice_changed USING (call_id)
+FROM call_meters m JOIN calls USING (call_id, revision) SEMI JOIN reprice_changed($after, $until) USING (call_id)
 WHERE bill IS NOT NULL AND m.started_at > make_timestamp_ns($after) AND m.started_at <= make_timestamp_ns($until)
   AND calls.started_at > make_timestamp_ns($after) AND calls.started_at <= make_timestamp_ns($until);
 
 -- name: revise_sources
 UPDATE store.source_rows SET revision = revision + 1
-WHERE started_at > make_timestamp_ns($after) AND started_at <= make_timestamp_ns($until) AND call_id IN (FROM reprice_changed);
+WHERE started_at > make_timestamp_ns($after) AND started_at <= make_timestamp_ns($until)
+  AND call_id IN (SELECT call_id FROM reprice_changed($after, $until));
 
 -- name: revise_calls
 UPDATE calls SET revision = a.revision + 1, bill = NULL, price_status = a.new_status, price_reasons = a.new_reasons, flags = a.new_flags,
     cost_usd = a.new_cost, cost_low_usd = a.new_low, cost_high_usd = a.new_high, price_book = $book,
     settled_at = make_timestamp_ns($now)
-FROM (FROM reprice_answers SEMI JOIN reprice_changed USING (call_id)) a
+FROM reprice_changed($after, $until) a
 WHERE calls.call_id = a.call_id AND calls.started_at > make_timestamp_ns($after) AND calls.started_at <= make_timestamp_ns($until);
 
 -- name: adjust
@@ -282,9 +298,11 @@ INSERT INTO adjustments
 WITH h AS (
     SELECT call_id, CAST(to_json(list({amount_usd: CAST(amount_usd AS VARCHAR), meter: meter, price_entry_id: price_entry_id,
            quantity: CAST(quantity AS VARCHAR), unit: unit, unit_price_usd: CAST(unit_price_usd AS VARCHAR)} ORDER BY meter)) AS VARCHAR) AS charges
-    FROM reprice_lines WHERE amount_usd IS NOT NULL GROUP BY call_id
+    FROM reprice_kept_lines WHERE started_at > make_timestamp_ns($after) AND started_at <= make_timestamp_ns($until)
+    GROUP BY call_id
 )
 SELECT make_timestamp_ns($now), period, call_id, revision, started_at, provider, model, org_id, old_cost, new_cost,
        new_cost - coalesce(old_cost, 0), $book, coalesce(h.charges, '[]'), $by, $reason
-FROM reprice_answers LEFT JOIN h USING (call_id)
-WHERE NOT same AND period IS NOT NULL AND new_cost IS NOT NULL AND new_cost <> coalesce(old_cost, 0);
+FROM reprice_kept LEFT JOIN h USING (call_id)
+WHERE started_at > make_timestamp_ns($after) AND started_at <= make_timestamp_ns($until)
+  AND period IS NOT NULL AND new_cost IS NOT NULL AND new_cost <> coalesce(old_cost, 0);
