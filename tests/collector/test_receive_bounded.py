@@ -3,16 +3,23 @@
 import http.client
 import random
 import threading
+import weakref
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
+from msgspec import structs
 from otlp_http import MIB, ONE, PROTOBUF, send
-from receiving import START, Receiving, received, receiving, request, stored
+from receiving import CHAT, START, PatientJournal, Receiving, received, receiving, request, stored
 
 from spanledger_collector.demo.processes import collector
+from spanledger_collector.journal import Journal
+from spanledger_collector.journal.frames import Held
+from spanledger_collector.journal.intake import Intake
+from spanledger_collector.model import AttributeValue
 from spanledger_collector.receive import receiver as receiver_module
 from spanledger_collector.receive.answers import Encoding
 from spanledger_collector.receive.decoded import Decoded
@@ -105,6 +112,36 @@ def test_only_what_is_quick_is_decoded_on_the_event_loop(
         assert send(receiver, body).status == 200
     assert threads
     assert all(name.startswith("asyncio_") is not on_the_loop for name in threads)
+
+
+class _Attributes(dict[str, AttributeValue]):
+    """Attributes of which one can tell whether they are there still."""
+
+
+def test_spans_are_freed_as_soon_as_they_are_read(db: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before they are durable, not after the answer: the CPU's cache has them no longer then, and freeing them takes
+    several times as long, on the event loop."""
+    there: list[weakref.ref[_Attributes]] = []
+    when_logged: list[int] = []
+    decoder, log = DECODERS[KEY], Intake.append
+
+    def at_once(body: bytes) -> Decoded:
+        decoded = decoder.at_once(body)
+        decoded.spans = [structs.replace(span, attributes=_Attributes(span.attributes)) for span in decoded.spans]
+        there.extend(weakref.ref(cast("_Attributes", span.attributes)) for span in decoded.spans)
+        return decoded
+
+    def append(intake: Intake, held: Held, payload: bytes) -> tuple[int, Held]:
+        when_logged.append(sum(each() is not None for each in there))
+        return log(intake, held, payload)
+
+    monkeypatch.setattr(receiver_module, "DECODERS", {**DECODERS, KEY: replace(decoder, at_once=at_once)})
+    monkeypatch.setattr(Intake, "append", append)
+    monkeypatch.setattr(PatientJournal, "append", Journal.append)  # it keeps them while it waits for the database
+    spans = [received(number, CHAT) for number in range(20)]
+    with receiving(db) as receiver:
+        assert send(receiver, request(spans).SerializeToString()).status == 200
+    assert (len(there), when_logged) == (20, [0])
 
 
 def test_a_request_in_parts_is_answered_when_all_of_it_is_durable(db: Path) -> None:
