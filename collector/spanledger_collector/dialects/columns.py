@@ -6,7 +6,7 @@ from itertools import repeat
 from operator import attrgetter
 from typing import Any, Final
 
-from spanledger_collector.dialects.attribution import dimensions_of, process_of, read_attribution
+from spanledger_collector.dialects.attribution import Process, dimensions_of, process_of, read_attribution
 from spanledger_collector.dialects.attribution_map import NO_MAP, AttributionMap
 from spanledger_collector.dialects.counts import Counts
 from spanledger_collector.dialects.dialect import Dialect
@@ -20,18 +20,15 @@ from spanledger_collector.dialects.engine import (
     tells_counts,
     usage_of,
 )
-from spanledger_collector.dialects.fact_columns import FactColumns, read_columns
+from spanledger_collector.dialects.fact_columns import FactColumns, Key, read_columns
 from spanledger_collector.dialects.groups import Columns, Group, rows_of
 from spanledger_collector.dialects.names import MADE_BY_FRAMEWORKS
 from spanledger_collector.dialects.setting import Setting, setting_of
 from spanledger_collector.dialects.usage import CountColumns, plain_columns
-from spanledger_collector.model import Attributes, Quantity
 from spanledger_collector.observation_columns import ObservationColumns, columns_of_attributions
 
 __all__ = ["observations_of"]
 
-_Key = tuple[str, ...]
-_NO_DIMENSIONS: Final[Attributes] = {}
 _OF_SETTING: Final = (
     "role",
     "provider",
@@ -64,14 +61,14 @@ def observations_of(
     facts = read_columns(dialect, group, columns)
     if facts is None:
         return None
-    settings = {key: setting_of(dialect, steady, key[-1], group.kind) for key, steady in facts.steady.items()}
+    settings = {key: setting_of(dialect, said.steady, said.name, group.kind) for key, said in facts.said.items()}
     if not facts.counters.told and not all(setting.tells_enough for setting in settings.values()):
         return None
     return _observations(group, dialect, facts, settings, mapped)
 
 
 def _observations(
-    group: Group, dialect: Dialect, facts: FactColumns, settings: Mapping[_Key, Setting], mapped: AttributionMap
+    group: Group, dialect: Dialect, facts: FactColumns, settings: Mapping[Key, Setting], mapped: AttributionMap
 ) -> ObservationColumns:
     spans, process, many = group.spans, process_of(group.resource), len(group.spans)
     emitted = facts.of_call.get("emitter_cost_usd")
@@ -99,24 +96,30 @@ def _observations(
     return observed
 
 
-def _alike(group: Group, facts: FactColumns, settings: Mapping[_Key, Setting]) -> ObservationColumns:
+def _alike(group: Group, facts: FactColumns, settings: Mapping[Key, Setting]) -> ObservationColumns:
     process, counters = process_of(group.resource), facts.counters
-    values: dict[_Key, tuple[Any, ...]] = {}
-    for key, setting in settings.items():
-        steady = facts.steady[key]
+    usual = _usual(process)
+    values: dict[Key, tuple[Any, ...]] = {}
+    for key, (steady, _, dimensions) in facts.said.items():
+        setting = settings[key]
         values[key] = (  # in the order of `_ALIKE`
             *_of_setting(setting),
             setting.status(counted=not counters.only_total),
             setting.flags if counters.told else NO_USAGE.distinct_flags,
-            process.key_org or steady.org,
-            steady.workflow,
-            steady.feature,
-            dimensions_of(steady, process, _NO_DIMENSIONS),
+            process.key_org or steady.org or usual.get("org"),
+            steady.workflow or usual.get("workflow"),
+            steady.feature or usual.get("feature"),
+            dimensions_of(steady, process, dimensions),
         )
     return dict(zip(_ALIKE, zip(*map(values.__getitem__, facts.keys), strict=True), strict=True))
 
 
-def _usages(facts: FactColumns, settings: Mapping[_Key, Setting]) -> ObservationColumns:
+def _usual(process: Process) -> Mapping[str, str]:
+    """Who spends where spans do not say: by field what is most trusted, which comes first."""
+    return dict(reversed(process.fields))
+
+
+def _usages(facts: FactColumns, settings: Mapping[Key, Setting]) -> ObservationColumns:
     """What was counted; where some counts are not plain also what else follows from each."""
     counters, many = facts.counters, len(facts.keys)
     if not counters.told:
@@ -139,8 +142,8 @@ def _plain(counts: CountColumns, settings: Collection[Setting]) -> tuple[CountCo
 
 
 def _usage_of_each(facts: FactColumns, settings: Sequence[Setting]) -> ObservationColumns:
-    rows: list[dict[str, Quantity]] = rows_of(facts.counts)
-    usages = [usage_of(Counts(facts.counters, row, []), each) for row, each in zip(rows, settings, strict=True)]
+    rows = zip(rows_of(facts.counts), settings, strict=True)
+    usages = [usage_of(Counts(facts.counters, {**row}, []), each) for row, each in rows]
     counted = [tells_counts(facts.counters, usage) for usage in usages]
     return {
         "meters": [usage.meters for usage in usages],
@@ -176,13 +179,20 @@ def _reported_costs(group: Group, dialect: Dialect, facts: FactColumns) -> Seque
 
 
 def _attributions(group: Group, facts: FactColumns, mapped: AttributionMap) -> ObservationColumns:
-    """Who spends, as far as it does not follow from what is alike."""
+    """Who spends, as far as it does not follow from what is alike; by a map all of it."""
     process, none = process_of(group.resource), [None] * len(group.spans)
+    usual = _usual(process)
     users, sessions = facts.of_call.get("user", none), facts.of_call.get("session", none)
-    if not (process.fields or mapped is not NO_MAP or facts.dimensions):
-        key_orgs = [process.key_org] * len(group.spans)
-        return {"attribution.user": users, "attribution.session": sessions, "attribution.key_org": key_orgs}
-    free = facts.dimensions or repeat(_NO_DIMENSIONS)
-    steady = map(facts.steady.__getitem__, facts.keys)
+    if mapped is NO_MAP:
+        return {
+            "attribution.user": _or_usual(users, usual.get("user")),
+            "attribution.session": _or_usual(sessions, usual.get("session")),
+            "attribution.key_org": [process.key_org] * len(group.spans),
+        }
+    steady, _, free = zip(*map(facts.said.__getitem__, facts.keys), strict=True)
     of_each = map(read_attribution, users, sessions, steady, free, group.spans, repeat(process), repeat(mapped))
     return columns_of_attributions(of_each)
+
+
+def _or_usual(said: Sequence[str | None], usual: str | None) -> Sequence[str | None]:
+    return said if usual is None else [own or usual for own in said]

@@ -3,30 +3,38 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
-from typing import cast
+from typing import NamedTuple, cast
 
 from spanledger_collector.dialects.counts import Counters, is_usable
 from spanledger_collector.dialects.dialect import Dialect
-from spanledger_collector.dialects.facts import Steady, shape_of, steady_of, text_of
-from spanledger_collector.dialects.groups import Columns, Group, rows_of
+from spanledger_collector.dialects.facts import Shape, Steady, shape_of, steady_of, text_of
+from spanledger_collector.dialects.groups import Columns, Group
 from spanledger_collector.dialects.usage import CountColumns
-from spanledger_collector.model import AttributeValue
 
-__all__ = ["FactColumns", "read_columns"]
+__all__ = ["FactColumns", "Key", "Said", "read_columns"]
+
+Key = tuple[str | None, ...]
+"""The texts that spans of a group may share: of their steady facts, the name where it is read, and free dimensions."""
+
+
+class Said(NamedTuple):
+    """What those texts say: steady facts, the span's name or the empty text, and by attribute the free dimensions."""
+
+    steady: Steady
+    name: str
+    dimensions: Mapping[str, str | None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FactColumns:
-    """As `Facts`, of many spans: `steady` by the texts that came, which are the `keys`, one for each span and with its
-    name at the end where that is read; columns `of_call` by fact, and of `counts` by meter, told by these `counters`;
-    and the `dimensions` of each span, if they have some."""
+    """As `Facts`, of many spans: what was `said` by the keys that came, the `keys` of all; columns `of_call` by fact,
+    and of `counts` by meter, told by these `counters`."""
 
-    keys: Sequence[tuple[str, ...]]
-    steady: Mapping[tuple[str, ...], Steady]
+    keys: Sequence[Key]
+    said: Mapping[Key, Said]
     of_call: Mapping[str, Sequence[str | None]]
     counters: Counters
     counts: CountColumns
-    dimensions: Sequence[Mapping[str, AttributeValue]] | None
 
 
 def read_columns(dialect: Dialect, group: Group, columns: Columns) -> FactColumns | None:
@@ -36,33 +44,33 @@ def read_columns(dialect: Dialect, group: Group, columns: Columns) -> FactColumn
         return None
     shape = shape_of[dialect, group.names]
     counts = {counter.meter: columns[counter.attribute] for counter in shape.counters.told}
-    free = {name: columns[name] for name in shape.dimensions}
+    free = [_texts_of(columns, name) for name in shape.dimensions]
     of_call = {fact: _texts_of(columns, name) for fact, name in shape.of_call}
     if (
         len(counts) < len(shape.counters.told)
         or None in of_call.values()
+        or None in free
         or not (
             all(map(columns.are_texts, shape.steady_names))
             and all(columns.are_counts(counter.attribute) for counter in shape.counters.told)
-            and all(_are_usable(columns, name) for name in free)
         )
     ):
         return None
     names = [span.name for span in group.spans] if dialect.role_names else repeat("", len(group.spans))
-    keys: list[tuple[str, ...]] = [*zip(*shape.steady_values(columns), names, strict=True)]
-    steady = {key: found for key in set(keys) if (found := steady_of(shape, key[:-1])) is not None}
+    keys: list[Key] = [*zip(*shape.steady_values(columns), names, *filter(None, free), strict=True)]
     return FactColumns(
         keys,
-        steady,
+        {key: said for key in set(keys) if (said := _said(shape, key)) is not None},
         cast("Mapping[str, Sequence[str | None]]", of_call),
         shape.counters,
         cast("CountColumns", counts),
-        rows_of(free) if free else None,
     )
 
 
-def _are_usable(columns: Columns, name: str) -> bool:
-    return columns.are_texts(name) or all(map(is_usable, columns[name]))
+def _said(shape: Shape, key: Key) -> Said | None:
+    steady = steady_of(shape, key[: len(shape.steady)])
+    name, *free = key[len(shape.steady) :]
+    return steady and Said(steady, name or "", dict(zip(shape.dimensions, free, strict=True)))
 
 
 def _texts_of(columns: Columns, name: str) -> Sequence[str | None] | None:
