@@ -12,6 +12,7 @@ from receiving import CHAT, received, stored, until
 from spanledger_collector import dialects
 from spanledger_collector.journal import Journal, loader
 from spanledger_collector.journal.extraction import Extractor, Submission
+from spanledger_collector.journal.frames import Held
 from spanledger_collector.journal.writer import Writer
 from spanledger_collector.ledger.settling import Settler
 from spanledger_collector.ledger.store import ROWS_PER_GROUP, Ledger
@@ -46,6 +47,8 @@ def test_what_fills_a_row_group_is_in_the_file_and_survives_a_kill(db: Path, tmp
         written = log_of(db).stat().st_size
         assert written < 10 * ROWS_PER_GROUP, "no rows are in the log"
         Settler(ledger, shipped_book()).settle_pending()
+        written = log_of(db).stat().st_size
+        assert written < 100 * ROWS_PER_GROUP, "nor of calls"
         _commit(ledger, 100_000, 100)
         assert log_of(db).stat().st_size > written + 100 * 100, "few rows are"
         killed = _killed(ledger, tmp_path / "killed.duckdb")
@@ -92,3 +95,17 @@ async def test_spans_that_come_fast_are_loaded_by_the_batch(ledger: Ledger, monk
     finally:
         await asyncio.to_thread(journal.close)
     assert stored(ledger, "SELECT count(*) FROM spans") == [(10,)], "the end waits for no batch"
+
+
+async def test_no_batch_is_waited_for_that_there_is_no_room_for(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(loader, "_MOST", Held(spans=4, bytes=1_000_000))
+    monkeypatch.setattr(loader, "_LONGEST", 100_000)
+    journal = Journal(ledger, Stats(), dialects, lambda: None, pause_seconds=0.01)
+    try:
+        for number in range(12):
+            await asyncio.wait_for(journal.append([received(number)]), 60)
+    finally:
+        await asyncio.to_thread(journal.close)
+    assert stored(ledger, "SELECT count(*) FROM spans") == [(12,)]

@@ -201,9 +201,12 @@ class Loader:
             return batch
 
     def _gather(self, pauses: int) -> None:
-        """Wait until a batch is whole, but not longer than so many pauses after the last one."""
+        """Wait until a batch is whole, or nothing more can come, but not longer than so many pauses after the last
+        one."""
         left = self._last_batch_at + pauses * self._pause_seconds - time.monotonic()
-        self._changed.wait_for(lambda: self._closing or self._waiting.spans >= _SPANS_PER_BATCH, max(0.0, left))
+        self._changed.wait_for(
+            lambda: self._closing or self._waiting.spans >= _SPANS_PER_BATCH or not self._has_room(), max(0.0, left)
+        )
 
     def _take_out(self, batch: Sequence[Logged]) -> None:
         with self._changed:
