@@ -4,6 +4,7 @@ A statement costs DuckDB milliseconds however few rows it brings, and a row some
 `nanoarrow` is the bridge because it is small (an Arrow library proper costs over 100 MB of memory).
 """
 
+import struct
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -113,7 +114,6 @@ class _ArrowType(Protocol):
 
 
 _na: Any = nanoarrow
-_schema: Any = nanoarrow._schema  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - see `_run_end_encoded`
 _ENDS: Final = _na.int32(nullable=False)
 _Column = Callable[[_ArrowType, Sequence[Any]], object]
 """Makes an Arrow array of a type from the values of a column."""
@@ -128,12 +128,22 @@ def _integers(code: str) -> _Column:
 
     def column(kind: _ArrowType, values: Sequence[Any]) -> object:
         try:
-            buffers = [None, array(code, values)]
-        except TypeError:  # some are None
-            buffers = [_validity(values), array(code, [value or 0 for value in values])]
+            buffers = [None, _packed(code, values)]
+        except struct.error:
+            if None not in values:  # one is too large
+                raise
+            buffers = [_validity(values), _packed(code, [value or 0 for value in values])]
         return _na.c_array_from_buffers(kind, length=len(values), buffers=buffers, move=True)
 
     return column
+
+
+def _packed(code: str, values: Sequence[int]) -> "array[int] | bytes":
+    """Integers as memory: `array` takes up to three times as long to make that of a list. Raises struct.error for what
+    is no integer of that width."""
+    if isinstance(values, array) and values.typecode == code:
+        return values
+    return struct.pack(f"={len(values)}{code}", *values)
 
 
 def _validity(values: Sequence[object]) -> bytes:
@@ -170,7 +180,8 @@ def _in_runs(of_values: _Column, of_kind: _ArrowType) -> _Column:
 
 def _run_end_encoded(kind: _ArrowType) -> _ArrowType:
     """Arrow's type for them. nanoarrow can read and check such arrays and has no name for their type."""
-    built = _schema.CSchemaBuilder.allocate().set_format("+r").allocate_children(2)
+    builder = _na._schema.CSchemaBuilder  # noqa: SLF001 - see above
+    built = builder.allocate().set_format("+r").allocate_children(2)
     return built.set_child(0, "run_ends", _na.c_schema(_ENDS)).set_child(1, "values", _na.c_schema(kind)).finish()
 
 
@@ -184,7 +195,7 @@ def _decimals(kind: _ArrowType, values: Sequence[Any]) -> object:
     if least <= -_LIMIT or most >= _LIMIT:
         raise OverflowError(f"the ledger has no room for an amount of {max(most, -least)} units of its last place")
     words = array("q", bytes(16 * len(values)))
-    words[::2] = array("q", values)
+    words[::2] = array("q", _packed("q", values))
     if least < 0:
         words[1::2] = array("q", [-1 if value < 0 else 0 for value in values])
     return _na.c_array_from_buffers(kind, length=len(values), buffers=[validity, words], move=True)
@@ -199,8 +210,8 @@ def _in_places(value: Decimal | int | str | None, places: int) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class _Carrier:
-    """How a kind travels: its Arrow type, how a column of it is made, the SQL for the type of the table, and what makes a
-    column's value of a row's, where that is another."""
+    """How a kind travels: its Arrow type, how a column of it is made, the SQL for the type of the table, and what makes
+    a column's value of a row's, where that is another."""
 
     arrow: Callable[[], _ArrowType]
     column: _Column
@@ -222,8 +233,12 @@ _KINDS: Mapping[Kind, _Carrier] = {
     "text": _Carrier(_na.string, _texts),
     "hex": _Carrier(_na.string, _hex_texts, of_row=bytes.fromhex),
     "time": _Carrier(_na.int64, _integers(_CODES["time"]), "make_timestamp_ns({})"),
-    "money": _Carrier(lambda: _na.decimal128(18, MONEY_PLACES), _decimals, of_row=partial(_in_places, places=MONEY_PLACES)),
-    "quantity": _Carrier(lambda: _na.decimal128(18, QUANTITY_PLACES), _decimals, of_row=partial(_in_places, places=QUANTITY_PLACES)),
+    "money": _Carrier(
+        lambda: _na.decimal128(18, MONEY_PLACES), _decimals, of_row=partial(_in_places, places=MONEY_PLACES)
+    ),
+    "quantity": _Carrier(
+        lambda: _na.decimal128(18, QUANTITY_PLACES), _decimals, of_row=partial(_in_places, places=QUANTITY_PLACES)
+    ),
     "text_list": _Carrier(_na.string, _texts, _unless_empty("[]", "VARCHAR[]")),
     "text_map": _Carrier(_na.string, _texts, _unless_empty("{{}}", "MAP(VARCHAR, VARCHAR)")),
 }

@@ -33,8 +33,8 @@ from spanledger_collector.ledger.rows import (
     SourceRow,
     json_text,
 )
-from spanledger_collector.model import Call, Observation, Source
 from spanledger_collector.ledger.runs import Every, Runs
+from spanledger_collector.model import Call, Observation, Source
 from spanledger_collector.pricing import PriceBook, price
 from spanledger_collector.pricing.bills import IMPOSSIBLE, Bill, Bills
 from spanledger_collector.totals import INPUT_METERS, OUTPUT_METERS
@@ -52,27 +52,6 @@ _ALIKE: Final = {
 }
 """Columns of `calls` that say the same of calls that are alike, and the attributes that they are of these."""
 _alike_of: Final = attrgetter(*_ALIKE.values())
-_OWN: Final = {
-    "started_at": "started_ns",
-    "ended_at": "ended_ns",
-    "service": "service",
-    "operation": "operation",
-    "response_id": "response_id",
-    "error_type": "error_type",
-    "usage_evidence": "usage_evidence",
-    "dialect": "dialect",
-}
-"""Columns of `calls` in which each says something of its own, and the attributes that they are."""
-_own_of: Final = attrgetter(*_OWN.values())
-_ATTRIBUTION: Final = {
-    "user_id": "user",
-    "org_id": "org",
-    "session_id": "session",
-    "workflow": "workflow",
-    "feature": "feature",
-}
-"""Columns of `calls` that are attributes of an attribution."""
-_attribution_of: Final = attrgetter(*_ATTRIBUTION.values())
 _PARTS: Final = ("cache_read", "cache_write", "reasoning")
 """With what the names of meters begin whose tokens have a column of their own."""
 
@@ -232,9 +211,16 @@ class _Billed:
         calls = self.alike.facts
         costs = [call.emitter_cost_usd for call in calls]
         return {
-            **dict(zip(_OWN, zip(*map(_own_of, calls), strict=True), strict=True)),
             "trace_id": [call.trace_id for call in calls],
             "span_id": [call.span_id for call in calls],
+            "started_at": [call.started_ns for call in calls],
+            "ended_at": [call.ended_ns for call in calls],
+            "service": [call.service for call in calls],
+            "operation": [call.operation for call in calls],
+            "response_id": [call.response_id for call in calls],
+            "error_type": [call.error_type for call in calls],
+            "usage_evidence": [call.usage_evidence for call in calls],
+            "dialect": [call.dialect for call in calls],
             "emitter_cost_usd": self.every(None) if {*costs} == {None} else [*map(money_units, costs)],
             "sources": [len(call.sources) if isinstance(call, Call) else 1 for call in calls],
         }
@@ -242,9 +228,14 @@ class _Billed:
     def _attribution(self) -> _Named:
         """Who spent it."""
         said = [call.attribution for call in self.alike.facts]
-        columns = zip(*map(_attribution_of, said), strict=True)
-        dimensions = [map_text(one) if one else EMPTY_MAP for one in [each.dimensions for each in said]]
-        return {**dict(zip(_ATTRIBUTION, columns, strict=True)), "dimensions": dimensions}
+        return {
+            "user_id": [each.user for each in said],
+            "org_id": [each.org for each in said],
+            "session_id": [each.session for each in said],
+            "workflow": [each.workflow for each in said],
+            "feature": [each.feature for each in said],
+            "dimensions": [map_text(one) if one else EMPTY_MAP for one in [each.dimensions for each in said]],
+        }
 
     def _tokens(self) -> _Named:
         parts = {part: [meter for meter in self.counts if meter.startswith(part)] for part in _PARTS}

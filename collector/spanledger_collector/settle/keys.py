@@ -5,13 +5,14 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 from struct import unpack
-from typing import Final
+from typing import Final, TypeGuard, cast
 
 from spanledger_collector.model import Observation, Quantity
 
 __all__ = [
     "CallIds",
     "answer_key",
+    "answer_keys",
     "bare_model",
     "response_key",
     "text_key",
@@ -53,8 +54,15 @@ def response_key(observation: Observation) -> str | None:
     found = observation.response_id
     if found is None:
         return None
-    family, random = _family_and_random_part(found, observation.provider)
-    if len(random) < (_SHORTEST_NUMBER if random.isdigit() else _SHORTEST_RANDOM_PART):
+    for start, known in _FAMILY_BY_ID:
+        if found.startswith(start):
+            family, random = known, found[len(start) :]
+            break
+    else:
+        family = _FAMILIES.get(observation.provider, observation.provider)
+        matched = _RANDOM_PART.fullmatch(found)
+        random = matched[1] if matched else found
+    if len(random) < _SHORTEST_NUMBER and (len(random) < _SHORTEST_RANDOM_PART or random.isdigit()):
         return None
     return f"{family}\0{found}"
 
@@ -69,14 +77,6 @@ def bare_model(name: str) -> str:
 def undated_model(name: str) -> str:
     """A model's name without what gateways put before it and the date of a snapshot behind it."""
     return _DATE.sub("", bare_model(name))
-
-
-def _family_and_random_part(found: str, provider: str) -> tuple[str, str]:
-    for start, family in _FAMILY_BY_ID:
-        if found.startswith(start):
-            return family, found[len(start) :]
-    matched = _RANDOM_PART.fullmatch(found)
-    return _FAMILIES.get(provider, provider), matched[1] if matched else found
 
 
 def wide_key(*parts: object) -> int:
@@ -96,6 +96,21 @@ def answer_key(taken: Quantity | None, given: Quantity | None) -> int:
     return wide_key(taken, given)
 
 
+def answer_keys(taken: Sequence[Quantity | None], given: Sequence[Quantity | None]) -> Sequence[int]:
+    """The `answer_key` of each pair of totals."""
+    if _are_small(taken) and _are_small(given):
+        return [one << 32 | other for one, other in zip(taken, given, strict=True)]
+    return [*map(answer_key, taken, given)]
+
+
+def _are_small(counts: Sequence[Quantity | None]) -> TypeGuard[Sequence[int]]:
+    """Whether all are integers for which there is room in a key."""
+    if {*map(type, counts)} != {int}:
+        return False
+    whole = cast("Sequence[int]", counts)
+    return min(whole) >= 0 and max(whole) < _SMALL
+
+
 def text_key(text: str) -> int:
     """The `wide_key` of parts that are one text already."""
     return int.from_bytes(_text_digest(text))
@@ -112,7 +127,7 @@ def text_keys(texts: Sequence[str | None]) -> Sequence[int | None]:
 
 
 class CallIds:
-    """Names of calls: 128 bits (shown as 32 hex digits) that depend on what was observed only, not on when it arrived."""
+    """Names of calls: 128 bits that depend on what was observed only, not on when it arrived."""
 
     @staticmethod
     def of_response(key: str) -> bytes:

@@ -5,16 +5,20 @@ the first half of a UUID, of the whole run for the trace and of the innermost on
 which comes later, has other ids, in the application's trace.
 """
 
+from collections.abc import Iterable
 from typing import Final
 
 from spanledger_collector.model import Observation
 
-__all__ = ["begins_trace"]
+__all__ = ["begin_traces", "begins_trace"]
 
 _LONGEST_RUN_MS: Final = 86_400_000
 """How long a run may have gone on before a call in it."""
 
 _CLOCK_MS: Final = 1000
+
+_TIMED: Final = 7
+"""The version of a UUID that has the time."""
 
 
 def begins_trace(observation: Observation) -> bool:
@@ -25,9 +29,18 @@ def begins_trace(observation: Observation) -> bool:
     return _is_timed(parent) and _is_timed(trace_id) and _is_of_its_time(parent, observation.started_ns)
 
 
+def begin_traces(observations: Iterable[Observation]) -> list[bool]:
+    """The same of each of many. Few parents look like one that is no span, and only these are looked at."""
+    return [
+        (parent := told.parent_span_id) is None
+        or ((parent[6] >> 4 == _TIMED or parent[0] == told.trace_id[0]) and begins_trace(told))
+        for told in observations
+    ]
+
+
 def _is_timed(number: bytes) -> bool:
     """Whether it may begin a UUID of version 7, which has the time (RFC 9562, section 5.7)."""
-    return number[6] >> 4 == 7
+    return number[6] >> 4 == _TIMED
 
 
 def _is_of_its_time(number: bytes, started_ns: int) -> bool:

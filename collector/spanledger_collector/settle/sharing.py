@@ -1,7 +1,7 @@
 """What observations share with others that tell of the same calls, wherever these are: of one observation as it is, of
 many as keys of an index."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -9,13 +9,13 @@ from spanledger import semconv
 from spanledger_collector.alike import Alike, total
 from spanledger_collector.model import Observation
 from spanledger_collector.settle.keys import (
-    answer_key,
+    answer_keys,
     response_key,
     text_keys,
     undated_model,
     wide_key,
 )
-from spanledger_collector.settle.roots import begins_trace
+from spanledger_collector.settle.roots import begin_traces
 from spanledger_collector.totals import INPUT_METERS, OUTPUT_METERS, Totals, totals_of
 
 __all__ = ["Shared", "SharedKeys", "keys_shared_by", "shared_by"]
@@ -61,41 +61,45 @@ def shared_by(observation: Observation) -> Shared:
     totals = totals_of(observation.meters)
     metered = observation.usage_status != "unmetered" and bool(observation.meters)
     twin_parts = (observation.service, observation.service_instance, *totals) if metered and totals.known else None
-    return Shared(metered, response_key(observation), totals, twin_parts, _kind_of(observation).model_parts)
+    (kind,) = _kinds_of([observation])
+    return Shared(metered, response_key(observation), totals, twin_parts, kind.model_parts)
 
 
 def keys_shared_by(observations: Sequence[Observation], kinds: Iterable[Alike[Observation]]) -> SharedKeys:
     """The keys of what observations share, which are of these kinds; those of which no call may come share nothing. In
     columns, as most share nothing: to look that up takes keys only."""
-    told_by = [_kind_of(told) for told in observations]
-    response_keys = [response_key(told) if told.role == "candidate" else None for told in observations]
+    are_candidates = [told.role == "candidate" for told in observations]
+    told_by = [*_kinds_of(observations)]
+    response_keys = [
+        response_key(told) if may_be else None for told, may_be in zip(observations, are_candidates, strict=True)
+    ]
     answers: list[int | None] = [None] * len(observations)
     counts: list[str | None] = [None] * len(observations)
-    models: list[int | None] = [None] * len(observations)
     for alike in kinds:
         first, none = alike.first, (None,) * len(alike.places)
         if first.role != "candidate":
             continue
         metered = first.usage_status != "unmetered"
         inputs, outputs = (total(alike.counts, meters) or none for meters in (INPUT_METERS, OUTPUT_METERS))
-        for place, taken, given in zip(alike.places, inputs, outputs, strict=True):
-            kind = told_by[place]
-            answers[place] = None if response_keys[place] is None else answer_key(taken, given)
-            models[place] = kind.model_key
+        of_answers = answer_keys(inputs, outputs)
+        for place, answer, taken, given in zip(alike.places, of_answers, inputs, outputs, strict=True):
+            answers[place] = answer
             if metered and (taken or given):
-                counts[place] = f"{kind.before_counts}{taken}\0{given}"
+                counts[place] = f"{told_by[place].before_counts}{taken}\0{given}"
+    alone = zip(told_by, are_candidates, begin_traces(observations), strict=True)
     return SharedKeys(
         response_keys,
         text_keys(response_keys),
-        answers,
+        [None if key is None else answer for key, answer in zip(response_keys, answers, strict=True)],
         text_keys(counts),
-        [None if key is None else key | begins_trace(told) for key, told in zip(models, observations, strict=True)],
+        [kind.model_key | begins if may_be and kind.model_key is not None else None for kind, may_be, begins in alone],
     )
 
 
-def _kind_of(told: Observation) -> _Kind:
-    model = None if told.operation == semconv.RECORD else told.request_model or told.response_model
-    return _kind(told.service, told.service_instance, model, told.error_type is not None)
+def _kinds_of(observations: Iterable[Observation]) -> Iterator[_Kind]:
+    for told in observations:
+        model = None if told.operation == semconv.RECORD else told.request_model or told.response_model
+        yield _kind(told.service, told.service_instance, model, told.error_type is not None)
 
 
 @lru_cache(1024)
