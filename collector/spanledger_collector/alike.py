@@ -81,7 +81,7 @@ def _alike(facts: Sequence[_Fact], said: Sequence[tuple[object, ...]]) -> Iterat
         if number is None:
             number = by_id[id(conditions)] = numbers.setdefault(_of_conditions(conditions), len(numbers))
         names, counts = tuple(meters), tuple(meters.values())
-        nonzero = tuple([name for name in names if meters[name]]) if 0 in counts else names
+        nonzero = names if all(counts) else tuple([name for name in names if meters[name]])
         groups[word, number, names, nonzero].append((place, fact, counts))
     for (_, _, names, nonzero), counted in groups.items():
         places, some, rows = zip(*counted, strict=True)

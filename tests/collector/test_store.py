@@ -14,6 +14,7 @@ from receiving import stored
 from spanledger_collector.errors import LedgerLocked, LedgerMissing, LedgerUnreadable, SchemaTooNew, SchemaTooOld
 from spanledger_collector.ledger import store
 from spanledger_collector.ledger.arrow import Inserter, Kind, Target
+from spanledger_collector.ledger.runs import Every, Runs
 from spanledger_collector.ledger.sql import migrations
 from spanledger_collector.ledger.store import ROWS_PER_GROUP, Ledger
 
@@ -169,12 +170,13 @@ _EVERY_KIND: dict[str, tuple[str, Kind, object, object]] = {
 }
 
 
-def test_rows_of_every_kind_come_back_as_they_went_in(ledger: Ledger) -> None:
+@pytest.mark.parametrize("in_runs", [frozenset[str](), frozenset({*_EVERY_KIND, "t"})], ids=["each", "in runs"])
+def test_rows_of_every_kind_come_back_as_they_went_in(ledger: Ledger, in_runs: frozenset[str]) -> None:
     cursor = ledger.cursor()
     columns = ", ".join(f"{name} {sql}" for name, (sql, *_) in _EVERY_KIND.items())
     cursor.execute(f"CREATE TABLE kinds ({columns}, t TIMESTAMP_NS)")
     kinds: dict[str, Kind] = {name: kind for name, (_, kind, *_) in _EVERY_KIND.items()}
-    inserter = Inserter(cursor, Target("kinds", {**kinds, "t": "time"}))
+    inserter = Inserter(cursor, Target("kinds", {**kinds, "t": "time"}, in_runs))
     sent = (*(value for *_, value, _ in _EVERY_KIND.values()), 1_790_000_000_000_000_001)
     unknown: tuple[object, ...] = (None,) * len(sent)
 
@@ -184,6 +186,39 @@ def test_rows_of_every_kind_come_back_as_they_went_in(ledger: Ledger) -> None:
     found: list[tuple[Any, ...]] = cursor.execute("SELECT * EXCLUDE (t), epoch_ns(t) FROM kinds").fetchall()
     expected = (*(value for *_, value in _EVERY_KIND.values()), 1_790_000_000_000_000_001)
     assert found == [expected, unknown, expected]
+    inserter.close()
+    cursor.close()
+
+
+def test_columns_come_back_as_they_went_in_many_at_once_and_by_bytes(ledger: Ledger) -> None:
+    cursor = ledger.cursor()
+    cursor.execute("CREATE TABLE many (id VARCHAR, said VARCHAR, counted BIGINT, price DECIMAL(18, 12))")
+    kinds: dict[str, Kind] = {"id": "hex", "said": "text", "counted": "int64", "price": "money"}
+    inserter = Inserter(cursor, Target("many", kinds, frozenset({"said", "price"})))
+    said, prices = Runs(), Runs()
+    said.extend(Every("the same", 3000))
+    said.extend(["x", None, "y"])
+    prices.extend(Every(None, 3003))
+    ids = [number.to_bytes(8) for number in range(3003)]
+    inserter.insert_columns([ids, said, [None] * 3003, prices])
+    inserter.insert([("00000000000000ff", "row", 7, "0.5")])
+
+    expected = [(one.hex(), "the same", None, None) for one in ids[:3000]]
+    expected += [(one.hex(), word, None, None) for one, word in zip(ids[3000:], ("x", None, "y"), strict=True)]
+    found: list[tuple[Any, ...]] = cursor.execute("FROM many ORDER BY rowid").fetchall()
+    assert found == [*expected, ("00000000000000ff", "row", 7, Decimal("0.5"))]
+    inserter.close()
+    cursor.close()
+
+
+def test_an_integer_for_which_there_is_no_room_is_refused(ledger: Ledger) -> None:
+    cursor = ledger.cursor()
+    cursor.execute("CREATE TABLE counts (counted BIGINT)")
+    inserter = Inserter(cursor, Target("counts", {"counted": "int64"}))
+    with pytest.raises(OverflowError, match="no room for one of 2 integers"):
+        inserter.insert([(1,), (2**63,)])
+    inserter.insert([(2**63 - 1,), (None,)])
+    assert stored(ledger, "FROM counts") == [(2**63 - 1,), (None,)]
     inserter.close()
     cursor.close()
 

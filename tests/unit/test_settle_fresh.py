@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import structs
 from tests.observed import OWN, links_of, make_span, observations_of, worlds
 
 from spanledger_collector.ledger.fresh import Fresh
@@ -13,8 +15,8 @@ from spanledger_collector.ledger.lone import apart
 from spanledger_collector.ledger.neighbours import IndexColumns, IndexRow, repeated
 from spanledger_collector.model import AttributeValue, Observation, Quantity, ReceivedSpan, Scope
 from spanledger_collector.settle import settle
-from spanledger_collector.settle.keys import answer_key, text_key, wide_key
-from spanledger_collector.settle.roots import begins_trace
+from spanledger_collector.settle.keys import answer_key, answer_keys, response_key, text_key, wide_key
+from spanledger_collector.settle.roots import begin_traces, begins_trace
 from spanledger_collector.settle.sharing import shared_by
 from spanledger_collector.totals import Totals
 
@@ -105,6 +107,49 @@ def test_answers_with_other_counts_have_other_keys() -> None:
     keys = {answer_key(*each) for each in totals}
     assert len(keys) == len(totals)
     assert all(0 <= key < 2**64 for key in keys)
+
+
+@given(st.lists(st.tuples(st.sampled_from(_COUNTS), st.sampled_from(_COUNTS))))
+def test_keys_of_many_answers_are_those_of_each(totals: list[tuple[Quantity | None, Quantity | None]]) -> None:
+    taken, given_ = [one for one, _ in totals], [other for _, other in totals]
+    assert [*answer_keys(taken, given_)] == [answer_key(*each) for each in totals]
+
+
+_PARENTS = st.sampled_from([None, bytes(8), bytes.fromhex("018f0000000070ff"), bytes.fromhex("018f000000010000")])
+
+
+@given(st.lists(st.tuples(_PARENTS, st.sampled_from([bytes(16), bytes.fromhex("018f0000000070ff" + "00" * 8)]))))
+def test_what_begins_a_trace_is_told_of_many_as_of_each(ids: list[tuple[bytes | None, bytes]]) -> None:
+    (like,) = observations_of([_told(OWN)])
+    started = 0x018F_0000_0000 * 10**6
+    told = [
+        structs.replace(like, trace_id=trace, parent_span_id=parent, started_ns=started + place)
+        for place, (parent, trace) in enumerate(ids)
+    ]
+    assert begin_traces(told) == [begins_trace(one) for one in told]
+
+
+@pytest.mark.parametrize(
+    ("response_id", "key"),
+    [
+        ("chatcmpl-abc123", "openai\0chatcmpl-abc123"),
+        ("cmpl-abc123", "openai\0cmpl-abc123"),
+        ("msg_abc123", "anthropic\0msg_abc123"),
+        ("resp-abc123", "xai\0resp-abc123"),
+        ("chat-abc123", "xai\0chat-abc123"),
+        ("chatcmpl-417", None),
+        ("chatcmpl-123456789", None),
+        ("chatcmpl-1234567890", "openai\0chatcmpl-1234567890"),
+        ("abc12", None),
+        ("run_abc12", None),
+        ("run_abc123", "xai\0run_abc123"),
+        ("1234567890", "xai\x001234567890"),
+        ("", None),
+    ],
+)
+def test_ids_that_only_one_call_can_have(response_id: str, key: str | None) -> None:
+    (like,) = observations_of([_told(OWN)])
+    assert response_key(structs.replace(like, provider="xai", response_id=response_id)) == key
 
 
 def test_keys_that_come_more_than_once() -> None:

@@ -7,7 +7,7 @@ A statement costs DuckDB milliseconds however few rows it brings, and a row some
 import struct
 from array import array
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from functools import partial
 from typing import Annotated, Any, Final, Literal, Protocol, Self, get_args, get_type_hints
@@ -115,7 +115,7 @@ class _ArrowType(Protocol):
 
 _na: Any = nanoarrow
 _ENDS: Final = _na.int32(nullable=False)
-_Column = Callable[[_ArrowType, Sequence[Any]], object]
+_Column = Callable[[_ArrowType, Any], object]
 """Makes an Arrow array of a type from the values of a column."""
 
 
@@ -129,10 +129,13 @@ def _integers(code: str) -> _Column:
     def column(kind: _ArrowType, values: Sequence[Any]) -> object:
         try:
             buffers = [None, _packed(code, values)]
-        except struct.error:
-            if None not in values:  # one is too large
-                raise
-            buffers = [_validity(values), _packed(code, [value or 0 for value in values])]
+        except struct.error as error:
+            if None not in values:
+                raise OverflowError(f"the ledger has no room for one of {len(values)} integers: {error}") from error
+            if values.count(None) < len(values):
+                buffers = [_validity(values), _packed(code, [value or 0 for value in values])]
+            else:  # as in columns of tokens of which nobody counts any
+                buffers = [bytes(len(values) // 8 + 1), bytes(len(values) * struct.calcsize(code))]
         return _na.c_array_from_buffers(kind, length=len(values), buffers=buffers, move=True)
 
     return column
@@ -157,32 +160,14 @@ def _texts(kind: _ArrowType, values: Sequence[Any]) -> object:
 
 
 def _hex_texts(kind: _ArrowType, values: Sequence[bytes]) -> object:
-    """Columns of bytes, of which each has the same number, as hexadecimal digits: a fifth of the time that it takes to
-    make a str of each."""
+    """Columns of bytes as hexadecimal digits: a fifth of the time that it takes to make a str of each. Raises ValueError
+    unless each has the same number of bytes."""
+    widths = {*map(len, values)} or {1}
+    if len(widths) > 1:
+        raise ValueError(f"ids of {sorted(widths)} bytes in one column")
     digits = b"".join(values).hex().encode()
-    width = len(digits) // len(values) if values else 0
-    offsets = array("i", range(0, len(digits) + 1, width or 1))
+    offsets = array("i", range(0, len(digits) + 1, 2 * widths.pop()))
     return _na.c_array_from_buffers(kind, length=len(values), buffers=[None, offsets, digits], move=True)
-
-
-def _in_runs(of_values: _Column, of_kind: _ArrowType) -> _Column:
-    """Columns of values that come many times in a row, each of which is written once."""
-
-    def column(kind: _ArrowType, values: Runs | Sequence[Any]) -> object:
-        runs = Runs.of(values)
-        ends = _integers("i")(_ENDS, runs.ends)
-        return _na.c_array_from_buffers(
-            kind, length=len(runs), buffers=[], children=[ends, of_values(of_kind, runs.values)], move=True
-        )
-
-    return column
-
-
-def _run_end_encoded(kind: _ArrowType) -> _ArrowType:
-    """Arrow's type for them. nanoarrow can read and check such arrays and has no name for their type."""
-    builder = _na._schema.CSchemaBuilder  # noqa: SLF001 - see above
-    built = builder.allocate().set_format("+r").allocate_children(2)
-    return built.set_child(0, "run_ends", _na.c_schema(_ENDS)).set_child(1, "values", _na.c_schema(kind)).finish()
 
 
 def _decimals(kind: _ArrowType, values: Sequence[Any]) -> object:
@@ -219,6 +204,25 @@ class _Carrier:
     of_row: Callable[[Any], object] | None = None
 
 
+def _in_runs(of: _Carrier) -> _Carrier:
+    """How values travel that come many times one after the other: each of them once."""
+    of_values = of.arrow()
+
+    def column(kind: _ArrowType, values: Any) -> object:  # noqa: ANN401 - a sequence, or runs already
+        runs = Runs.of(values)
+        children = [_integers("i")(_ENDS, runs.ends), of.column(of_values, runs.values)]
+        return _na.c_array_from_buffers(kind, length=len(runs), buffers=[], children=children, move=True)
+
+    return replace(of, arrow=partial(_run_end_encoded, of_values), column=column)
+
+
+def _run_end_encoded(kind: _ArrowType) -> _ArrowType:
+    """Arrow's type for them. nanoarrow can read and check such arrays and has no name for their type."""
+    builder = _na._schema.CSchemaBuilder  # noqa: SLF001 - see above
+    built = builder.allocate().set_format("+r").allocate_children(2)
+    return built.set_child(0, "run_ends", _na.c_schema(_ENDS)).set_child(1, "values", _na.c_schema(kind)).finish()
+
+
 def _unless_empty(empty: str, kind: str) -> str:
     """The SQL for a value from JSON. Most are empty, and to read JSON takes longer than all other columns together."""
     return f"CASE {{0}} WHEN '{empty}' THEN CAST('{empty}' AS {kind}) ELSE CAST(CAST({{0}} AS JSON) AS {kind}) END"
@@ -249,13 +253,11 @@ class _Batch:
 
     def __init__(self, target: Target) -> None:
         self._target = target
-        carriers = {name: _KINDS[kind] for name, kind in target.columns.items()}
-        plain = [(carrier.column, carrier.arrow()) for carrier in carriers.values()]
-        made = [
-            (_in_runs(maker, of), _run_end_encoded(of)) if name in target.in_runs else (maker, of)
-            for name, (maker, of) in zip(carriers, plain, strict=True)
+        carriers = [
+            _in_runs(_KINDS[kind]) if name in target.in_runs else _KINDS[kind] for name, kind in target.columns.items()
         ]
-        self._makers, self._types = [maker for maker, _ in made], [of for _, of in made]
+        self._makers = [carrier.column for carrier in carriers]
+        self._types = [carrier.arrow() for carrier in carriers]
         self._schema = _na.struct(dict(zip(target.columns, self._types, strict=True)))
         self._array: Any = None
         self.load([])
@@ -263,7 +265,7 @@ class _Batch:
     def load(self, rows: Sequence[tuple[Any, ...]]) -> None:
         self.load_columns(self._target.columns_of(rows))
 
-    def load_columns(self, values: Sequence[Sequence[Any]]) -> None:
+    def load_columns(self, values: Sequence[Sequence[Any] | Runs]) -> None:
         columns = zip(self._makers, self._types, values, strict=True)
         children = [make(kind, column) for make, kind, column in columns]
         self._array = _na.c_array_from_buffers(self._schema, length=len(values[0]), buffers=[None], children=children)
@@ -299,7 +301,7 @@ class Inserter:
         if rows:
             self.insert_columns(self.target.columns_of(rows))
 
-    def insert_columns(self, columns: Sequence[Sequence[object]]) -> None:
+    def insert_columns(self, columns: Sequence[Sequence[object] | Runs]) -> None:
         """Insert rows that come as columns, in the order of the target's; raises what DuckDB raises."""
         if columns[0]:
             self._batch.load_columns(columns)

@@ -12,7 +12,7 @@ from spanledger_collector.alike import Alike
 from spanledger_collector.ledger.fresh import Fresh
 from spanledger_collector.ledger.neighbours import IndexColumns, IndexRow, repeated
 from spanledger_collector.model import Call, Observation
-from spanledger_collector.settle import lone_call, lone_call_id
+from spanledger_collector.settle import lone_call, lone_call_ids
 
 __all__ = ["Lone", "apart"]
 
@@ -43,7 +43,7 @@ def apart(fresh: Fresh, known: Collection[IndexRow]) -> tuple[Lone, list[int]]:
     others |= _places(index.twin_key, counts)
     others |= _places([*map(_model, index.model_key)] if models else (), models)
     lone = fresh.without(others)
-    call_ids = [*map(lone_call_id, lone.observations, lone.response_keys)]
+    call_ids = lone_call_ids(lone.observations, lone.response_keys)
     return Lone(lone.observations, lone.kinds, lone.response_keys, call_ids), sorted(others)
 
 
@@ -81,14 +81,11 @@ def _joined_traces(fresh: Fresh, known: Collection[IndexRow]) -> set[int]:
     and those of new ones unless all have the same parent, which is none of them."""
     joined = {row.trace_lo for row in known}
     spans = {told.span_id for told in fresh.observations}
-    parents = {told.parent_span_id for told in fresh.observations}
+    parents = [told.parent_span_id for told in fresh.observations]
     if len(spans) < len(fresh.observations) or not spans.isdisjoint(parents):
         return joined | _joined_by_span(fresh)
-    parent_in: dict[int, bytes | None] = {}
-    for trace, told in zip(fresh.index.trace_lo, fresh.observations, strict=True):
-        if parent_in.setdefault(trace, told.parent_span_id) != told.parent_span_id:
-            joined.add(trace)
-    return joined
+    distinct = {*zip(fresh.index.trace_lo, parents, strict=True)}
+    return joined.union(repeated([trace for trace, _ in distinct]))
 
 
 def _joined_by_span(fresh: Fresh) -> set[int]:

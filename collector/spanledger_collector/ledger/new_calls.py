@@ -33,7 +33,7 @@ from spanledger_collector.ledger.rows import (
     SourceRow,
     json_text,
 )
-from spanledger_collector.ledger.runs import Every, Runs
+from spanledger_collector.ledger.runs import Every, Runs, in_one_run
 from spanledger_collector.model import Call, Observation, Source
 from spanledger_collector.pricing import PriceBook, price
 from spanledger_collector.pricing.bills import IMPOSSIBLE, Bill, Bills
@@ -215,26 +215,33 @@ class _Billed:
             "span_id": [call.span_id for call in calls],
             "started_at": [call.started_ns for call in calls],
             "ended_at": [call.ended_ns for call in calls],
-            "service": [call.service for call in calls],
-            "operation": [call.operation for call in calls],
+            "service": in_one_run([call.service for call in calls]),
+            "operation": in_one_run([call.operation for call in calls]),
             "response_id": [call.response_id for call in calls],
-            "error_type": [call.error_type for call in calls],
-            "usage_evidence": [call.usage_evidence for call in calls],
-            "dialect": [call.dialect for call in calls],
+            "error_type": in_one_run([call.error_type for call in calls]),
+            "usage_evidence": in_one_run([call.usage_evidence for call in calls]),
+            "dialect": in_one_run([call.dialect for call in calls]),
             "emitter_cost_usd": self.every(None) if {*costs} == {None} else [*map(money_units, costs)],
-            "sources": [len(call.sources) if isinstance(call, Call) else 1 for call in calls],
+            "sources": self._sources(),
         }
+
+    def _sources(self) -> _Column:
+        """How many observations tell of each."""
+        if isinstance(self.alike.first, Observation):
+            return self.every(1)
+        return [len(call.sources) for call in cast("Sequence[Call]", self.alike.facts)]
 
     def _attribution(self) -> _Named:
         """Who spent it."""
         said = [call.attribution for call in self.alike.facts]
+        dimensions = [each.dimensions for each in said]
         return {
             "user_id": [each.user for each in said],
-            "org_id": [each.org for each in said],
+            "org_id": in_one_run([each.org for each in said]),
             "session_id": [each.session for each in said],
-            "workflow": [each.workflow for each in said],
-            "feature": [each.feature for each in said],
-            "dimensions": [map_text(one) if one else EMPTY_MAP for one in [each.dimensions for each in said]],
+            "workflow": in_one_run([each.workflow for each in said]),
+            "feature": in_one_run([each.feature for each in said]),
+            "dimensions": in_one_run([map_text(one) if one else EMPTY_MAP for one in dimensions]),
         }
 
     def _tokens(self) -> _Named:

@@ -137,9 +137,11 @@ _SAID_ALIKE: Final = frozenset(
     {
         *("revision", "settled_at", "price_book", "bill", "price_status", "price_reasons", "flags"),
         *("provider", "request_model", "response_model", "service_tier", "conditions", "usage_status"),
-        *("reported_cost_usd", "emitter_cost_usd"),  # nearly all have none
+        *("service", "operation", "dialect", "sources", "dimensions", "feature"),  # mostly
+        *("error_type", "usage_evidence", "org_id", "workflow", "reported_cost_usd", "emitter_cost_usd"),  # mostly none
     }
 )
+"""What calls of a kind say alike, all of them or mostly."""
 CALLS_WITH_BILL: Final = Target(CALLS.table, {**CALLS.columns, "bill": "int32"}, in_runs=_SAID_ALIKE)
 """Calls as they are written: one with a bill has no rows of charges and meters (`ledger.billed`). Whoever reads a call
 gets these either way, and has no use for the number. Those of a kind are written one after the other."""

@@ -5,13 +5,13 @@ from operator import attrgetter
 
 from spanledger_collector.model import Call, Observation
 from spanledger_collector.settle.aggregates import place_aggregates
-from spanledger_collector.settle.calls import ALONE, call_of, lone_call, lone_call_id
+from spanledger_collector.settle.calls import ALONE, call_of, lone_call, lone_call_ids
 from spanledger_collector.settle.groups import Groups
 from spanledger_collector.settle.nodes import Ancestry, Identity, Link, Node, linked, node_of, set_apart
 from spanledger_collector.settle.rules import join_by_path, join_by_response, mark_replays
 from spanledger_collector.settle.twins import join_twins
 
-__all__ = ["ALONE", "lone_call", "lone_call_id", "settle"]
+__all__ = ["ALONE", "lone_call", "lone_call_ids", "settle"]
 
 
 def settle(observations: Iterable[Observation], links: Mapping[Identity, Link]) -> list[Call]:

@@ -1,6 +1,6 @@
 """From a group of observations to the call: which one is believed, and what the others add."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, replace
 from typing import Final, Literal, TypeVar
 
@@ -10,7 +10,7 @@ from spanledger_collector.settle.keys import CallIds
 from spanledger_collector.settle.meters import merged_meters
 from spanledger_collector.settle.nodes import Identity, Node
 
-__all__ = ["ALONE", "call_of", "lone_call", "lone_call_id"]
+__all__ = ["ALONE", "call_of", "lone_call", "lone_call_ids"]
 
 _T = TypeVar("_T")
 _CONDITIONS: Final = tuple(field.name for field in fields(Conditions))
@@ -24,12 +24,16 @@ def lone_call(told: Observation, response_key: str | None) -> Call:
     """The call of an observation that is joined with no other: what `call_of` gives for its group, for much less."""
     source = Source(told.trace_id, told.span_id, *ALONE)
     flags = tuple(dict.fromkeys(told.flags)) if told.flags else ()
-    return _as_told(told, lone_call_id(told, response_key).hex(), (source,), flags)
+    (call_id,) = lone_call_ids([told], [response_key])
+    return _as_told(told, call_id.hex(), (source,), flags)
 
 
-def lone_call_id(told: Observation, response_key: str | None) -> bytes:
-    """The name of that call, as bytes: of most calls nobody needs the digits before they are written."""
-    return CallIds.of_response(response_key) if response_key else CallIds.of_span(told.trace_id, told.span_id)
+def lone_call_ids(told: Sequence[Observation], response_keys: Sequence[str | None]) -> list[bytes]:
+    """The names of such calls, as bytes: of most calls nobody needs the digits before they are written."""
+    return [
+        CallIds.of_response(key) if key else CallIds.of_span(one.trace_id, one.span_id)
+        for one, key in zip(told, response_keys, strict=True)
+    ]
 
 
 def call_of(group: Group) -> Call:

@@ -24,6 +24,11 @@ __all__ = [
 _FAMILY_BY_ID: Final = (("msg_", "anthropic"), ("chatcmpl-", "openai"), ("cmpl-", "openai"), ("resp_", "openai"))
 """Shapes of response ids that tell whose wire format answered, whatever the emitter calls the provider."""
 
+_FAMILY_BY_START: Final[Mapping[str, tuple[str, str | None]]] = {
+    start[:4]: (start, family) for start, family in _FAMILY_BY_ID
+}
+"""The same by how they begin: one look tells most."""
+
 _FAMILIES: Final[Mapping[str, str]] = {
     "azure.ai.openai": "openai",
     "azure.ai.inference": "openai",
@@ -54,16 +59,15 @@ def response_key(observation: Observation) -> str | None:
     found = observation.response_id
     if found is None:
         return None
-    for start, known in _FAMILY_BY_ID:
-        if found.startswith(start):
-            family, random = known, found[len(start) :]
-            break
-    else:
+    start, family = _FAMILY_BY_START.get(found[:4], ("", None))
+    if family is None or not found.startswith(start):
         family = _FAMILIES.get(observation.provider, observation.provider)
         matched = _RANDOM_PART.fullmatch(found)
-        random = matched[1] if matched else found
-    if len(random) < _SHORTEST_NUMBER and (len(random) < _SHORTEST_RANDOM_PART or random.isdigit()):
-        return None
+        start = found[: matched.start(1)] if matched else ""
+    if len(found) < len(start) + _SHORTEST_NUMBER:
+        random = found[len(start) :]
+        if len(random) < _SHORTEST_RANDOM_PART or random.isdigit():
+            return None
     return f"{family}\0{found}"
 
 
@@ -132,26 +136,25 @@ class CallIds:
     @staticmethod
     def of_response(key: str) -> bytes:
         """The call that a provider's response id names: the same whichever spans told of it."""
-        return _digest(b"response", key.encode())
+        hashed = _NO_RESPONSE.copy()
+        hashed.update(key.encode())
+        return hashed.digest()
 
     @staticmethod
     def of_span(trace_id: bytes, span_id: bytes) -> bytes:
         """The call that only the believed span names."""
-        return _digest(b"span", trace_id + span_id)
+        hashed = _NO_SPAN.copy()
+        hashed.update(trace_id + span_id)
+        return hashed.digest()
 
 
 _NO_TEXT: Final = blake2b(digest_size=8)
-_NO_CALL: Final = {kind: blake2b(digest_size=16, person=kind) for kind in (b"response", b"span")}
+_NO_RESPONSE: Final = blake2b(digest_size=16, person=b"response")
+_NO_SPAN: Final = blake2b(digest_size=16, person=b"span")
 """Hashes of nothing yet: to copy one takes less time than to make one."""
 
 
 def _text_digest(text: str) -> bytes:
     hashed = _NO_TEXT.copy()
     hashed.update(text.encode())
-    return hashed.digest()
-
-
-def _digest(kind: bytes, content: bytes) -> bytes:
-    hashed = _NO_CALL[kind].copy()
-    hashed.update(content)
     return hashed.digest()
