@@ -124,8 +124,8 @@ class PatientJournal(Journal):
         super().__init__(ledger, stats, reading, on_commit, pause_seconds=0.0)
         self._counts = stats
 
-    async def append(self, spans: Sequence[ReceivedSpan]) -> None:
-        await super().append(spans)
+    async def append(self, spans: Sequence[ReceivedSpan], client: str = "") -> None:
+        await super().append(spans, client)
         await asyncio.to_thread(until, lambda: self.waiting.requests == 0)
 
     async def take(self, *requests: Sequence[ReceivedSpan]) -> Appended:

@@ -20,7 +20,7 @@ from receiving import CHAT, START, Appended, journal_on, received, stored, until
 
 from spanledger_collector import dialects
 from spanledger_collector.errors import NotStored, Stopping
-from spanledger_collector.journal import intake
+from spanledger_collector.journal import Journal, intake
 from spanledger_collector.journal.extraction import Extractor, Submission
 from spanledger_collector.journal.frames import Frame, frames_in
 from spanledger_collector.journal.intake import intake_of, segments_in
@@ -143,6 +143,23 @@ async def test_requests_that_wait_share_a_sync(ledger: Ledger, held_sync: Event)
     assert len(frames) <= 4, "the first frame names the log; the first, the second, and those that waited for it"
     counts = stats.snapshot()
     assert [counts[f"spans_{name}"] for name in ("logged", "journaled", "duplicate")] == [16, 9, 7]
+
+
+async def test_clients_take_turns_in_what_is_synced_together(ledger: Ledger, held_sync: Event) -> None:
+    large = [[received(number) for number in range(first, first + 512)] for first in range(8, 8 + 12 * 512, 512)]
+    with journal_on(ledger) as (journal, _):
+        await journal.append([received(0)])
+        first = asyncio.ensure_future(journal.append([received(1)]))
+        await asyncio.to_thread(until, lambda: len(_frames(ledger)) == 3)  # it is written, and its sync is held
+        much = asyncio.gather(*(Journal.append(journal, spans, "much") for spans in large))
+        await asyncio.sleep(0)
+        little = asyncio.ensure_future(Journal.append(journal, [received(2)], "little"))
+        await asyncio.sleep(0)
+        held_sync.set()
+        await asyncio.gather(first, much, little)
+        sizes = [frame.held.spans for frame in _frames(ledger)]
+    assert sizes[:3] == [0, 1, 1]
+    assert sizes[3] == 4 * 512 + 1, "the little one did not wait for all of the other's"
 
 
 def _frames(ledger: Ledger) -> list[Frame]:

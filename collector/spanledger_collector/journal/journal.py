@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from queue import Empty, SimpleQueue
 
 import duckdb
 
@@ -17,6 +16,7 @@ from spanledger_collector.journal.extraction import Extractor, Submission
 from spanledger_collector.journal.frames import Held
 from spanledger_collector.journal.intake import Intake
 from spanledger_collector.journal.leftover import Leftover
+from spanledger_collector.journal.line import Line
 from spanledger_collector.journal.loader import PAUSE_SECONDS, Loader, Logged
 from spanledger_collector.journal.loading import held_by
 from spanledger_collector.journal.probe import refusal_of_disk
@@ -30,8 +30,6 @@ from spanledger_collector.stats import Stats
 __all__ = ["Journal"]
 
 _logger = logging.getLogger(__name__)
-_SPANS_PER_SYNC = 8192
-"""Enough to make a sync cheap per span, few enough to keep the wait of the next request small."""
 _QUIET_SECONDS = 15
 _FULL = "As much waits for the database as may, which takes nothing: "
 
@@ -83,9 +81,7 @@ class Journal:
         stats.watch_intake(lambda: self.waiting.spans, lambda: self.waiting.bytes, self._loader.lag_seconds)
         stats.intake_unreadable.set_function(lambda: self._loader.unreadable.spans)
         stats.damaged_bytes.inc(left.damaged_bytes)
-        self._queue: SimpleQueue[_Waiting | None] = SimpleQueue()
-        self._closing = threading.Lock()  # between the look at `_closed` and the put, so that no one waits for ever
-        self._closed = False
+        self._line: Line[_Waiting] = Line()
         self._quiet_until = 0.0
         self._thread = threading.Thread(target=self._run, name="journal")
         self._thread.start()
@@ -97,7 +93,7 @@ class Journal:
 
     def refuses(self) -> str | None:
         """Why nothing can be stored now; None if something can. Blocks, as it tries the disk."""
-        if self._closed:
+        if self._line.closed:
             return "The server is stopping."
         if not self._thread.is_alive():
             return "The journal has ended."
@@ -109,8 +105,9 @@ class Journal:
         """Why what is durable does not get into the database now, if it does not."""
         return self._loader.trouble
 
-    async def append(self, spans: Sequence[ReceivedSpan]) -> None:
-        """Store the spans and return when they are durable. Raises NotStored or Stopping: none of them is stored.
+    async def append(self, spans: Sequence[ReceivedSpan], client: str = "") -> None:
+        """Store the spans and return when they are durable. Clients take turns. Raises NotStored or Stopping: none of
+        the spans is stored.
 
         Who keeps no spans of its own has them freed as soon as they are read, where they are in the CPU's cache: that
         takes a third of what it takes after the answer.
@@ -120,55 +117,33 @@ class Journal:
         loop = asyncio.get_running_loop()
         durable = loop.create_future()
         waiting = _Waiting(Submission([*spans], time.time_ns()), loop, durable)
-        with self._closing:
-            if self._closed:
-                raise Stopping("The server is stopping; send the same request again.")
-            self._queue.put(waiting)
+        if not self._line.put(client, len(spans), waiting):
+            raise Stopping("The server is stopping; send the same request again.")
         del spans, waiting
         await durable
 
     def close(self) -> None:
         """Refuse new spans, bring those accepted into the database, and end the threads; what it does not take stays in
         the intake. Blocks; may be called twice."""
-        with self._closing:
-            self._closed = True
-            self._queue.put(None)
+        self._line.close()
         self._thread.join()
         self._intake.close(self._loader.close())
 
     def _run(self) -> None:
-        while (batch := self._next_batch()) is not None:
+        while self._line.wait():
+            trouble = self._loader.wait_for_room()
+            batch = self._line.take()  # as late as this: who came meanwhile has its turn too
+            if trouble is not None:
+                self._refuse(batch, _FULL + trouble)
+                continue
             try:
                 self._take(batch)
             except Exception as error:  # whatever fails, those who wait are told and the thread lives on
                 _logger.exception("The journal could not take %d request(s)", len(batch))
                 self._refuse(batch, str(error))
 
-    def _next_batch(self) -> list[_Waiting] | None:
-        """What is waiting now, up to one sync's worth; waits for the first. None when closed and empty."""
-        first = self._queue.get()
-        if first is None:
-            return None
-        batch = [first]
-        count = len(first.submission.spans)
-        while count < _SPANS_PER_SYNC:
-            try:
-                following = self._queue.get_nowait()
-            except Empty:
-                break
-            if following is None:
-                self._queue.put(None)
-                break
-            batch.append(following)
-            count += len(following.submission.spans)
-        return batch
-
     def _take(self, batch: Sequence[_Waiting]) -> None:
         """Make a batch durable and tell all who wait for it."""
-        trouble = self._loader.wait_for_room()
-        if trouble is not None:
-            self._refuse(batch, _FULL + trouble)
-            return
         entries: list[Entry] = []
         encoded: list[bytes] = []
         durable: list[_Waiting] = []

@@ -151,7 +151,7 @@ class Receiver:
         for reason, count in decoded.rejected.items():
             self._stats.rejected.labels(reason).inc(count)
         self._stats.log_records_skipped.inc(decoded.skipped)
-        await self._journal.append(as_sent_by(sender, decoded.hand_over()))
+        await self._journal.append(as_sent_by(sender, decoded.hand_over()), sender.name)
 
 
 def _parts(decoder: Decoder, body: bytes) -> Iterator[Decoded]:
