@@ -146,6 +146,16 @@ def test_spans_that_came_long_ago_are_in_runs_also_after_a_restart(ledger: Ledge
     assert len(_runs(ledger)) == 4, "nothing is sealed twice"
 
 
+def test_what_a_start_finds_unsealed_is_sealed_at_once(ledger: Ledger) -> None:
+    """No filter of it is made before: it would take 86 MB, and the seal comes on top of it."""
+    _fill(ledger, 0, 1000)
+    with _known(ledger) as spans:
+        until(lambda: spans.settled)
+        assert [run["keys"] for run in _runs(ledger)] == [300, 300, 300, 100]
+        assert spans._newest.count == 0  # pyright: ignore[reportPrivateUsage] - what it takes of memory
+        assert spans.suspects(_keys(ledger) + _NEW) == list(range(1000))
+
+
 def test_while_spans_are_sealed_none_is_overlooked(ledger: Ledger) -> None:
     """Each round brings a third of a run and asks for all again, whatever the other thread does meanwhile."""
     with _known(ledger) as spans:

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,33 @@ def test_the_database_keeps_no_more_in_memory_than_it_may(db: Path) -> None:
         assert stored(ledger, "SELECT current_setting('memory_limit')") == [("100.0 MiB",)]
         many = "SELECT count(DISTINCT h) FROM (SELECT hash(i) AS h FROM range(3_000_000) t(i))"
         assert stored(ledger, many) == [(3_000_000,)], "it uses the disk for what it cannot keep"
+
+
+def test_work_in_large_steps_has_more_room_for_its_time(db: Path, caplog: pytest.LogCaptureFixture) -> None:
+    def limit() -> str:
+        [(found,)] = stored(ledger, "SELECT current_setting('memory_limit')")
+        return found
+
+    mib = 1024 * 1024
+    with Ledger.open(db, memory_bytes=100 * mib) as ledger:
+        with ledger.room_for(64 * mib):
+            assert limit() == "100.0 MiB"
+        with suppress(InterruptedError), ledger.room_for(192 * mib):
+            assert limit() == "192.0 MiB"
+            raise InterruptedError
+        assert limit() == "100.0 MiB"
+        many = "CREATE TEMP TABLE many AS SELECT hash(i) AS h, hash(i + 1) AS g FROM range(12_000_000) t(i)"
+        with ledger.cursor() as cursor:
+            cursor.execute("BEGIN")
+            with ledger.room_for(300 * mib):
+                cursor.execute(many)
+            assert limit() == "100.0 MiB", "what can be written to the disk is"
+            cursor.execute("ROLLBACK")
+    assert not caplog.text
+    with Ledger.open(db) as ledger:
+        before = limit()
+        with ledger.room_for(64 * mib):
+            assert limit() == before, "there is no limit to be raised"
 
 
 def row_groups(ledger: Ledger) -> list[tuple[int]]:

@@ -120,7 +120,7 @@ class Ledger:
             try:
                 self._connection.execute(_MEMORY.format(usual))
             except duckdb.OutOfMemoryException as error:  # others hold more than that just now
-                _logger.warning("The database keeps room for %d bytes until the next such work: %s", memory_bytes, error)
+                _logger.warning("The database may keep %d bytes until the next such work: %s", memory_bytes, error)
 
     def checkpoint(self) -> None:
         """Move what was committed from the write-ahead log into the file. Blocks commits while it runs."""
