@@ -32,7 +32,7 @@ PLACE = Position(5, 7)
 
 @pytest.fixture
 def cramped(db: Path) -> Generator[Ledger]:
-    """A ledger whose database may have 10 MiB, where that of a server has 192."""
+    """A ledger whose database may have 10 MiB, where that of a server has 144."""
     with Ledger.open(db):
         pass
     with Ledger.open(db, memory_bytes=10 * MIB) as ledger:
