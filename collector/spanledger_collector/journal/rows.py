@@ -143,8 +143,7 @@ def span_columns(spans: Sequence[ReceivedSpan], peer_hosts: Sequence[str | None]
     but the time of arrival, which is given when they are stored."""
     trace_hi, trace_lo, own = identities(spans)
     parents = [span.parent_span_id for span in spans]
-    scopes = [span.scope for span in spans]
-    resources = [span.resource for span in spans]
+    scopes, resources = [span.scope for span in spans], [span.resource for span in spans]
     columns: dict[str, Sequence[Any]] = {
         "trace_hi": trace_hi,
         "trace_lo": trace_lo,
