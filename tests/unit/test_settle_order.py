@@ -72,7 +72,7 @@ def test_what_a_call_is_depends_on_its_neighbours_only(spans: list[ReceivedSpan]
 @given(streams(most=12))
 def test_and_where_a_crowd_is_not_compared_with_all_of_it(spans: list[ReceivedSpan]) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(crowds, "CROWD", 2)
+        patch.setattr(crowds, "CROWD", 1)
         _assert_neighbours_suffice(spans)
 
 

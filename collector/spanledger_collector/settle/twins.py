@@ -31,8 +31,8 @@ CLOSE_NS: Final = 30_000_000
 be, the rest one by one. With less, more twins are left over where calls of equal usage run at once; with more, more
 calls that only one emitter saw are joined with another. Decision 3 has the figures."""
 
-_CLOCK_NS: Final = 1_000
-"""No two moments are closer than that, as far as clocks can tell."""
+_CLOCK_NS: Final = 1_000_000
+"""No two moments are closer than that: what some emitters' clocks tell, and what two layers of a program take."""
 
 _Pair = tuple[Node, Node]
 """Two observations, the one that started first before the other."""
