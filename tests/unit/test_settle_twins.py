@@ -74,6 +74,19 @@ def test_counts_of_zero_are_no_usage() -> None:
     assert (believed.usage_status, believed.meters) == ("metered", {"input": 0, "output": 0})
 
 
+@pytest.mark.parametrize("other", [{}, {"gen_ai.usage.output_tokens": 0}])
+def test_no_output_and_an_output_of_zero_are_the_same_counts(other: dict[str, AttributeValue]) -> None:
+    """Of embeddings some emitters tell an output of zero, others none."""
+    said: dict[str, AttributeValue] = {
+        "gen_ai.operation.name": "embeddings",
+        "gen_ai.request.model": "text-embedding-3-small",
+        "gen_ai.usage.input_tokens": 500,
+    }
+    spans = make_span(said, OWN), make_span(said | other, _OTHER, trace=2)
+    (call,) = _settled(*spans)
+    assert (call.meters["input"], len(call.sources)) == (500, 2)
+
+
 BESIDE = {
     "another model": _chat(_OTHER, trace=2, tokens=None, more={"gen_ai.request.model": "claude-opus-4-5"}),
     "another process": _chat(_OTHER, trace=2, tokens=None, resource={"service.name": "shop"}),

@@ -24,7 +24,8 @@ __all__ = ["Shared", "SharedKeys", "keys_shared_by", "shared_by"]
 class Shared(NamedTuple):
     """What an observation has in common with others that tell of the same call, wherever they are.
 
-    `twin_parts` is what another emitter's would share with it: the counts; `None` where there are none. `model_parts`
+    `twin_parts` is what another emitter's would share with it: the counts; `None` where there are none. An emitter may
+    leave out what another calls zero (the output of embeddings), so that is the same here. `model_parts`
     is what it would share with or without counts: process, model and outcome; `None` where no model is known.
     """
 
@@ -60,7 +61,9 @@ def shared_by(observation: Observation) -> Shared:
     """What an observation shares with others about its call."""
     totals = totals_of(observation.meters)
     metered = observation.usage_status != "unmetered" and bool(observation.meters)
-    twin_parts = (observation.service, observation.service_instance, *totals) if metered and totals.known else None
+    twin_parts = None
+    if metered and totals.known:
+        twin_parts = observation.service, observation.service_instance, totals.input or 0, totals.output or 0
     (kind,) = _kinds_of([observation])
     return Shared(metered, response_key(observation), totals, twin_parts, kind.model_parts)
 
@@ -84,8 +87,8 @@ def keys_shared_by(observations: Sequence[Observation], kinds: Iterable[Alike[Ob
         of_answers = answer_keys(inputs, outputs)
         for place, answer, taken, given in zip(alike.places, of_answers, inputs, outputs, strict=True):
             answers[place] = answer
-            if metered and (taken or given):
-                counts[place] = f"{told_by[place].before_counts}{taken}\0{given}"
+            if metered and (taken or given):  # earlier versions had "None" for what is left out: their twins are theirs
+                counts[place] = f"{told_by[place].before_counts}{taken or 0}\0{given or 0}"
     alone = zip(told_by, are_candidates, begin_traces(observations), strict=True)
     return SharedKeys(
         response_keys,
