@@ -1,6 +1,7 @@
 """What many small spans may take of memory and of the event loop: a byte of them becomes twenty."""
 
 import http.client
+import json
 import random
 import threading
 import weakref
@@ -12,8 +13,8 @@ from typing import cast
 
 import pytest
 from msgspec import structs
-from otlp_http import MIB, ONE, PROTOBUF, send
-from receiving import CHAT, START, PatientJournal, Receiving, received, receiving, request, stored
+from otlp_http import JSON, MIB, ONE, PROTOBUF, send
+from receiving import CHAT, START, PatientJournal, Receiving, in_json, received, receiving, request, stored
 
 from spanledger_collector.demo.processes import collector
 from spanledger_collector.journal import Journal
@@ -154,16 +155,37 @@ def test_a_request_in_parts_is_answered_when_all_of_it_is_durable(db: Path) -> N
         assert receiver.counted("spans_duplicate") == 20_000
 
 
-def test_what_is_malformed_in_a_later_part_is_refused_and_the_rest_known_when_it_comes_again(
-    receiver: Receiving,
-) -> None:
-    good = minimal(17_000, 5)
-    odd = request([received(1, name="caf")]).SerializeToString().replace(b"caf", b"\xff\xfe\xfd")
-    answer = send(receiver, good + odd)
+@pytest.mark.parametrize(
+    "odd",
+    [
+        request([received(1, name="caf")]).SerializeToString().replace(b"caf", b"\xff\xfe\xfd"),
+        request([received(1, {"said": "caf"})]).SerializeToString().replace(b"caf", b"\xff\xfe\xfd"),
+        ONE[:-1],
+    ],
+    ids=["a name", "an attribute", "cut off"],
+)
+def test_of_a_large_request_that_is_malformed_nothing_is_stored(receiver: Receiving, odd: bytes) -> None:
+    answer = send(receiver, minimal(17_000, 5) + odd)
     assert (answer.status, answer.refusal().message) == (
         400,
         "The body is not an ExportTraceServiceRequest in protobuf.",
     )
     assert receiver.counted("requests", "http", "traces", "undecodable") == 1
-    assert send(receiver, good).status == 200
-    assert receiver.counted("spans_logged") >= 17_000
+    assert (receiver.counted("spans_received"), receiver.counted("spans_logged")) == (0, 0)
+
+
+def test_what_is_found_malformed_late_is_refused_and_the_rest_known_when_it_comes_again(db: Path) -> None:
+    """A number of JSON that is none, behind thousands of spans that are stored by then."""
+    one = json.loads(in_json(request([received(0)])))["resourceSpans"][0]["scopeSpans"][0]["spans"][0]
+    spans = [one | {"spanId": f"{number:016x}"} for number in range(1, 6001)]
+
+    def sent(*more: object) -> bytes:
+        return json.dumps({"resourceSpans": [{"scopeSpans": [{"spans": [*spans, *more]}]}]}).encode()
+
+    with receiving(db, max_request_bytes=4 * MIB) as receiver:
+        assert send(receiver, sent(one | {"startTimeUnixNano": "soon"}), JSON).status == 400
+        stored_before = receiver.counted("spans_logged")
+        assert 0 < stored_before <= 6000
+        assert send(receiver, sent(), JSON).status == 200
+        assert receiver.counted("spans_duplicate") == stored_before
+        assert stored(receiver.ledger, "SELECT count(*) FROM spans") == [(6000,)]

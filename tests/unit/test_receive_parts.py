@@ -65,6 +65,37 @@ def test_a_damaged_request_is_cut_or_refused(spans: int, seed: int, damage: byte
             assert found == decode_traces(damaged).spans
 
 
+@given(st.integers(20, 60), st.integers(), st.binary(max_size=30), st.integers(0, 10**6))
+def test_what_is_malformed_is_refused_before_the_first_part(spans: int, seed: int, damage: bytes, place: int) -> None:
+    """So nothing of it is stored."""
+    body = a_request(spans, seed, size=20).SerializeToString()
+    place %= len(body) + 1
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(parts, "_ROOM", 1000)
+        found = TRACES.in_parts(body[:place] + damage + body[place + len(damage) :])
+        try:
+            next(found)
+        except BadRequest:
+            return
+        list(found)
+
+
+def test_what_is_not_read_may_be_malformed_in_large_requests_as_in_small_ones() -> None:
+    """Text that is not UTF-8, in what an event says and in the state of a trace."""
+    sent = a_request(5)
+    span = sent.resource_spans[0].scope_spans[0].spans[0]
+    span.trace_state = "caf1"
+    span.events.add(name="e").attributes.add(key="k").value.string_value = "caf2"
+    span.attributes.add(key="k").value.string_value = "caf3"
+    body = sent.SerializeToString()
+    odd = body.replace(b"caf1", b"\xff\xfe\xfd\xfc").replace(b"caf2", b"\xff\xfe\xfd\xfc")
+    assert in_parts(odd) == decode_traces(odd).spans == decode_traces(body).spans
+    read = body.replace(b"caf3", b"\xff\xfe\xfd\xfc")
+    for decode in (decode_traces, in_parts):
+        with pytest.raises(BadRequest):
+            decode(read)
+
+
 def test_more_spans_than_are_decoded_at_once_come_in_parts() -> None:
     body = a_request(3 * AT_ONCE).SerializeToString()
     with pytest.raises(TooMuchAtOnce):

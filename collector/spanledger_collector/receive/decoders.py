@@ -1,12 +1,15 @@
 """How each signal is read in each encoding: at once where that is quick, in parts where it is not."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Final, TypeAlias
 
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+from opentelemetry.proto.logs.v1.logs_pb2 import ResourceLogs, ScopeLogs
+from opentelemetry.proto.metrics.v1.metrics_pb2 import ResourceMetrics, ScopeMetrics
 
 from spanledger_collector.errors import BadRequest
 from spanledger_collector.receive.answers import Encoding
@@ -15,7 +18,8 @@ from spanledger_collector.receive.decode_json import decode_traces_json, trace_p
 from spanledger_collector.receive.decode_logs import decode_logs, decode_logs_json, log_parts_json
 from spanledger_collector.receive.decoded import Decoded
 from spanledger_collector.receive.json_values import check_json
-from spanledger_collector.receive.parts import parts_of
+from spanledger_collector.receive.otlp_messages import WHOLE_TRACES
+from spanledger_collector.receive.parts import check_all, parts_of
 
 __all__ = ["DECODERS", "Decoder", "Signal"]
 
@@ -49,10 +53,11 @@ class Decoder:
     in_parts: _Parts
 
 
-def _cut(decode: _Decode, too_large: Decoded | None = None) -> _Parts:
-    """For protobuf; `too_large` is what is read in what cannot be cut and is large."""
+def _cut(decode: _Decode, messages: Sequence[type[Message]], too_large: Decoded | None = None) -> _Parts:
+    """For protobuf, made of these messages; `too_large` is what is read in what cannot be cut and is large."""
 
     def in_parts(body: bytes) -> Iterator[Decoded]:
+        check_all(body, messages)
         for part in parts_of(body):
             yield too_large if too_large is not None and len(part) > _LARGEST_READ else decode(part)
 
@@ -77,11 +82,13 @@ def _metrics_json(body: bytes) -> Iterator[Decoded]:
     yield _check_metrics_json(body)
 
 
+_METRICS: Final = (ExportMetricsServiceRequest, ResourceMetrics, ScopeMetrics)
+_LOGS: Final = (ExportLogsServiceRequest, ResourceLogs, ScopeLogs)
 DECODERS: Final[Mapping[tuple[Signal, Encoding], Decoder]] = {
-    (Signal.TRACES, Encoding.PROTOBUF): Decoder(decode_traces, _cut(decode_traces_slowly)),
+    (Signal.TRACES, Encoding.PROTOBUF): Decoder(decode_traces, _cut(decode_traces_slowly, WHOLE_TRACES)),
     (Signal.TRACES, Encoding.JSON): Decoder(decode_traces_json, trace_parts_json),
-    (Signal.METRICS, Encoding.PROTOBUF): Decoder(_check_metrics, _cut(_check_metrics, Decoded())),
+    (Signal.METRICS, Encoding.PROTOBUF): Decoder(_check_metrics, _cut(_check_metrics, _METRICS, Decoded())),
     (Signal.METRICS, Encoding.JSON): Decoder(_check_metrics_json, _metrics_json),
-    (Signal.LOGS, Encoding.PROTOBUF): Decoder(decode_logs, _cut(decode_logs, Decoded(skipped=1))),
+    (Signal.LOGS, Encoding.PROTOBUF): Decoder(decode_logs, _cut(decode_logs, _LOGS, Decoded(skipped=1))),
     (Signal.LOGS, Encoding.JSON): Decoder(decode_logs_json, log_parts_json),
 }

@@ -4,11 +4,12 @@ What is not read is left out, and attributes and status stay the bytes that they
 them may know them already. Names and numbers come from the released messages.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, Protocol
 
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto
 from google.protobuf.descriptor_pool import DescriptorPool
+from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 from opentelemetry.proto.common.v1 import common_pb2
@@ -17,7 +18,7 @@ from opentelemetry.proto.trace.v1 import trace_pb2
 
 from spanledger_collector.receive.decoded import status_of
 
-__all__ = ["STATUS_CODES", "SpanMessage", "TraceRequest", "has_event", "trace_request"]
+__all__ = ["STATUS_CODES", "WHOLE_TRACES", "SpanMessage", "TraceRequest", "has_event", "trace_request"]
 
 
 class SpanMessage(Protocol):
@@ -78,28 +79,30 @@ _READ: Final[Mapping[str, type]] = {
 }
 """What we read of each message; the annotations name its fields."""
 
+_EVENT: Final = f".{trace_pb2.Span.Event.DESCRIPTOR.full_name}"
 _AS_BYTES: Final = {
-    f".{message.DESCRIPTOR.full_name}" for message in (common_pb2.KeyValue, trace_pb2.Status, trace_pb2.Span.Event)
+    *(f".{message.DESCRIPTOR.full_name}" for message in (common_pb2.KeyValue, trace_pb2.Status)),
+    _EVENT,
 }
 
 
-def _own_types() -> DescriptorPool:
+def _own_types(as_bytes: Collection[str]) -> DescriptorPool:
     pool = DescriptorPool()
     for module in (common_pb2, resource_pb2, trace_pb2, trace_service_pb2):
         file = FileDescriptorProto()
         module.DESCRIPTOR.CopyToProto(file)
         for message in file.message_type:
             if message.name in _READ:
-                _reduce(message, set(_READ[message.name].__annotations__))
+                _reduce(message, set(_READ[message.name].__annotations__), as_bytes)
         pool.AddSerializedFile(file.SerializeToString())
     return pool
 
 
-def _reduce(message: DescriptorProto, names: set[str]) -> None:
+def _reduce(message: DescriptorProto, names: set[str], as_bytes: Collection[str]) -> None:
     """Leave only these fields, some of them as bytes."""
     fields = [field for field in message.field if field.name in names]
     for field in fields:
-        if field.type_name in _AS_BYTES:
+        if field.type_name in as_bytes:
             field.type = FieldDescriptorProto.TYPE_BYTES
             field.ClearField("type_name")
     del message.field[:]
@@ -107,8 +110,15 @@ def _reduce(message: DescriptorProto, names: set[str]) -> None:
 
 
 _Request: Final[Any] = GetMessageClass(
-    _own_types().FindMessageTypeByName(trace_service_pb2.ExportTraceServiceRequest.DESCRIPTOR.full_name)
+    _own_types(_AS_BYTES).FindMessageTypeByName(trace_service_pb2.ExportTraceServiceRequest.DESCRIPTOR.full_name)
 )
+_whole: Final = _own_types({_EVENT})
+WHOLE_TRACES: Final[Sequence[type[Message]]] = [
+    GetMessageClass(_whole.FindMessageTypeByName(message.DESCRIPTOR.full_name))
+    for message in (trace_service_pb2.ExportTraceServiceRequest, trace_pb2.ResourceSpans, trace_pb2.ScopeSpans)
+]
+"""A request, what is in it and what is in that, with their attributes and status: what we read of them can be read if
+these can."""
 
 
 def trace_request(body: bytes) -> TraceRequest:

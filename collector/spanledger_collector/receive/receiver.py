@@ -105,8 +105,9 @@ class Receiver:
     async def _in_parts(self, sender: Sender, parts: Iterator[Decoded]) -> Decoded:
         """Decode it part by part, as there is room, and store each at once; what all of them are without their spans.
 
-        When one cannot be stored, or is malformed, those before it are stored all the same: that is known when the
-        client sends them again.
+        When one cannot be stored, those before it are stored all the same: that is known when the client sends them
+        again. So it is where a decoder finds only then that there is far too much of something, or a number in JSON
+        that is none: a body in protobuf, and the syntax of JSON, is checked before.
         """
         whole = Decoded()
         storing: list[asyncio.Task[None]] = []
