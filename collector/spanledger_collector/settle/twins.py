@@ -62,7 +62,7 @@ def _join_pairs(groups: Groups, pairs: Iterable[_Pair]) -> None:
     for one, other in takewhile(_is_close, closest_first):
         inner, outer = (one, other) if _emitter(one) < _emitter(other) else (other, one)
         by_outer[_emitter(outer)].append((inner, outer))
-    for _, seen in sorted(by_outer.items()):
+    for _, seen in sorted(by_outer.items()):  # of two that may be one, the right one alone has that emitter: two sides
         for mine, theirs in most_pairs(dict.fromkeys(_joinable(groups, seen))):
             groups.join(mine, theirs).flags.append("probable_duplicate")
     for mine, theirs in _joinable(groups, closest_first):
