@@ -48,8 +48,8 @@ def calls(first: int, count: int) -> list[ReceivedSpan]:
     ]
 
 
-def entry_of(spans: Sequence[ReceivedSpan]) -> Entry:
-    return Extractor(dialects, Stats()).entry_of(Submission([*spans], 1_000))
+def entry_of(spans: list[ReceivedSpan]) -> Entry:
+    return Extractor(dialects, Stats()).entry_of(Submission(spans, 1_000))
 
 
 def numbers(ledger: Ledger) -> list[int]:
