@@ -160,7 +160,7 @@ def _texts(kind: _ArrowType, values: Sequence[Any]) -> object:
 
 
 def _hex_texts(kind: _ArrowType, values: Sequence[bytes]) -> object:
-    """Columns of bytes as hexadecimal digits: a fifth of the time that it takes to make a str of each. Raises ValueError
+    """Columns of bytes as hexadecimal digits: a fifth of the time that a str of each takes. Raises ValueError
     unless each has the same number of bytes."""
     widths = {*map(len, values)} or {1}
     if len(widths) > 1:
