@@ -108,9 +108,14 @@ class Ledger:
     @contextmanager
     def room_for(self, memory_bytes: int) -> Generator[None]:
         """Within the block the database may keep so much in memory, if it may not keep more anyway: for work in large
-        steps, which comes now and then. One thread at a time."""
+        steps, which comes now and then. One thread at a time. It begins with a checkpoint, since what was not
+        checkpointed yet takes room that nothing else can have."""
         usual = self._memory_bytes
-        if usual is None or usual >= memory_bytes:
+        if usual is None:
+            yield
+            return
+        self.checkpoint()
+        if usual >= memory_bytes:
             yield
             return
         self._connection.execute(_MEMORY.format(memory_bytes))
