@@ -22,8 +22,10 @@ from spanledger_collector.settings import Address
 MIB = 1024 * 1024
 PER_REQUEST = 200
 SERVER = """
+from spanledger_collector.journal import loader
 from spanledger_collector.ledger import store
-store._CONFIG["checkpoint_threshold"] = "1MB"  # so that it comes soon
+loader._SPANS_PER_BATCH = 1_000  # fewer than a row group, so that they take the way by the database's log
+store._LOG_BYTES = 1_000_000  # so that a checkpoint comes soon
 from spanledger_collector.cli import main; main()
 """
 ANYWHERE = [part for option in ("--grpc", "--http", "--web") for part in (option, "127.0.0.1:0")]

@@ -169,7 +169,7 @@ def test_a_full_disk_is_answered_with_a_retryable_error_and_loses_nothing(db: Pa
         answers = {first: post(server.http, range(first, first + 400)) for first in sent}
         refused = [first for first, status in answers.items() if status != 200]
         assert {answers[first] for first in refused} == {503}
-        assert server.status()["counters"]["journal_commit_failures"] > 0
+        until(lambda: server.status()["counters"]["journal_commit_failures"] > 0)
         server.kill()
     accepted = {number for first in sent if answers[first] == 200 for number in range(first, first + 400)}
     assert accepted

@@ -31,13 +31,14 @@ _CONFIG: _Config = {
     "autoinstall_known_extensions": False,
     "allow_community_extensions": False,
     "python_enable_replacements": False,  # else a table that does not exist is looked for among our variables
-    # What was not checkpointed yet is in memory, 100 MB at this size of the log, and a start after a crash reads it
-    # again, in half a second. Twice as much takes 60 MiB more and no less CPU time (docs/decisions/0013-row-groups.md).
-    "checkpoint_threshold": "64MB",  # or less, where the memory is bounded: `_bounded`
     # Each checkpoint leaves a row group that is not full. With DuckDB's 100 of these tasks a later one makes two of
     # three such, whole: seconds, 100 MiB, and a file half as large again. `reclaim` does it now and then.
     "max_vacuum_tasks": 0,
 }
+_LOG_BYTES = 64_000_000
+"""How much log leads to a checkpoint, at most. What was not checkpointed yet is in memory, 100 MB at this size, and a
+start after a crash reads it again, in half a second. Twice as much takes 60 MiB more and no less CPU time
+(docs/decisions/0013-row-groups.md)."""
 # Whoever reaches the SQL port must not reach the file system or another database, nor undo it.
 _SESSION = """
     SET GLOBAL enable_external_access = false;
@@ -85,8 +86,7 @@ class Ledger:
             raise LedgerUnreadable(
                 path, f"there is no directory {path.parent}. Make it, or name another file with --db."
             )
-        config = _CONFIG if memory_bytes is None else _bounded(memory_bytes)
-        connection = _connect(path, config, read_only=read_only)
+        connection = _connect(path, _config(memory_bytes), read_only=read_only)
         try:
             _bring_up_to_date(connection, path, read_only=read_only)
             connection.execute(_SESSION)
@@ -152,10 +152,12 @@ class Ledger:
         self.close()
 
 
-def _bounded(memory_bytes: int) -> _Config:
+def _config(memory_bytes: int | None) -> _Config:
     """The settings of a database that may have so much memory: what was not checkpointed yet must fit in it twice, or
     no commit succeeds any more, and without one there is no checkpoint."""
-    log = min(64_000_000, memory_bytes // 3)
+    if memory_bytes is None:
+        return {**_CONFIG, "checkpoint_threshold": f"{_LOG_BYTES}B"}
+    log = min(_LOG_BYTES, memory_bytes // 3)
     return {**_CONFIG, "memory_limit": f"{memory_bytes}B", "checkpoint_threshold": f"{log}B"}
 
 
