@@ -13,7 +13,7 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from full_disk import PER_REQUEST, post, server
+from full_disk import MANY, post, server
 from receiving import stored
 
 from spanledger_collector.journal import load_leftover
@@ -56,7 +56,7 @@ def answers(address: Address, first: int, count: int) -> Iterator[int | None]:
     """The status of so many requests; None where the server is gone."""
     for request in range(first, first + count):
         try:
-            yield post(address, request * PER_REQUEST)
+            yield post(address, range(request * MANY, (request + 1) * MANY))
         except OSError:
             yield None
 
@@ -64,32 +64,32 @@ def answers(address: Address, first: int, count: int) -> Iterator[int | None]:
 def is_locked_for_a_while(db: Path) -> None:
     """Nothing is acknowledged as long as the files must not be written; then the same server takes it, or says that it
     ends."""
-    with server(db) as (process, address):
-        assert set(answers(address, 0, BEFORE)) == {200}
+    with server(db) as to:
+        assert set(answers(to.address, 0, BEFORE)) == {200}
         run("chattr", "-R", "+i", *db.parent.glob(f"{db.name}*"), db.parent)
-        refused = set(answers(address, BEFORE, AFTER))
+        refused = set(answers(to.address, BEFORE, AFTER))
         run("chattr", "-R", "-i", db.parent, *db.parent.glob(f"{db.name}*"))
         assert refused <= {503, None}, refused
-        again = set(answers(address, BEFORE, AFTER))
-        assert again == {200} or process.wait(timeout=60) == 3, again
-        process.kill()
+        again = set(answers(to.address, BEFORE, AFTER))
+        assert again == {200} or to.process.wait(timeout=60) == 3, again
+        to.process.kill()
     with Ledger.open(db) as ledger:
         load_leftover(ledger)
         spans = {span - 1 for (span,) in stored(ledger, "SELECT span FROM store.spans")}
-        assert spans >= set(range((FIRST if again == {200} else BEFORE) * PER_REQUEST))
+        assert spans >= set(range((FIRST if again == {200} else BEFORE) * MANY))
 
 
 def meets_the_error(db: Path) -> None:
     """Nothing is acknowledged any more, and nothing is refused for good."""
-    with server(db) as (process, address):
-        assert set(answers(address, 0, FIRST + BEFORE)) == {200}
+    with server(db) as to:
+        assert set(answers(to.address, 0, FIRST + BEFORE)) == {200}
         break_disk(db.parent)
-        refused = set(answers(address, FIRST + BEFORE, AFTER))
+        refused = set(answers(to.address, FIRST + BEFORE, AFTER))
         assert refused <= {503, None}, refused
-        process.terminate()
-        _, said = process.communicate(timeout=60)
+        to.process.terminate()
+        _, said = to.process.communicate(timeout=60)
     # It may have been about to end by itself, as the database gave up: then a signal ends it at once.
-    assert process.returncode in (0, 3, -signal.SIGTERM), (process.returncode, said)
+    assert to.process.returncode in (0, 3, -signal.SIGTERM), (to.process.returncode, said)
     assert "Traceback" not in said, said
     assert "Read-only file system" in said, said
 
@@ -99,12 +99,12 @@ def starts_again(db: Path) -> None:
     with Ledger.open(db) as ledger:
         load_leftover(ledger)
         spans = {span - 1 for (span,) in stored(ledger, "SELECT span FROM store.spans")}
-        assert spans >= set(range((FIRST + BEFORE) * PER_REQUEST))
-    with server(db) as (process, address):
-        assert set(answers(address, 0, 2 * FIRST)) == {200}
-        process.terminate()
-        assert process.wait(timeout=60) == 0
-    count = 2 * FIRST * PER_REQUEST
+        assert spans >= set(range((FIRST + BEFORE) * MANY))
+    with server(db) as to:
+        assert set(answers(to.address, 0, 2 * FIRST)) == {200}
+        to.process.terminate()
+        assert to.process.wait(timeout=60) == 0
+    count = 2 * FIRST * MANY
     with Ledger.open(db, read_only=True) as ledger:
         assert stored(ledger, "SELECT count(*), count(DISTINCT span) FROM store.spans") == [(count, count)]
         assert stored(ledger, "SELECT count(*) FROM calls") == [(count // 4,)]

@@ -190,8 +190,12 @@ class _Web:
 
     async def metrics(self) -> Response:
         """Counters of the process, then gauges over the ledger."""
-        counters = await asyncio.to_thread(generate_latest, self._state.stats.registry)
-        return Response(counters + await self._gauges.text(), media_type=CONTENT_TYPE_LATEST)
+        try:
+            counters = await asyncio.to_thread(generate_latest, self._state.stats.registry)
+            text = counters + await self._gauges.text()
+        except duckdb.Error as error:  # it gave up, and the server is about to end: no trace is needed in its log
+            return problem(HTTPStatus.SERVICE_UNAVAILABLE, f"The ledger does not answer: {error}")
+        return Response(text, media_type=CONTENT_TYPE_LATEST)
 
     async def description(self) -> Response:
         """The API in OpenAPI's words."""
