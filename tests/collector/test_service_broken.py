@@ -83,7 +83,7 @@ def test_a_checkpoint_that_finds_the_disk_full(tmp_path: Path) -> None:
     on_a_small_disk = 'mount -t tmpfs -o size=24m none "$1" || exit 77; exec "$2" "$3" "$1"'
     program = Path(__file__).with_name("full_disk.py")
     command = ["unshare", "--mount", "sh", "-c", on_a_small_disk, "sh", tmp_path, sys.executable, program]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     if done.returncode == 77 or "unshare failed" in done.stderr:
         pytest.skip(f"mounting is not permitted here: {done.stderr}")
     assert "as it should be" in done.stdout, done.stderr
