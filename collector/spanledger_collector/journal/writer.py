@@ -73,8 +73,9 @@ class Writer:
             self._insert(new, spans)
             if position is not None:
                 note_position(self._cursor, position)
-        self._hand_over(new.told)
-        self._next_seq += len(new.told.places)
+        first = self._next_seq
+        self._next_seq += len(new.told.places)  # at once: they are used, whatever fails from here on
+        self._hand_over(first, new.told)
         self._count(spans["payload_hash"], first_hashes, new.told)
 
     def close(self) -> None:
@@ -132,10 +133,10 @@ class Writer:
         self._observations.insert_columns(observation_columns(self._next_seq, spans, new.told))
         self._conflicts.insert(new.conflicts)
 
-    def _hand_over(self, told: Told) -> None:
-        """Offer the observations to settling, unless they were read from the intake."""
+    def _hand_over(self, first: int, told: Told) -> None:
+        """Offer the observations, numbered from `first` on, to settling, unless they were read from the intake."""
         if self._handover is not None and (observations := told.observations()) is not None:
-            self._handover.put(self._next_seq, observations)
+            self._handover.put(first, observations)
 
     def _new_conflicts(
         self, spans: Columns, first_hashes: FirstHashes, attributes: Mapping[int, str]
