@@ -91,6 +91,38 @@ def test_values_follow_the_json_mapping(sent: object, read: AttributeValue) -> N
     assert type(value) is type(read)
 
 
+@pytest.mark.parametrize(
+    ("kind", "code", "read"),
+    [
+        (4, 2, (4, 2)),
+        ("SPAN_KIND_PRODUCER", "STATUS_CODE_ERROR", (4, 2)),
+        ("A_LATER_ONE", 17, (0, 0)),
+        (None, None, (0, 0)),
+    ],
+)
+def test_enums_are_numbers_or_names(kind: object, code: object, read: tuple[int, int]) -> None:
+    (span,) = decode_traces_json(body(kind=kind, status={"code": code})).spans
+    assert (span.kind, span.status) == read
+
+
+def test_a_key_that_is_null_is_as_if_it_were_absent() -> None:
+    (span,) = decode_traces_json(body({"key": None, "value": {"intValue": 1}})).spans
+    assert span.attributes == {"": 1}
+
+
+_half = st.characters(min_codepoint=0xD800, max_codepoint=0xDFFF, categories=["Cs"])
+
+
+@given(st.text(alphabet=_half | st.sampled_from('\\"du\u00e9\U0001f600')), st.booleans())
+def test_halves_of_characters_are_replaced_and_nothing_else_is(text: str, ascii_only: bool) -> None:
+    """JavaScript cuts texts between the halves of a character; in JSON each is an escape."""
+    said = json.dumps(text)
+    if not ascii_only:  # whole characters as they are
+        said = json.dumps(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"), ensure_ascii=False)
+    (span,) = decode_traces_json(body(name="here").replace(b'"here"', said.encode())).spans
+    assert span.name == text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 @pytest.mark.parametrize("started", ["1.79e18", 1.79e18, 1_790_000_000_000_000_000])
 def test_a_time_may_have_an_exponent(started: float | str) -> None:
     (span,) = decode_traces_json(body(startTimeUnixNano=started, endTimeUnixNano=str(2**62))).spans
@@ -127,13 +159,14 @@ def test_an_impossible_span_is_rejected(reason: str, changes: dict[str, object])
         b'{"resourceSpans": 1}',
         b'{"resourceSpans": [{"scopeSpans": [{"spans": ["x"]}]}]}',
         b'{"resourceSpans": "\xff"}',
-        b'{"resourceSpans": [{"scopeSpans": [{"spans": [{"name": "\\ud800"}]}]}]}',
+        b'{"resourceSpans": [{"scopeSpans": [{"spans": [{"name": "\\ud800"}]}]}]',
+        b'{"resourceSpans": "\\ud800\0\0"}',
         b'{"x": ' + b"[" * 100_000,
         body(startTimeUnixNano="soon"),
         body(startTimeUnixNano="9" * 5000),
         body(startTimeUnixNano=2**64),
         body(endTimeUnixNano=-1),
-        body(kind="SPAN_KIND_CLIENT"),
+        body(kind=[3]),
         body({"key": "k", "value": {"intValue": str(2**63)}}),
         body({"key": "k", "value": {"intValue": "1.5"}}),
         body({"key": "k", "value": {"intValue": 1.5}}),

@@ -1,11 +1,14 @@
-"""OTLP JSON to spans: the proto3 JSON mapping with the deviations of OTLP (ids in hex, enums as numbers).
+"""OTLP JSON to spans: the proto3 JSON mapping with the deviations of OTLP (ids in hex). Enums may come as numbers, as
+OTLP has them, and by name, as that mapping does.
 
 Source: OTLP specification, section "JSON Protobuf Encoding".
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 import msgspec
+from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from spanledger_collector.dialects import events_tell_errors
 from spanledger_collector.model import Attributes, ReceivedSpan, Scope
@@ -37,9 +40,12 @@ from spanledger_collector.receive.json_values import (
 
 __all__ = ["decode_traces_json", "trace_parts_json"]
 
+_KINDS: Final[Mapping[str, int]] = dict(Span.SpanKind.items())
+_CODES: Final[Mapping[str, int]] = dict(Status.StatusCode.items())
+
 
 class _Status(Message):
-    code: int | None = None
+    code: int | str | None = None
 
 
 class _Event(Message):
@@ -51,7 +57,7 @@ class _Span(Message):
     span_id: str | None = None
     parent_span_id: str | None = None
     name: str | None = None
-    kind: int | None = None
+    kind: int | str | None = None
     start_time_unix_nano: Number | None = None
     end_time_unix_nano: Number | None = None
     attributes: list[Pair] | None = None
@@ -122,11 +128,16 @@ def _received(span: _Span, resource: Attributes, scope: Scope) -> ReceivedSpan:
         id_of(span.span_id, 8),
         parent_of(id_of(span.parent_span_id, 8)),
         span.name or "",
-        kind_of(span.kind or 0),
+        kind_of(_number_of(span.kind, _KINDS)),
         unsigned_of(span.start_time_unix_nano),
         unsigned_of(span.end_time_unix_nano),
-        status_of((span.status and span.status.code) or 0),
+        status_of(_number_of(span.status and span.status.code, _CODES)),
         attributes_of(span.attributes),
         resource,
         scope,
     )
+
+
+def _number_of(sent: int | str | None, names: Mapping[str, int]) -> int:
+    """The number of an enum's value, 0 for a name that we do not know, as for such a number."""
+    return names.get(sent, 0) if isinstance(sent, str) else sent or 0

@@ -3,11 +3,12 @@
 Source: OTLP specification, section "JSON Protobuf Encoding".
 """
 
+import re
 from base64 import b64decode
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from itertools import islice
-from typing import TypeAlias, TypeVar
+from typing import Final, TypeAlias, TypeVar
 
 import msgspec
 
@@ -44,6 +45,11 @@ _OBJECTS_AT_ONCE = 32_768
 _BYTES_PER_OBJECT = 16
 """Usual ones have three times as many."""
 _STANDARD_ALPHABET = str.maketrans("-_", "+/")
+_HALF_CHARACTER: Final = re.compile(
+    rb"\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+)
+"""The escape of one surrogate without the other one of its pair."""
 _T = TypeVar("_T")
 _INT64 = range(-(2**63), 2**63)
 _UINT64 = range(2**64)
@@ -72,7 +78,7 @@ class _Values(Message):
 class Pair(Message):
     """A `KeyValue`."""
 
-    key: str = ""
+    key: str | None = None
     value: Value | None = None
 
 
@@ -133,9 +139,23 @@ def parsed(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T:
     except msgspec.ValidationError as error:
         raise BadRequest(f"The body is JSON, but not as OTLP has it: {error}.") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        whole = _with_whole_characters(body)
+        if whole != body:
+            return parsed(decoder, whole)
         raise BadRequest(f"The body is not JSON: {error}.") from error
     except RecursionError as error:
         raise BadRequest("The body is nested too deep.") from error
+
+
+def _with_whole_characters(body: bytes) -> bytes:
+    """The body with U+FFFD for halves of characters, as JavaScript's exporter sends them of a text that was cut to fit:
+    JSON allows them (RFC 8259, section 8.2), and all that comes with such a text would be refused for good.
+
+    A backslash that is escaped begins no escape. NUL stands for it meanwhile, which no JSON has as it is.
+    """
+    if b"\0" in body:
+        return body
+    return _HALF_CHARACTER.sub(rb"\\ufffd", body.replace(rb"\\", b"\0\0")).replace(b"\0\0", rb"\\")
 
 
 def id_of(text: str | None, size: int) -> bytes:
@@ -166,7 +186,7 @@ def unsigned_of(number: Number | None) -> int:
 
 def attributes_of(pairs: Iterable[Pair] | None, depth: int = 0) -> dict[str, AttributeValue]:
     """A list of keys and values as a mapping. Raises BadRequest."""
-    return {pair.key: _value(pair.value, depth) for pair in pairs or ()}
+    return {pair.key or "": _value(pair.value, depth) for pair in pairs or ()}
 
 
 def _value(value: Value | None, depth: int) -> AttributeValue:
@@ -203,7 +223,7 @@ def _integer(number: Number, allowed: range) -> int:
     except ValueError as error:
         raise BadRequest(f"{str(number)[:40]!r} is not an integer.") from error
     if value not in allowed:
-        raise BadRequest(f"An integer has over 64 bits: {str(number)[:40]}.")
+        raise BadRequest(f"An integer is below {allowed.start} or over 64 bits: {str(number)[:40]}.")
     return value
 
 
