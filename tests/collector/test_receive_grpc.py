@@ -1,6 +1,7 @@
 """OTLP/gRPC by raw calls: partial success, and refusals with the code and details that the specification asks."""
 
 import errno
+import socket
 from pathlib import Path
 from typing import Any
 
@@ -167,3 +168,27 @@ def test_a_second_server_on_the_port_is_refused_with_the_option_to_set(receiver:
     with pytest.raises(CannotListen, match=message) as caught, receiving(tmp_path / "other.duckdb", grpc=taken):
         pass
     assert caught.value.exit_code == 3
+
+
+def test_metadata_that_is_no_text_is_not_in_the_log(receiver: Receiving, caplog: pytest.LogCaptureFixture) -> None:
+    """As it may be a key. No library sends such: so the frames of HTTP/2 (RFC 9113, 7541), each field as a literal."""
+    fields = {
+        b":method": b"POST",
+        b":scheme": b"http",
+        b":path": f"/{TRACES}/Export".encode(),
+        b":authority": b"x",
+        b"content-type": b"application/grpc",
+        b"te": b"trailers",
+        b"authorization": b"Bearer secret\xe9",
+    }
+    head = b"".join(b"\0%c%b%c%b" % (len(name), name, len(value), value) for name, value in fields.items())
+    frames = _frame(4, 0, 0, b"") + _frame(1, 4, 1, head) + _frame(0, 1, 1, b"\0" + len(ONE).to_bytes(4) + ONE)
+    with socket.create_connection(receiver.grpc, timeout=10) as connection:
+        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + frames)
+        until(lambda: receiver.counted("requests", "grpc", "traces", "ok") == 1)
+    assert "secret" not in caplog.text
+    assert "Traceback" not in caplog.text
+
+
+def _frame(kind: int, flags: int, stream: int, content: bytes) -> bytes:
+    return len(content).to_bytes(3) + bytes([kind, flags]) + stream.to_bytes(4) + content

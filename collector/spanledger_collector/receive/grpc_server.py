@@ -5,6 +5,7 @@ connections. So a method reads its one message itself, when it has a turn; until
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, NamedTuple, TypeAlias, cast
@@ -34,6 +35,7 @@ _REFUSED_SECONDS: Final = 0.1
 """How long to look whether a message that did not come is one that gRPC found too large: then it cancels the method in
 the next turn of the event loop, having answered by itself. It says no more; who gives up his request before he has sent
 its message looks the same, and no exporter does."""
+_grpc_logger: Final = logging.getLogger("grpc._cython.cygrpc")
 _grpc: Any = grpc  # its stubs leave the makers of servers and handlers half untyped
 
 
@@ -62,10 +64,17 @@ async def grpc_server(
     except RuntimeError as error:
         raise CannotListen("OTLP/gRPC", str(address), "--grpc", str(error)) from error
     await server.start()
+    _grpc_logger.addFilter(_tells_no_metadata)
     try:
         yield Address(address.host, port)
     finally:
         await server.stop(grace)
+        _grpc_logger.removeFilter(_tells_no_metadata)  # which is never freed, nor is what it holds
+
+
+def _tells_no_metadata(record: logging.LogRecord) -> bool:
+    """gRPC logs the value of any metadata that is not UTF-8, which may be a key, with a traceback for each request."""
+    return not str(record.msg).startswith("Invalid encoding")
 
 
 def _options(limits: ConnectionLimits) -> Sequence[tuple[str, int]]:
