@@ -8,7 +8,7 @@ import duckdb
 import pytest
 from click.testing import CliRunner
 from receiving import CHAT, journal_on, received, until
-from test_service import serving
+from server_process import serving
 
 from spanledger_collector.attribution_file import own_attribution
 from spanledger_collector.cli import spanledger

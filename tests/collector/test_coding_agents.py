@@ -17,7 +17,7 @@ from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
 from opentelemetry.sdk.resources import Resource
 from receiving import Receiving, until
-from test_service import Server, serving
+from server_process import Server, serving
 from tests.agent_emitters import claude_code_log, codex_log, gemini_cli_log
 from tests.emitters import Truth
 

@@ -1,100 +1,22 @@
 """The server as a process: started, killed at any moment, out of disk, drained; and what it tells its operator."""
 
-import http.client
-import json
-import re
 import shlex
-import signal
 import subprocess
-import sys
 import time
-from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 from threading import Event
-from typing import Any
-from urllib.request import urlopen
 
 import pytest
-from receiving import CHAT, received, request, stored, until
+from receiving import stored, until
+from server_process import COMMAND, post, serving
 
 from spanledger_collector.journal import load_leftover
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.settings import Address
 from spanledger_collector.sidecar import Sidecar, read_sidecar, sidecar_path
-
-READY = re.compile(r"SpanLedger is ready\. Ledger: (.+)\n +OTLP/gRPC +(\S+)\n +OTLP/HTTP +http://(\S+)\n +web +(\S+)\n")
-MAIN = "from spanledger_collector.cli import main; main()"
-COMMAND = [sys.executable, "-c", MAIN, "serve"]
-LIMITED = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({{0}}, resource.RLIM_INFINITY)); {MAIN}"
-
-
-@dataclass(frozen=True)
-class Server:
-    """A server in a process of its own."""
-
-    process: subprocess.Popen[str]
-    grpc: Address
-    http: Address
-    web: str
-
-    log: Path
-
-    def status(self) -> dict[str, Any]:
-        """What it says of itself."""
-        with urlopen(f"{self.web}/v1/status", timeout=10) as response:
-            return json.load(response)
-
-    def stop(self) -> tuple[int, str]:
-        """End it by SIGTERM: its exit code and what it logged."""
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=30), self.log.read_text()
-
-    def kill(self) -> None:
-        """End it by SIGKILL."""
-        self.process.kill()
-        self.process.wait()
-
-
-@contextmanager
-def serving(db: Path, *, file_size: int | None = None) -> Generator[Server]:
-    """A server on ports of its choice; `file_size` is the largest file it may write, as if the disk ended there."""
-
-    anywhere = [part for option in ("--grpc", "--http", "--web") for part in (option, "127.0.0.1:0")]
-    limited = LIMITED.format(file_size or "resource.RLIM_INFINITY")
-    log = db.with_name("serve.log")
-    with log.open("w") as errors:
-        command = [sys.executable, "-c", limited, "serve", "--db", str(db), *anywhere]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=errors, text=True)
-    try:
-        yield _ready(process, log)
-    finally:
-        process.kill()
-        process.communicate()
-
-
-def _ready(process: subprocess.Popen[str], log: Path) -> Server:
-    assert process.stdout is not None
-    said = "".join(process.stdout.readline() for _ in range(4))
-    match = READY.fullmatch(said)
-    assert match is not None, f"{said!r}, and in the log {log.read_text()!r}"
-    return Server(process, Address.parse(match[2]), Address.parse(match[3]), match[4], log)
-
-
-def post(address: Address, numbers: Sequence[int]) -> int | None:
-    """Send the spans of these numbers over HTTP: the status, or None where no answer came."""
-    body = request([received(number, CHAT if number % 2 else None) for number in numbers]).SerializeToString()
-    connection = http.client.HTTPConnection(*address, timeout=20)
-    try:
-        connection.request("POST", "/v1/traces", body, {"content-type": "application/x-protobuf"})
-        return connection.getresponse().status
-    except (OSError, http.client.HTTPException):
-        return None
-    finally:
-        connection.close()
 
 
 def kill_while_starting(db: Path, seconds: float) -> None:
