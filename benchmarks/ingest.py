@@ -14,6 +14,10 @@ the same requests; the ratio is that of its CPU time to the `decode` server's:
     journal     also makes every span durable before it answers, and brings it into the database, once
     spanledger  `spanledger serve`: also settles and prices every call
 
+`of read` is the ratio of its CPU time for a span to `read us`, the microseconds that the sending process needs, just
+before, to read a span of these requests with protobuf's full schema and a loop over its attributes: hosts differ, and
+one host differs from hour to hour. `rows` is how many spans the ledger holds more, once the server has ended.
+
 `behind` is how many spans (of `spanledger`: observations) were acknowledged and not yet in the journal (the ledger)
 when the last answer came, and `lag` how long that took then. The CPU time is all that was used until the end of that.
 
@@ -37,16 +41,16 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import cast
 from urllib.request import urlopen
 
-from ingest_load import SENDERS, SPANS, fill, requests_of, send_all
+from ingest_cases import HEAD, Case, Server
+from ingest_load import SENDERS, SPANS, fill, requests_of
 
 from spanledger_collector import dialects
 from spanledger_collector.journal import Journal
@@ -116,33 +120,6 @@ def run_some(kind: str, db: Path, ready: Connection) -> None:
     asyncio.run(serve_some(RECEIVERS[kind], db, ready))
 
 
-@dataclass(frozen=True)
-class Server:
-    """A server to send to; `pending` is what it has acknowledged and not done with."""
-
-    pid: int
-    addresses: dict[str, Address]
-    ready_seconds: float = 0.0
-    pending: Callable[[], int] = lambda: 0
-
-    def cpu_seconds(self) -> float:
-        """CPU time that the process has used."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def memory_mib(self, word: str) -> float:
-        """The resident set now (`VmRSS`) or at most so far (`VmHWM`)."""
-        status = Path(f"/proc/{self.pid}/status").read_text()
-        return int(status.partition(f"{word}:")[2].split()[0]) / 1024
-
-    def wait_until_idle(self) -> None:
-        """Until it has used no CPU time for a while: what a start left to do is done."""
-        used = -1.0
-        while self.cpu_seconds() - used > 0.02:
-            used = self.cpu_seconds()
-            time.sleep(0.3)
-
-
 @contextmanager
 def receiver_process(kind: str, db: Path) -> Generator[Server]:
     """One of the receivers in a process."""
@@ -194,49 +171,6 @@ def spanledger_process(db: Path) -> Generator[Server]:
             process.terminate()
 
 
-@dataclass(frozen=True)
-class Case:
-    """One line of the report."""
-
-    name: str
-    transport: str
-    connections: int
-    stored: int
-
-    def measure(self, server: Server, bodies: Sequence[bytes], rate: int, baseline: float | None) -> float:
-        """Send everything, print the line, and return the CPU seconds for 100,000 spans."""
-        senders = [SENDERS[self.transport](server.addresses[self.transport]) for _ in range(self.connections)]
-        server.wait_until_idle()
-        idle = server.memory_mib("VmRSS")
-        send_all(senders[:1], bodies[:1], 0)
-        server.wait_until_idle()  # the first request has the keys sealed that were read at the start
-        bodies = bodies[1:]
-        used, started = server.cpu_seconds(), time.perf_counter()
-        sent = send_all(senders, bodies, rate)
-        behind = pending = server.pending()
-        while pending:
-            time.sleep(0.05)
-            pending = server.pending()
-        lag = time.perf_counter() - started - sent.seconds
-        spans = len(bodies) * SPANS
-        cpu = (server.cpu_seconds() - used) * 100_000 / spans
-        p50, p99 = (1000 * sent.each[int(len(sent.each) * share)] for share in (0.5, 0.99))
-        print(
-            f"{self.name:<11}{self.transport:<6}{self.connections:>5}{self.stored:>12,}{spans / sent.seconds:>9,.0f}"
-            f"{cpu:>12.2f}{cpu / (baseline or cpu):>7.2f}{p50:>8.1f}{p99:>8.1f}{server.ready_seconds:>8.2f}{idle:>6.0f}"
-            f"{server.memory_mib('VmHWM'):>6.0f}{behind:>8,}{lag:>7.2f}",
-            flush=True,
-        )
-        return cpu
-
-
-HEAD = (
-    "server     over   conns stored before  spans/s  CPU s/100k  ratio  p50 ms  p99 ms ready s  idle  peak"
-    "  behind  lag s\n"
-    "                                                                                     RSS, MiB"
-)
-
-
 def measure_ours(cases: Sequence[Case], filled: dict[int, Path], bodies: Sequence[bytes], rate: int) -> None:
     """Our servers, each on a ledger of its own."""
     baselines: dict[tuple[str, int], float] = {}
@@ -246,10 +180,18 @@ def measure_ours(cases: Sequence[Case], filled: dict[int, Path], bodies: Sequenc
             shutil.copy(filled[case.stored], db)
             process = spanledger_process(db) if case.name == WHOLE else receiver_process(case.name, db)
             with process as server:
-                of = (case.transport, case.connections)
-                cpu = case.measure(server, bodies, rate, baselines.get(of))
-                if case.name == "decode":
-                    baselines[of] = cpu
+                measured = case.measure(server, bodies, rate)
+            of = (case.transport, case.connections)
+            if case.name == "decode":
+                baselines[of] = measured.cpu
+            case.show(measured, baselines.get(of), rows_in(db) - case.stored)
+
+
+def rows_in(db: Path) -> int:
+    """How many spans a ledger holds whose server has ended."""
+    with Ledger.open(db, read_only=True) as ledger, ledger.cursor() as cursor:
+        ((rows,),) = cursor.execute("SELECT count(*) FROM store.spans").fetchall()
+        return rows
 
 
 def cases_of(options: argparse.Namespace) -> list[Case]:
@@ -278,7 +220,10 @@ def main() -> None:
     parser.add_argument("--peer-pid", type=int)
     options = parser.parse_args()
     bodies = requests_of(options.requests, options.retries, content=options.content)
-    print(f"{len(bodies)} requests of {SPANS} spans, {len(bodies[0]) // 1000} kB each\n{HEAD}")
+    spans = options.requests * SPANS
+    print(
+        f"{len(bodies)} requests of {SPANS} spans ({spans:,} different ones), {len(bodies[0]) // 1000} kB each\n{HEAD}"
+    )
     with TemporaryDirectory() as folder:
         filled = {stored: Path(folder, f"{stored}.duckdb") for stored in options.stored}
         for stored, db in filled.items():
@@ -287,7 +232,8 @@ def main() -> None:
     if options.peer:
         peer = Server(options.peer_pid, {"http": options.peer})
         for connections in options.connections:
-            Case("peer", "http", connections, 0).measure(peer, bodies, options.rate, None)
+            case = Case("peer", "http", connections, 0)
+            case.show(case.measure(peer, bodies, options.rate), None, None)
 
 
 if __name__ == "__main__":
