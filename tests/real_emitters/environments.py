@@ -1,7 +1,9 @@
 """Environments of released packages, of Python and of npm, made when they are first needed and kept under `.emitters/`.
 
-An environment holds the newest releases of its requirements as of when it was made: delete its folder to get newer
-ones. Its name contains a digest of the requirements, so that a changed list makes another environment.
+One of Python holds the releases that its file in `pins/` names, all of them: pip finds at once what it need not choose,
+where it would try for an hour, and a release of tomorrow breaks no test of today. Delete that file to get the newest:
+the next run writes it anew, with uv, which chooses in seconds. The name of an environment's folder contains a digest of
+requirements and pins, so that changed ones make another environment.
 """
 
 import shutil
@@ -21,6 +23,7 @@ __all__ = [
     "OLDER_SDKS",
     "OPENAI_V2",
     "OTHER_SDKS",
+    "PINS",
     "STRANDS",
     "TRACERS",
     "XAI",
@@ -30,6 +33,8 @@ __all__ = [
 
 _ROOT = Path(__file__).parents[2]
 _FOLDER = _ROOT / ".emitters"
+PINS = Path(__file__).parent / "pins"
+"""The folder of the files with the releases, one for each environment of Python."""
 _COMPLETE = "spanledger-environment-is-complete"
 
 
@@ -42,14 +47,28 @@ class Environment:
 
     def python(self) -> Path:
         """The interpreter of the environment, which is made now if it is not there or was left half made."""
-        folder = _folder(self.name, sys.version_info[:2], self.requirements)
+        pins = self.pins()
+        folder = _folder(self.name, sys.version_info[:2], self.requirements, pins.read_text())
         python = folder / "bin" / "python"
         if not (folder / _COMPLETE).exists():
             subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-            install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            install = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--constraint", pins]
             subprocess.run([*install, "--editable", _ROOT, *self.requirements], check=True)
             (folder / _COMPLETE).touch()
         return python
+
+    def pins(self) -> Path:
+        """The file with one line `NAME==VERSION` for each package that the environment holds, which is written now, of
+        the newest that work together, if it is not there."""
+        pins = PINS / f"{self.name}.txt"
+        if not pins.exists():
+            uv = shutil.which("uv")
+            assert uv is not None, f"uv is needed to choose what goes into {pins.name}: pip install uv"
+            choose = [uv, "pip", "compile", "--quiet", "--no-header", "--no-annotate", "--python", sys.executable]
+            wanted = "\n".join(self.requirements)
+            files = [_ROOT / "pyproject.toml", "-", "--output-file", pins]
+            subprocess.run([*choose, *files], input=wanted, text=True, check=True)
+        return pins
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +222,7 @@ OLDER_SDKS = Environment(
     "older-sdks",
     (
         "litellm",
-        "openlit",
+        "openlit>=1.45",  # those of a year ago work with any release of OpenTelemetry, and are no news
         "anthropic",
         *(f"openinference-instrumentation-{name}" for name in ("openai", "anthropic", "litellm")),
         *(f"opentelemetry-instrumentation-{name}" for name in ("openai", "anthropic")),
