@@ -35,7 +35,7 @@ def in_background(serve: Serve[T]) -> Generator[T]:
     thread = Thread(target=run)
     thread.start()
     try:
-        yield ready.result(timeout=20)
+        yield ready.result(timeout=60)
     finally:
         stop.set()
         thread.join()

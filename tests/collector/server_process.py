@@ -48,7 +48,7 @@ class Server:
     def stop(self) -> tuple[int, str]:
         """End it by SIGTERM: its exit code and what it logged."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=30), self.log.read_text()
+        return self.process.wait(timeout=60), self.log.read_text()
 
     def kill(self) -> None:
         """End it by SIGKILL."""

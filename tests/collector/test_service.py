@@ -18,7 +18,6 @@ from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.settings import Address
 from spanledger_collector.sidecar import Sidecar, read_sidecar, sidecar_path
 
-
 def kill_while_starting(db: Path, seconds: float) -> None:
     """Start a server and kill it after that time, whether or not it is ready."""
     anywhere = [part for option in ("--grpc", "--http", "--web") for part in (option, "127.0.0.1:0")]
@@ -143,7 +142,7 @@ def test_a_stopped_server_has_settled_what_it_accepted_and_leaves_one_file(db: P
 
 def test_a_second_server_on_the_file_or_a_port_says_why_it_cannot_start(db: Path, tmp_path: Path) -> None:
     def started(*options: str) -> tuple[int, str]:
-        done = subprocess.run([*COMMAND, *options], capture_output=True, text=True, timeout=30, check=False)
+        done = subprocess.run([*COMMAND, *options], capture_output=True, text=True, timeout=60, check=False)
         assert done.stdout == ""
         return done.returncode, done.stderr
 

@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -24,12 +25,12 @@ from spanledger_collector.demo.processes import Collector, collector
 SNAPSHOT_SQL = "SELECT * EXCLUDE (settled_at) FROM calls ORDER BY call_id"
 
 
-def grpc_exporter(ledger: Collector) -> SpanExporter:
-    return GrpcExporter(endpoint=f"http://{ledger.grpc}", insecure=True, timeout=2)
+def grpc_exporter(ledger: Collector, seconds: float = 60) -> SpanExporter:
+    return GrpcExporter(endpoint=f"http://{ledger.grpc}", insecure=True, timeout=seconds)
 
 
 def http_exporter(ledger: Collector) -> SpanExporter:
-    return HttpExporter(endpoint=f"http://{ledger.http}/v1/traces", timeout=2)
+    return HttpExporter(endpoint=f"http://{ledger.http}/v1/traces", timeout=60)
 
 
 EXPORTERS = pytest.mark.parametrize("exporter", [grpc_exporter, http_exporter])
@@ -99,20 +100,25 @@ def test_acknowledged_is_there_once_after_kill(exporter: Callable[[Collector], S
 def test_kill_amid_a_stream_of_batches_loses_nothing_acknowledged(tmp_path: Path) -> None:
     db, log = tmp_path / "ledger.duckdb", tmp_path / "serve.log"
     acknowledged: list[str] = []
-    enough = Event()
-    with collector(db, log) as ledger, exporting(grpc_exporter, ledger) as sender:
+    enough, over = Event(), Event()
+    impatient = partial(grpc_exporter, seconds=2)  # so long does it try to reach a server that is gone
+    with collector(db, log) as ledger, exporting(impatient, ledger) as sender:
 
         def send_until_refused() -> None:
             for batch in range(10_000):
-                if sender.export(spans_of_calls(10 * batch, 10)) is not SpanExportResult.SUCCESS:
+                if sender.export(spans_of_calls(10 * batch, 10)) is SpanExportResult.SUCCESS:
+                    acknowledged.extend(f"chatcmpl-{number:06}" for number in range(10 * batch, 10 * batch + 10))
+                elif over.is_set():
                     return
-                acknowledged.extend(f"chatcmpl-{number:06}" for number in range(10 * batch, 10 * batch + 10))
                 if len(acknowledged) >= 300:
                     enough.set()
 
         sending = Thread(target=send_until_refused)
         sending.start()
-        assert enough.wait(30)
+        try:
+            assert enough.wait(60)
+        finally:
+            over.set()
         ledger.running.process.send_signal(signal.SIGKILL)  # while the other thread goes on sending
         ledger.running.process.wait()
         sending.join()

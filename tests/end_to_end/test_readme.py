@@ -67,7 +67,7 @@ def environment(folder: Path) -> dict[str, str]:
 def test_quickstart_and_use_run_as_written(tmp_path: Path) -> None:
     clone = tmp_path / "spanledger"
     litter = shutil.ignore_patterns(
-        ".git", ".venv", "__pycache__", ".demo", ".*_cache", ".hypothesis", "*.duckdb*", "dist"
+        ".git", ".venv", "__pycache__", ".demo", ".emitters", ".*_cache", ".hypothesis", "*.duckdb*", "dist"
     )
     shutil.copytree(REPOSITORY, clone, ignore=litter)
     shell = subprocess.Popen(
