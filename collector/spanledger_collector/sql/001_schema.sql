@@ -37,7 +37,7 @@ CREATE TABLE store.observations (
     operation VARCHAR NOT NULL,
     request_model VARCHAR,
     response_model VARCHAR,
-    response_id VARCHAR,
+    response_id VARCHAR USING COMPRESSION zstd,          -- nearly all differ, as in `calls`
     usage_status VARCHAR NOT NULL,
     -- The two long texts are most of the file: Zstandard takes half of the room that DuckDB would choose, and less time.
     reading VARCHAR USING COMPRESSION zstd NOT NULL,     -- JSON of what else settling reads (`journal/reading.py`)
@@ -63,9 +63,10 @@ CREATE TABLE store.conflicts (
 
 -- One row for each real call: the current revision. What it replaced is in call_history.
 CREATE TABLE calls (
-    call_id VARCHAR NOT NULL,
-    trace_id VARCHAR NOT NULL,
-    span_id VARCHAR NOT NULL,
+    -- Ids, which nearly all differ, are as long in Zstandard as in what DuckDB would choose, for a third of the time.
+    call_id VARCHAR USING COMPRESSION zstd NOT NULL,
+    trace_id VARCHAR USING COMPRESSION zstd NOT NULL,
+    span_id VARCHAR USING COMPRESSION zstd NOT NULL,
     started_at TIMESTAMP_NS NOT NULL,
     ended_at TIMESTAMP_NS NOT NULL,
     service VARCHAR NOT NULL,
@@ -73,7 +74,7 @@ CREATE TABLE calls (
     operation VARCHAR NOT NULL,
     request_model VARCHAR,
     response_model VARCHAR,
-    response_id VARCHAR,
+    response_id VARCHAR USING COMPRESSION zstd,
     service_tier VARCHAR,
     error_type VARCHAR,
     usage_status VARCHAR NOT NULL,
