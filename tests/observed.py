@@ -7,8 +7,11 @@ import msgspec
 from hypothesis import strategies as st
 
 from spanledger_collector import dialects
+from spanledger_collector.facts import facts_in
 from spanledger_collector.journal.reading import StoredReading, document_of
+from spanledger_collector.ledger.handover import Numbered
 from spanledger_collector.model import AttributeValue, Observation, ReceivedSpan, Scope
+from spanledger_collector.observation_columns import columns_of
 from spanledger_collector.settle.nodes import Identity, Link
 
 __all__ = [
@@ -63,6 +66,11 @@ def make_span(
 def observations_of(spans: Sequence[ReceivedSpan]) -> list[Observation]:
     """What the dialects read in the spans."""
     return [found for span in spans if (found := dialects.recognise(span)) is not None]
+
+
+def numbered(observations: Sequence[Observation], first: int = 0) -> Numbered:
+    """Observations as settling takes them: numbered from `first` on, and in columns."""
+    return Numbered(range(first, first + len(observations)), facts_in([columns_of(observations)]))
 
 
 def whole_reading(stored: StoredReading) -> str:

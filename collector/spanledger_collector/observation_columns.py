@@ -19,7 +19,11 @@ __all__ = [
     "ReadInSpans",
     "columns_of",
     "columns_of_attributions",
+    "count_of",
+    "joined",
+    "observation_of",
     "observations_in",
+    "part_of",
     "selected",
     "taking",
 ]
@@ -58,6 +62,29 @@ def observations_in(columns: ObservationColumns) -> list[Observation]:
     attributions = map(Attribution, *[columns[name] for name in OF_ATTRIBUTION])
     values = [attributions if name == _ATTRIBUTION else columns[name] for name in _FIELDS]
     return [*map(Observation, *values)]
+
+
+def observation_of(column: Callable[[str], Sequence[Any]], place: int) -> Observation:
+    """The one at a place, of the columns of these names."""
+    (observation,) = observations_in({name: (column(name)[place],) for name in _NAMES})
+    return observation
+
+
+def count_of(columns: ObservationColumns) -> int:
+    """How many observations columns tell of."""
+    return len(columns["role"])
+
+
+def joined(parts: Sequence[ObservationColumns]) -> ObservationColumns:
+    """The observations of several parts, one after the other."""
+    return {name: [*chain.from_iterable([part[name] for part in parts])] for name in _NAMES}
+
+
+def part_of(columns: ObservationColumns, first: int, end: int) -> ObservationColumns:
+    """The observations from one place up to another; the same columns where these are all."""
+    if first == 0 and end == count_of(columns):
+        return columns
+    return {name: column[first:end] for name, column in columns.items()}
 
 
 def selected(columns: ObservationColumns, chosen: Sequence[bool]) -> ObservationColumns:

@@ -35,6 +35,7 @@ from spanledger_collector.ledger.retention import sweep
 from spanledger_collector.ledger.settling import Settler
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.model import ReceivedSpan
+from spanledger_collector.observation_columns import joined, observations_in
 from spanledger_collector.pricing import shipped_book
 from spanledger_collector.settings import Retention
 from spanledger_collector.stats import Stats
@@ -277,8 +278,9 @@ def _first_format(spans: Sequence[ReceivedSpan]) -> list[Any]:
     """A request as the first format had it: also with a time of arrival in each row, and whole observations as
     readings."""
     received_ns, columns, told = _second_format(spans)
-    observations = _entry(spans).told.observations()
-    assert observations is not None
+    observed = _entry(spans).told.observed
+    assert observed is not None
+    observations = observations_in(joined(observed))
     readings = [whole_reading(StoredReading.of(observation)) for observation in observations]
     whole = [
         (place, [*fields[:9], reading, *fields[10:]]) for (place, fields), reading in zip(told, readings, strict=True)

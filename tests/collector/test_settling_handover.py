@@ -13,6 +13,7 @@ from spanledger_collector.journal.reading import StoredReading, decode_reading
 from spanledger_collector.ledger import passes
 from spanledger_collector.ledger.handover import Handover
 from spanledger_collector.model import Observation, ReceivedSpan
+from spanledger_collector.observation_columns import ObservationColumns, columns_of
 
 _SAID = {"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 1, "gen_ai.usage.output_tokens": 1}
 
@@ -21,46 +22,58 @@ def _observations(count: int) -> list[Observation]:
     return observations_of([make_span(_SAID, OWN, span=number) for number in range(1, count + 1)])
 
 
+def _parts(observations: list[Observation], size: int = 9) -> list[ObservationColumns]:
+    return [columns_of(observations[first : first + size]) for first in range(0, len(observations), size)]
+
+
+def _taken(handover: Handover, after: int, most: int) -> list[int]:
+    return [*handover.take(after, most).numbers]
+
+
 @given(
     commits=st.lists(st.integers(0, 5), max_size=8),
     settled=st.lists(st.integers(0, 7), max_size=12),
     most=st.integers(0, 12),
+    part=st.integers(1, 5),
+    few=st.integers(0, 4),
 )
-def test_what_is_taken_is_what_follows(commits: list[int], settled: list[int], most: int) -> None:
+def test_what_is_taken_is_what_follows(commits: list[int], settled: list[int], most: int, part: int, few: int) -> None:
     """However puts and takes follow each other, and whatever there was no room for."""
-    handover = Handover(most)
+    handover = Handover(most, few=few)
     every = _observations(sum(commits))
     put = after = 0
     for step in settled:
         if commits:
             size = commits.pop()
-            handover.put(put + 1, every[put : put + size])
+            handover.put(put + 1, _parts(every[put : put + size], part))
             put += size
         taken = handover.take(after, step)
-        assert taken == list(enumerate(every[after : after + len(taken)], after + 1))
-        assert len(taken) <= min(step, most)
+        count = len(taken.numbers)
+        assert [*taken.numbers] == [*range(after + 1, after + 1 + count)]
+        assert [*map(taken.told.fact, range(len(taken.told)))] == every[after : after + count]
+        assert count <= min(step, most)
         after = min(put, after + step)  # what was not taken was read from the file
 
 
 def test_what_is_taken_stays_until_it_is_settled() -> None:
     handover, every = Handover(), _observations(6)
-    handover.put(1, every[:3])
-    handover.put(4, every[3:])
-    assert [number for number, _ in handover.take(0, 4)] == [1, 2, 3, 4], "a pass that fails finds it again"
-    assert [number for number, _ in handover.take(0, 4)] == [1, 2, 3, 4]
-    assert [number for number, _ in handover.take(4, 4)] == [5, 6]
-    assert handover.take(6, 4) == []
+    handover.put(1, _parts(every[:3]))
+    handover.put(4, _parts(every[3:]))
+    assert _taken(handover, 0, 4) == [1, 2, 3, 4], "a pass that fails finds it again"
+    assert _taken(handover, 0, 4) == [1, 2, 3, 4]
+    assert _taken(handover, 4, 4) == [5, 6]
+    assert _taken(handover, 6, 4) == []
 
 
 def test_a_gap_is_left_to_the_file() -> None:
     handover, every = Handover(2), _observations(6)
-    handover.put(1, every[:2])
-    handover.put(3, every[2:4])  # no room
-    assert len(handover.take(0, 9)) == 2
-    assert handover.take(2, 9) == []
-    handover.put(5, every[4:])
-    assert handover.take(2, 9) == []
-    assert len(handover.take(4, 9)) == 2
+    handover.put(1, _parts(every[:2]))
+    handover.put(3, _parts(every[2:4]))  # no room
+    assert _taken(handover, 0, 9) == [1, 2]
+    assert _taken(handover, 2, 9) == []
+    handover.put(5, _parts(every[4:]))
+    assert _taken(handover, 2, 9) == []
+    assert _taken(handover, 4, 9) == [5, 6]
 
 
 @given(spans=worlds())

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from settling_bench import settling_bench
-from tests.observed import OWN, make_span, observations_of, worlds
+from tests.observed import OWN, make_span, numbered, observations_of, worlds
 
 from spanledger_collector.ledger.arrow import Inserter
 from spanledger_collector.ledger.fresh import Fresh
@@ -37,7 +37,7 @@ def _chat(number: int, scope: Scope = OWN, **span: Any) -> ReceivedSpan:  # noqa
 
 
 def _index(spans: Sequence[ReceivedSpan], first: int = 1) -> IndexColumns:
-    return Fresh.of(enumerate(observations_of(spans), first)).index
+    return Fresh.of(numbered(observations_of(spans), first)).index
 
 
 def _suspected(ledger: Ledger, new: IndexColumns) -> set[int]:

@@ -13,9 +13,10 @@ import pytest
 from receiving import stored
 
 from spanledger_collector.errors import LedgerLocked, LedgerMissing, LedgerUnreadable, SchemaTooNew, SchemaTooOld
+from spanledger_collector.facts import Every
 from spanledger_collector.ledger import store
 from spanledger_collector.ledger.arrow import Inserter, Kind, Target
-from spanledger_collector.ledger.runs import Every, Runs
+from spanledger_collector.ledger.runs import Runs
 from spanledger_collector.ledger.sql import migrations
 from spanledger_collector.ledger.store import ROWS_PER_GROUP, Ledger
 

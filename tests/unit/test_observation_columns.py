@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from operator import attrgetter
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +10,7 @@ from msgspec.structs import replace
 from tests.observed import make_span, observations_of, worlds
 
 from spanledger_collector.dialects import kept_json
+from spanledger_collector.facts import Every, facts_in, facts_of
 from spanledger_collector.journal.reading import StoredReading, decode_reading, encode_readings
 from spanledger_collector.journal.rows import Told, told_of
 from spanledger_collector.model import Attribution, Conditions, Observation, ReceivedSpan
@@ -16,6 +18,7 @@ from spanledger_collector.observation_columns import (
     NOTHING_READ,
     ReadInSpans,
     columns_of,
+    joined,
     observations_in,
 )
 from spanledger_collector.shared_objects import made_once
@@ -49,6 +52,28 @@ def _observations(draw: st.DrawFn) -> list[Observation]:
 @given(_observations())
 def test_columns_give_back_the_observations(observations: list[Observation]) -> None:
     assert observations_in(columns_of(observations)) == observations
+
+
+_FIELDS = [*columns_of([])]
+
+
+@given(_observations(), st.integers(1, 4), st.data())
+def test_facts_are_the_same_from_columns_and_from_objects(
+    observations: list[Observation], size: int, data: st.DataObject
+) -> None:
+    every = range(len(observations))
+    places = data.draw(st.lists(st.sampled_from(every))) if observations else []
+    parts = [columns_of(observations[first : first + size]) for first in every[::size]]
+    expected = [observations[place] for place in places]
+    for whole in (facts_of(observations), facts_in(parts)):
+        facts = whole.at(places)
+        assert [*map(facts.fact, range(len(facts)))] == expected
+        for name in _FIELDS:
+            assert [*facts.column(name)] == [attrgetter(name)(each) for each in expected]
+            if expected:
+                alike = all(value == facts.column(name)[0] for value in facts.column(name))
+                assert [*facts.said(name)] == [*facts.column(name)]
+                assert isinstance(facts.said(name), Every) == alike
 
 
 @given(_observations())
@@ -105,7 +130,12 @@ def test_parts_of_a_request_are_put_in_the_order_of_its_spans(part_of: list[int]
 
 
 def _said(told: Told) -> tuple[object, ...]:
-    return [*told.places], {name: [*column] for name, column in told.columns.items()}, told.observations()
+    return [*told.places], {name: [*column] for name, column in told.columns.items()}, _observed(told)
+
+
+def _observed(told: Told) -> list[Observation]:
+    assert told.observed is not None
+    return observations_in(joined(told.observed))
 
 
 @given(st.lists(st.lists(st.booleans(), max_size=5), max_size=4))
@@ -118,11 +148,11 @@ def test_what_lots_of_spans_told_is_joined_and_chosen_from_as_if_they_had_come_a
         some = spans[first : first + len(lot)]
         lots.append((first, told_of(some, _read(some, range(len(some))))))
         first += len(lot)
-    joined, whole = Told.joined(lots), told_of(spans, _read(spans, range(len(spans))))
-    assert _said(joined) == _said(whole)
-    assert _said(joined.only(flat)) == _said(whole.only(flat))
+    of_all, whole = Told.joined(lots), told_of(spans, _read(spans, range(len(spans))))
+    assert _said(of_all) == _said(whole)
+    assert _said(of_all.only(flat)) == _said(whole.only(flat))
     kept = [span for span, is_kept in zip(spans, flat, strict=True) if is_kept]
-    assert joined.only(flat).observations() == observations_of(kept)
+    assert _observed(of_all.only(flat)) == observations_of(kept)
 
 
 def test_what_is_the_same_object_is_made_once() -> None:

@@ -8,14 +8,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
-from tests.observed import OWN, links_of, make_span, observations_of, worlds
+from tests.observed import OWN, links_of, make_span, numbered, observations_of, worlds
 
+from spanledger_collector.facts import facts_of
 from spanledger_collector.ledger.fresh import Fresh
-from spanledger_collector.ledger.lone import apart
+from spanledger_collector.ledger.lone import Lone, apart
 from spanledger_collector.ledger.neighbours import IndexColumns, IndexRow, repeated
 from spanledger_collector.model import AttributeValue, Observation, Quantity, ReceivedSpan, Scope
 from spanledger_collector.settle import settle
-from spanledger_collector.settle.keys import answer_key, answer_keys, response_key, text_key, wide_key
+from spanledger_collector.settle.keys import (
+    answer_key,
+    answer_keys,
+    response_key,
+    response_key_of,
+    response_keys_of,
+    text_key,
+    wide_key,
+)
 from spanledger_collector.settle.roots import begin_traces, begins_trace
 from spanledger_collector.settle.sharing import shared_by
 from spanledger_collector.totals import Totals
@@ -26,11 +35,11 @@ _FRAMEWORK = Scope("pydantic-ai", "2")
 @given(worlds(most=12))
 def test_the_index_says_of_each_observation_what_it_shares(spans: list[ReceivedSpan]) -> None:
     observations = observations_of(spans)
-    fresh = Fresh.of(enumerate(observations))
+    fresh = Fresh.of(numbered(observations))
     assert IndexColumns._fields == IndexRow._fields
     assert [*fresh.index.rows()] == [*_one_by_one(observations)]
-    assert [fresh.index.row(place) for place in range(len(fresh.observations))] == [*fresh.index.rows()]
-    assert [observations[number] for number in fresh.index.seq] == [*fresh.observations]
+    assert [fresh.index.row(place) for place in range(len(fresh))] == [*fresh.index.rows()]
+    assert [observations[number] for number in fresh.index.seq] == [*map(fresh.told.fact, range(len(fresh)))]
 
 
 def _one_by_one(observations: list[Observation]) -> Iterator[IndexRow]:
@@ -59,11 +68,17 @@ def _one_by_one(observations: list[Observation]) -> Iterator[IndexRow]:
 @given(worlds(most=12))
 def test_what_is_set_apart_before_any_graph_is_made_gives_the_same_calls(spans: list[ReceivedSpan]) -> None:
     observations, links = observations_of(spans), links_of(spans)
-    lone, others = apart(fresh := Fresh.of(enumerate(observations)), [])
-    calls = [lone.call(place) for place in range(len(lone.observations))]
-    assert [call.call_id for call in calls] == [call_id.hex() for call_id in lone.call_ids]
-    calls += settle([fresh.observations[place] for place in others], links)
+    lone, others = apart(fresh := Fresh.of(numbered(observations)), [])
+    places = _places(lone)
+    calls = [lone.call(place) for place in places]
+    assert [call.call_id for call in calls] == [lone.call_ids[place].hex() for place in places]
+    assert sorted([*places, *others]) == [*range(len(fresh))]
+    calls += settle([*map(fresh.told.fact, others)], links)
     assert sorted(calls, key=lambda call: (call.started_ns, call.call_id)) == settle(observations, links)
+
+
+def _places(lone: Lone) -> list[int]:
+    return [place for kind in lone.kinds for place in kind.places]
 
 
 def _told(scope: Scope, *, counts: bool = True, **span: Any) -> ReceivedSpan:  # noqa: ANN401 - the rest of what `make_span` takes
@@ -94,8 +109,8 @@ def _told(scope: Scope, *, counts: bool = True, **span: Any) -> ReceivedSpan:  #
 def test_what_may_be_one_call_is_not_set_apart(
     one: ReceivedSpan, other: ReceivedSpan, *, apart_from_each_other: bool
 ) -> None:
-    lone, others = apart(Fresh.of(enumerate(observations_of([one, other]))), [])
-    assert len(lone.observations) == (2 if apart_from_each_other else 0)
+    lone, others = apart(Fresh.of(numbered(observations_of([one, other]))), [])
+    assert len(_places(lone)) == (2 if apart_from_each_other else 0)
     assert others == ([] if apart_from_each_other else [0, 1])
 
 
@@ -126,7 +141,7 @@ def test_what_begins_a_trace_is_told_of_many_as_of_each(ids: list[tuple[bytes | 
         structs.replace(like, trace_id=trace, parent_span_id=parent, started_ns=started + place)
         for place, (parent, trace) in enumerate(ids)
     ]
-    assert begin_traces(told) == [begins_trace(one) for one in told]
+    assert begin_traces(facts_of(told)) == [begins_trace(one) for one in told]
 
 
 @pytest.mark.parametrize(
@@ -150,6 +165,15 @@ def test_what_begins_a_trace_is_told_of_many_as_of_each(ids: list[tuple[bytes | 
 def test_ids_that_only_one_call_can_have(response_id: str, key: str | None) -> None:
     (like,) = observations_of([_told(OWN)])
     assert response_key(structs.replace(like, provider="xai", response_id=response_id)) == key
+
+
+_LONG_IDS = ["chatcmpl-1234567890", "chatcmpl-abc1234567"]
+_IDS = [*_LONG_IDS, "chatcmpl-417", "chatter-12345678", "abc12", "", None]
+
+
+@given(st.lists(st.sampled_from(_IDS)) | st.lists(st.sampled_from(_LONG_IDS)))
+def test_ids_of_many_are_those_of_each(response_ids: list[str | None]) -> None:
+    assert response_keys_of("xai", response_ids) == [response_key_of("xai", each) for each in response_ids]
 
 
 def test_keys_that_come_more_than_once() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.observed import links_of, observations_of, streams, worlds
+from tests.observed import links_of, numbered, observations_of, streams, worlds
 
 import spanledger_collector.settle
 from spanledger_collector.ledger.fresh import Fresh
@@ -78,7 +78,7 @@ def test_and_where_a_crowd_is_not_compared_with_all_of_it(spans: list[ReceivedSp
 
 def _assert_neighbours_suffice(spans: list[ReceivedSpan]) -> None:
     observations, links = observations_of(spans), links_of(spans)
-    rows = [*Fresh.of(enumerate(observations)).index.rows()]
+    rows = [*Fresh.of(numbered(observations)).index.rows()]
     everything = settle(observations, links)
     for row in rows:
         near = _neighbourhood(row, rows, _numbered(links))

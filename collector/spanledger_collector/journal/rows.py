@@ -11,7 +11,7 @@ from spanledger_collector.journal.identity import Identity, digest, fingerprints
 from spanledger_collector.journal.reading import StoredReading, encode_readings
 from spanledger_collector.ledger.arrow import Id, Int64, Target, Text, Time, UInt8, UInt64
 from spanledger_collector.model import Attributes, Observation, ReceivedSpan, service_of
-from spanledger_collector.observation_columns import ObservationColumns, ReadInSpans, observations_in, selected, taking
+from spanledger_collector.observation_columns import ObservationColumns, ReadInSpans, selected, taking
 from spanledger_collector.shared_objects import made_once
 
 __all__ = [
@@ -196,10 +196,6 @@ class Told(NamedTuple):
         columns = {name: chained([told.columns[name] for _, told in lots]) for name in TOLD}
         observed = [told.observed for _, told in lots if told.observed is not None]
         return cls(places, columns, [*chain.from_iterable(observed)] if len(observed) == len(lots) else None)
-
-    def observations(self) -> list[Observation] | None:
-        """The observations, which are made now: until settling asks for them they are columns."""
-        return None if self.observed is None else [*chain.from_iterable(map(observations_in, self.observed))]
 
     def only(self, chosen: Sequence[bool]) -> Self:
         """What was read in some of the spans: those at whose places is True."""

@@ -135,8 +135,8 @@ class Writer:
 
     def _hand_over(self, first: int, told: Told) -> None:
         """Offer the observations, numbered from `first` on, to settling, unless they were read from the intake."""
-        if self._handover is not None and (observations := told.observations()) is not None:
-            self._handover.put(first, observations)
+        if self._handover is not None and told.observed is not None:
+            self._handover.put(first, told.observed)
 
     def _new_conflicts(
         self, spans: Columns, first_hashes: FirstHashes, attributes: Mapping[int, str]

@@ -1,11 +1,13 @@
 """The new observations of a pass, with what each may share with others, worked out for all at once."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from struct import unpack
 from typing import Self
 
 from spanledger_collector.alike import Alike, observations_alike
+from spanledger_collector.facts import Facts
+from spanledger_collector.ledger.handover import Numbered
 from spanledger_collector.ledger.neighbours import IndexColumns
 from spanledger_collector.model import Observation
 from spanledger_collector.settle.sharing import keys_shared_by
@@ -15,58 +17,43 @@ __all__ = ["Fresh"]
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
-    """Observations that matter to settling, as columns: the response ids that only one call can have, and the rows of
-    the index; and by kind, with their places in the columns.
+    """Observations that matter to settling, as columns: what they tell, the response ids that only one call can have,
+    and the rows of the index; and by kind, with their places in the columns.
 
     They stay in the order in which they came, for that is how they lie in memory: what looks at each of them in the
     order of their kinds takes twice the time.
     """
 
-    observations: Sequence[Observation]
+    told: Facts[Observation]
     kinds: Sequence[Alike[Observation]]
     response_keys: Sequence[str | None]
     index: IndexColumns
 
+    def __len__(self) -> int:
+        return len(self.told)
+
     @classmethod
-    def of(cls, numbered: Iterable[tuple[int, Observation]]) -> Self:
+    def of(cls, numbered: Numbered) -> Self:
         """Those of numbered observations that matter."""
-        kept = [each for each in numbered if each[1].role != "ignored"]
-        observations = [told for _, told in kept]
-        kinds = [*observations_alike(observations)]
-        shared = keys_shared_by(observations, kinds)
-        ids = unpack(f">{3 * len(kept)}Q", b"".join([told.trace_id + told.span_id for told in observations]))
+        roles = numbered.told.column("role")
+        if "ignored" in roles:
+            numbered = numbered.at([place for place, role in enumerate(roles) if role != "ignored"])
+        told = numbered.told
+        kinds = [*observations_alike(told)]
+        shared = keys_shared_by(told, kinds)
+        traces, spans = (b"".join(told.column(name)) for name in ("trace_id", "span_id"))
+        halves = unpack(f">{2 * len(told)}Q", traces)
         index = IndexColumns(
-            [number for number, _ in kept],
-            ids[::3],
-            ids[1::3],
-            ids[2::3],
-            [told.started_ns for told in observations],
-            [told.ended_ns for told in observations],
+            numbered.numbers,
+            halves[::2],
+            halves[1::2],
+            unpack(f">{len(told)}Q", spans),
+            told.column("started_ns"),
+            told.column("ended_ns"),
             shared.ids,
             shared.answers,
             shared.twins,
-            [told.dialect for told in observations],
+            told.column("dialect"),
             shared.models,
         )
-        return cls(observations, kinds, shared.response_keys, index)
-
-    def without(self, others: Collection[int]) -> Self:
-        """All but those at these places, in their order."""
-        if not others:
-            return self
-        places = [place for place in range(len(self.observations)) if place not in others]
-        return type(self)(
-            [self.observations[place] for place in places],
-            [*_at(places, self.kinds)],
-            [self.response_keys[place] for place in places],
-            self.index.at(places),
-        )
-
-
-def _at(places: Sequence[int], kinds: Iterable[Alike[Observation]]) -> Iterator[Alike[Observation]]:
-    """What of the kinds is at these places, which are counted anew."""
-    anew = {place: number for number, place in enumerate(places)}
-    for kind in kinds:
-        kept = [position for position, place in enumerate(kind.places) if place in anew]
-        if kept:
-            yield kind.at(kept, [anew[kind.places[position]] for position in kept])
+        return cls(told, kinds, shared.response_keys, index)

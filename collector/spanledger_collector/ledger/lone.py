@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from spanledger_collector.alike import Alike
+from spanledger_collector.facts import Facts
 from spanledger_collector.ledger.fresh import Fresh
 from spanledger_collector.ledger.neighbours import IndexColumns, IndexRow, repeated
 from spanledger_collector.model import Call, Observation
@@ -16,20 +17,23 @@ from spanledger_collector.settle import lone_call, lone_call_ids
 
 __all__ = ["Lone", "apart"]
 
+_Placed = tuple[bytes, bytes | None]
+"""The id of a span, and of its parent."""
+
 
 @dataclass(frozen=True, slots=True)
 class Lone:
-    """Observations each of which is a call by itself, that no other tells of: as columns and by kind as in `Fresh`,
-    with the names of the calls."""
+    """Those of new observations each of which is a call by itself, that no other tells of: by kind as in `Fresh`, with
+    the response id and the name of a call for each of the new ones."""
 
-    observations: Sequence[Observation]
+    told: Facts[Observation]
     kinds: Sequence[Alike[Observation]]
     response_keys: Sequence[str | None]
     call_ids: Sequence[bytes]
 
     def call(self, place: int) -> Call:
-        """The call of one of them."""
-        return lone_call(self.observations[place], self.response_keys[place])
+        """The call of the one at a place among the new ones."""
+        return lone_call(self.told.fact(place), self.response_keys[place])
 
 
 def apart(fresh: Fresh, known: Collection[IndexRow]) -> tuple[Lone, list[int]]:
@@ -37,14 +41,14 @@ def apart(fresh: Fresh, known: Collection[IndexRow]) -> tuple[Lone, list[int]]:
     them, and the places of the rest. Two keys that are equal by chance only send theirs the long way."""
     index = fresh.index
     counts, models = _shared_by_emitters(index, known)
-    others = {place for place, told in enumerate(fresh.observations) if told.role != "candidate"}
+    others = {place for kind in fresh.kinds if kind.first.role != "candidate" for place in kind.places}
     others |= _places(index.trace_lo, _joined_traces(fresh, known))
     others |= _places(index.id_key, repeated([*index.id_key, *(row.id_key for row in known)]))
     others |= _places(index.twin_key, counts)
     others |= _places([*map(_model, index.model_key)] if models else (), models)
-    lone = fresh.without(others)
-    call_ids = lone_call_ids(lone.observations, lone.response_keys)
-    return Lone(lone.observations, lone.kinds, lone.response_keys, call_ids), sorted(others)
+    kinds = [lone for kind in fresh.kinds if (lone := kind.without(others)).places] if others else fresh.kinds
+    call_ids = lone_call_ids(fresh.told, fresh.response_keys)
+    return Lone(fresh.told, kinds, fresh.response_keys, call_ids), sorted(others)
 
 
 def _places(column: Sequence[int | None], keys: Collection[int]) -> set[int]:
@@ -80,9 +84,9 @@ def _joined_traces(fresh: Fresh, known: Collection[IndexRow]) -> set[int]:
     """The traces, by the second half of their ids, in which one observation may lie in another: all with a known one,
     and those of new ones unless all have the same parent, which is none of them."""
     joined = {row.trace_lo for row in known}
-    spans = {told.span_id for told in fresh.observations}
-    parents = [told.parent_span_id for told in fresh.observations]
-    if len(spans) < len(fresh.observations) or not spans.isdisjoint(parents):
+    own, parents = fresh.told.column("span_id"), fresh.told.column("parent_span_id")
+    spans = {*own}
+    if len(spans) < len(own) or not spans.isdisjoint(parents):
         return joined | _joined_by_span(fresh)
     distinct = {*zip(fresh.index.trace_lo, parents, strict=True)}
     return joined.union(repeated([trace for trace, _ in distinct]))
@@ -90,14 +94,14 @@ def _joined_traces(fresh: Fresh, known: Collection[IndexRow]) -> set[int]:
 
 def _joined_by_span(fresh: Fresh) -> set[int]:
     """Those of the new ones, looked at one by one, where some span is another's parent, or comes twice."""
-    together: defaultdict[int, list[Observation]] = defaultdict(list)
-    for trace, told in zip(fresh.index.trace_lo, fresh.observations, strict=True):
-        together[trace].append(told)
+    together: defaultdict[int, list[_Placed]] = defaultdict(list)
+    placed = zip(fresh.told.column("span_id"), fresh.told.column("parent_span_id"), strict=True)
+    for trace, ids in zip(fresh.index.trace_lo, placed, strict=True):
+        together[trace].append(ids)
     return {trace for trace, some in together.items() if len(some) > 1 and not _are_siblings(some)}
 
 
-def _are_siblings(some: Sequence[Observation]) -> bool:
+def _are_siblings(some: Sequence[_Placed]) -> bool:
     """Whether all are different spans with one parent, which is none of them."""
-    parents = {observation.parent_span_id for observation in some}
-    spans = {observation.span_id for observation in some}
+    spans, parents = ({*column} for column in zip(*some, strict=True))
     return len(parents) == 1 and len(spans) == len(some) and parents.isdisjoint(spans)

@@ -12,10 +12,10 @@ from struct import Struct
 from typing import Any, Final, Self, TypeVar, cast
 
 from spanledger_collector.alike import Alike, added, calls_alike, total
+from spanledger_collector.facts import Every, facts_of, in_one_run
 from spanledger_collector.ledger.arrow import QUANTITY_PLACES, Target
 from spanledger_collector.ledger.lone import Lone
 from spanledger_collector.ledger.row_making import (
-    EMPTY_MAP,
     call_rows,
     conditions_text,
     flags_text,
@@ -33,7 +33,7 @@ from spanledger_collector.ledger.rows import (
     SourceRow,
     json_text,
 )
-from spanledger_collector.ledger.runs import Every, Runs, in_one_run
+from spanledger_collector.ledger.runs import Runs
 from spanledger_collector.model import Call, Observation, Source
 from spanledger_collector.pricing import PriceBook, price
 from spanledger_collector.pricing.bills import IMPOSSIBLE, Bill, Bills
@@ -52,6 +52,24 @@ _ALIKE: Final = {
 }
 """Columns of `calls` that say the same of calls that are alike, and the attributes that they are of these."""
 _alike_of: Final = attrgetter(*_ALIKE.values())
+_OWN: Final = {
+    "trace_id": "trace_id",
+    "span_id": "span_id",
+    "started_at": "started_ns",
+    "ended_at": "ended_ns",
+    "service": "service",
+    "operation": "operation",
+    "response_id": "response_id",
+    "error_type": "error_type",
+    "usage_evidence": "usage_evidence",
+    "dialect": "dialect",
+    "user_id": "attribution.user",
+    "org_id": "attribution.org",
+    "session_id": "attribution.session",
+    "workflow": "attribution.workflow",
+    "feature": "attribution.feature",
+}
+"""Columns that each call has of its own, and the fields that they are."""
 _PARTS: Final = ("cache_read", "cache_write", "reasoning")
 """With what the names of meters begin whose tokens have a column of their own."""
 
@@ -105,7 +123,8 @@ class NewCalls:
 
     def fill(self, columns: CallColumns, calls: Sequence[Call], settled_ns: int) -> None:
         """Add the calls in their first revision."""
-        odd = self._fill(columns, calls_alike(calls), [bytes.fromhex(call.call_id) for call in calls], settled_ns)
+        ids = [bytes.fromhex(call.call_id) for call in calls]
+        odd = self._fill(columns, calls_alike(facts_of(calls)), ids, settled_ns)
         self._add_odd(columns, [calls[place] for place in odd], settled_ns)
         left_out = set(odd)
         written = [call for place, call in enumerate(calls) if place not in left_out]
@@ -144,10 +163,10 @@ class NewCalls:
             yield bill, kind
             return
         by_bill: defaultdict[Bill | None, list[int]] = defaultdict(list)
-        for position, call in enumerate(kind.facts):
-            by_bill[self._bills.of(call)].append(position)
+        for position, place in enumerate(kind.places):
+            by_bill[self._bills.of(kind.of.fact(place))].append(position)
         for each, kept in by_bill.items():
-            yield each, kind.at(kept, [kind.places[position] for position in kept])
+            yield each, kind.at(kept)
 
     def _add_odd(self, columns: CallColumns, calls: Iterable[Call], settled_ns: int) -> None:
         priced = [(call, price(call, self._book)) for call in calls]
@@ -181,13 +200,12 @@ class _Billed:
     def fill(self, columns: CallColumns, settled: _Named) -> None:
         """Add the calls; `settled` are the columns about the settling."""
         named = {"revision": self.every(1), "call_id": self.call_ids}
-        said = {**self._alike(), **self._own(), **self._attribution()}
+        said = {**self._alike(), **self._own()}
         columns.add(CALLS_WITH_BILL, {**settled, **named, **said, **self._tokens(), **self._price()})
 
     def fill_parts(self, columns: CallColumns) -> None:
         """Add their meters and charges."""
-        started = [call.started_ns for call in self.alike.facts]
-        common = {"revision": self.every(1), "call_id": self.call_ids, "started_at": started}
+        common = {"revision": self.every(1), "call_id": self.call_ids, "started_at": self.alike.column("started_ns")}
         for meter, counts in self.counts.items():
             columns.add(CALL_METERS, {**common, "meter": self.every(meter), "quantity": _scaled(counts)})
         for line in self._charges():
@@ -208,41 +226,23 @@ class _Billed:
 
     def _own(self) -> _Named:
         """What each of them says for itself."""
-        calls = self.alike.facts
-        costs = [call.emitter_cost_usd for call in calls]
+        own = {name: self.alike.column(field) for name, field in _OWN.items()}
         return {
-            "trace_id": [call.trace_id for call in calls],
-            "span_id": [call.span_id for call in calls],
-            "started_at": [call.started_ns for call in calls],
-            "ended_at": [call.ended_ns for call in calls],
-            "service": in_one_run([call.service for call in calls]),
-            "operation": in_one_run([call.operation for call in calls]),
-            "response_id": [call.response_id for call in calls],
-            "error_type": in_one_run([call.error_type for call in calls]),
-            "usage_evidence": in_one_run([call.usage_evidence for call in calls]),
-            "dialect": in_one_run([call.dialect for call in calls]),
-            "emitter_cost_usd": self.every(None) if {*costs} == {None} else [*map(money_units, costs)],
+            **own,
+            **{name: in_one_run(own[name]) for name in _OWN.keys() & CALLS_WITH_BILL.in_runs},
+            "emitter_cost_usd": self._made("emitter_cost_usd", money_units),
+            "dimensions": self._made("attribution.dimensions", map_text),
             "sources": self._sources(),
         }
 
+    def _made(self, name: str, make: Callable[[Any], object]) -> _Column:
+        """What is made of what each of them says in a field; once where all say the same."""
+        said = in_one_run(self.alike.column(name))
+        return self.every(make(said.value)) if isinstance(said, Every) else [*map(make, said)]
+
     def _sources(self) -> _Column:
         """How many observations tell of each."""
-        if isinstance(self.alike.first, Observation):
-            return self.every(1)
-        return [len(call.sources) for call in cast("Sequence[Call]", self.alike.facts)]
-
-    def _attribution(self) -> _Named:
-        """Who spent it."""
-        said = [call.attribution for call in self.alike.facts]
-        dimensions = [each.dimensions for each in said]
-        return {
-            "user_id": [each.user for each in said],
-            "org_id": in_one_run([each.org for each in said]),
-            "session_id": [each.session for each in said],
-            "workflow": in_one_run([each.workflow for each in said]),
-            "feature": in_one_run([each.feature for each in said]),
-            "dimensions": in_one_run([map_text(one) if one else EMPTY_MAP for one in dimensions]),
-        }
+        return self.every(1) if isinstance(self.alike.first, Observation) else [*map(len, self.alike.column("sources"))]
 
     def _tokens(self) -> _Named:
         parts = {part: [meter for meter in self.counts if meter.startswith(part)] for part in _PARTS}

@@ -12,11 +12,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from spanledger_collector.facts import facts_of
 from spanledger_collector.journal.reading import READINGS, StoredReading, decode_reading
 from spanledger_collector.ledger.arrow import Inserter, Int64, Target, Text
 from spanledger_collector.ledger.book_rows import BookRecorder
 from spanledger_collector.ledger.fresh import Fresh
-from spanledger_collector.ledger.handover import Handover
+from spanledger_collector.ledger.handover import Handover, Numbered
 from spanledger_collector.ledger.known_ids import KnownIds
 from spanledger_collector.ledger.lone import apart
 from spanledger_collector.ledger.neighbours import INDEX, IndexRow, Neighbourhood, Neighbours
@@ -59,18 +60,18 @@ _SET_ASIDE: Final = Target.of("store.set_aside", _SetAside)
 class _Work:
     """Numbered observations that follow what is settled, and settled ones above which spans came."""
 
-    observations: Sequence[tuple[int, Observation]]
+    new: Numbered
     linked: Sequence[IndexRow]
 
     def parts(self) -> Iterator["_Work"]:
         """The same in two pieces, in order; none when it is but one thing."""
-        half = len(self.observations) // 2
-        if self.linked and self.observations:
-            yield _Work((), self.linked)
-            yield _Work(self.observations, ())
-        elif half:
-            yield _Work(self.observations[:half], ())
-            yield _Work(self.observations[half:], ())
+        count = len(self.new.numbers)
+        if self.linked and count:
+            yield _Work(self.new.at(()), self.linked)
+            yield _Work(self.new, ())
+        elif count > 1:
+            yield _Work(self.new.at(range(count // 2)), ())
+            yield _Work(self.new.at(range(count // 2, count)), ())
 
 
 class Passes:
@@ -104,7 +105,7 @@ class Passes:
         """One pass: how many new observations it settled. Raises duckdb.Error, or what else prevents settling at all;
         then what could not be settled stays pending."""
         work, taken, spans_ns = self._next()
-        if work.observations or work.linked:
+        if work.new.numbers or work.linked:
             self._settle_or_halve(work, spans_ns)
         if self._failing:
             self._put_aside_what_is_left(spans_ns)
@@ -117,24 +118,26 @@ class Passes:
         self._succeeded = False
         ((self._settled, spans_ns),) = self._cursor.execute(query("settling.settled")).fetchall()
         linked, spans_ns = self._neighbours.linked(max(spans_ns, self.spans_ns))
-        observations = self._handover.take(self._settled, self._limit)
-        more = bool(observations) and self._handover.offered(observations[-1][0] + 1)
-        if not observations:
-            observations = self._from_file(self._settled)
-        taken = len(observations) + len(self._failing)
+        new = self._handover.take(self._settled, self._limit)
+        more = bool(new.numbers) and self._handover.offered(new.numbers[-1] + 1)
+        if not new.numbers:
+            new = self._from_file(self._settled)
+        taken = len(new.numbers) + len(self._failing)
         self.at_end = taken < self._limit and not more
-        return _Work(observations, linked), taken, spans_ns
+        return _Work(new, linked), taken, spans_ns
 
-    def _from_file(self, after: int) -> list[tuple[int, Observation]]:
+    def _from_file(self, after: int) -> Numbered:
         parameters = {"seq": after, "limit": self._limit}
-        found: list[tuple[int, Observation]] = []
+        numbers: list[int] = []
+        told: list[Observation] = []
         answer = self._cursor.execute(all_of("settling.next_readings", READINGS), parameters)
         for number, *columns in answer.fetchall():
             try:
-                found.append((number, decode_reading(StoredReading._make(columns))))
+                told.append(decode_reading(StoredReading._make(columns)))
+                numbers.append(number)
             except ValueError as error:  # MsgspecError is one, and so is what a wrong id raises
                 self._failing.append(_Failing(number, error))
-        return found
+        return Numbered(numbers, facts_of(told))
 
     def _settle_or_halve(self, work: _Work, spans_ns: int) -> None:
         """Settle the work; where that fails, its halves, until what fails is one observation."""
@@ -146,12 +149,12 @@ class Passes:
                 raise
             for part in parts:
                 self._settle_or_halve(part, spans_ns)
-            if not parts and work.observations:
-                self._failing.append(_Failing(work.observations[0][0], error))
+            if not parts and work.new.numbers:
+                self._failing.append(_Failing(work.new.numbers[0], error))
             elif not parts:
                 _logger.exception("Settled calls above which spans came could not be looked at again; they stay")
         else:
-            self._succeeded = self._succeeded or bool(work.observations)
+            self._succeeded = self._succeeded or bool(work.new.numbers)
 
     def _put_aside_what_is_left(self, spans_ns: int) -> None:
         """Mark what failed after the last success; when nothing succeeded and much failed, raise why, and leave it
@@ -178,8 +181,8 @@ class Passes:
         self._failing = [one for one in self._failing if one.number not in numbers]
 
     def _settle(self, work: _Work, spans_ns: int) -> None:
-        last = work.observations[-1][0] if work.observations else self._settled
-        fresh = Fresh.of(work.observations)
+        last = work.new.numbers[-1] if work.new.numbers else self._settled
+        fresh = Fresh.of(work.new)
         hood = self._neighbourhood(fresh, work.linked)
         known = [*hood.rows.values()]
         lone, others = apart(fresh, known)
@@ -210,7 +213,7 @@ class Passes:
         if not others and not known:
             return []
         links = self._neighbours.links([*(fresh.index.row(place) for place in others), *known])
-        return settle([*(fresh.observations[place] for place in others), *self._neighbours.read(known)], links)
+        return settle([*map(fresh.told.fact, others), *self._neighbours.read(known)], links)
 
     def _note(self, last: int, spans_ns: int) -> None:
         """Note that all up to a number is settled, or set aside."""

@@ -1,29 +1,12 @@
 """Columns of which thousands of rows have the same value, one after the other."""
 
 from array import array
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import repeat
+from collections.abc import Collection
 from typing import Any
 
-__all__ = ["Every", "Runs", "in_one_run"]
+from spanledger_collector.facts import Every
 
-
-@dataclass(frozen=True, slots=True)
-class Every:
-    """A column in which all rows have one value. To extend other columns by it takes no look at each row."""
-
-    value: Any
-    rows: int
-
-    def __len__(self) -> int:
-        return self.rows
-
-    def __iter__(self) -> Iterator[Any]:
-        return repeat(self.value, self.rows)
-
-    def __contains__(self, value: object) -> bool:
-        return bool(self.rows) and value == self.value
+__all__ = ["Runs"]
 
 
 class Runs:
@@ -55,10 +38,3 @@ class Runs:
         elif more.rows:
             self.values.append(more.value)
             self.ends.append(rows + more.rows)
-
-
-def in_one_run(column: Sequence[Any]) -> Every | Sequence[Any]:
-    """A column that is not empty, as one run where all rows have one value: to see that takes a tenth of what it takes
-    to write each."""
-    first = column[0]
-    return Every(first, len(column)) if column[-1] == first and column.count(first) == len(column) else column

@@ -101,7 +101,7 @@ class Bills:
         """The bill that all these have, for a fraction of the time; None where they have several, or one has none: then
         `of` says which."""
         first = alike.first
-        if {fact.reported_cost_usd for fact in alike.facts} != {None} or not _are_harmless(first.flags):
+        if {*alike.column("reported_cost_usd")} != {None} or not _are_harmless(first.flags):
             return None
         if not all(map(_are_whole_counts, alike.counts.values())):
             return None
@@ -152,7 +152,7 @@ def _tier_of(kind: _Kind, alike: Alike[Call] | Alike[Observation]) -> _Tier | No
     """The tier in which all calls of a kind are; None where they are in several."""
     place, tier = 0, 0
     if len(kind.moments) > 1:
-        started = [fact.started_ns for fact in alike.facts]
+        started = alike.column("started_ns")
         place, last = (bisect_right(kind.moments, at) - 1 for at in (min(started), max(started)))
         if place != last:
             return None

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields, replace
 from typing import Final, Literal, TypeVar
 
+from spanledger_collector.facts import Facts, facts_of
 from spanledger_collector.model import Attribution, Call, Conditions, Observation, Source
 from spanledger_collector.settle.groups import Group
 from spanledger_collector.settle.keys import CallIds
@@ -24,16 +25,14 @@ def lone_call(told: Observation, response_key: str | None) -> Call:
     """The call of an observation that is joined with no other: what `call_of` gives for its group, for much less."""
     source = Source(told.trace_id, told.span_id, *ALONE)
     flags = tuple(dict.fromkeys(told.flags)) if told.flags else ()
-    (call_id,) = lone_call_ids([told], [response_key])
+    (call_id,) = lone_call_ids(facts_of([told]), [response_key])
     return _as_told(told, call_id.hex(), (source,), flags)
 
 
-def lone_call_ids(told: Sequence[Observation], response_keys: Sequence[str | None]) -> list[bytes]:
+def lone_call_ids(told: Facts[Observation], response_keys: Sequence[str | None]) -> list[bytes]:
     """The names of such calls, as bytes: of most calls nobody needs the digits before they are written."""
-    return [
-        CallIds.of_response(key) if key else CallIds.of_span(one.trace_id, one.span_id)
-        for one, key in zip(told, response_keys, strict=True)
-    ]
+    spans = zip(response_keys, told.column("trace_id"), told.column("span_id"), strict=True)
+    return [CallIds.of_response(key) if key else CallIds.of_span(trace, span) for key, trace, span in spans]
 
 
 def call_of(group: Group) -> Call:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from hashlib import blake2b
+from itertools import repeat
 from struct import unpack
 from typing import Final, TypeGuard, cast
 
@@ -15,6 +16,8 @@ __all__ = [
     "answer_keys",
     "bare_model",
     "response_key",
+    "response_key_of",
+    "response_keys_of",
     "text_key",
     "text_keys",
     "undated_model",
@@ -56,12 +59,17 @@ def response_key(observation: Observation) -> str | None:
 
     Some local servers number their answers (`chatcmpl-417`).
     """
-    found = observation.response_id
+    return response_key_of(observation.provider, observation.response_id)
+
+
+def response_key_of(provider: str, response_id: str | None) -> str | None:
+    """The same of what an observation says of them."""
+    found = response_id
     if found is None:
         return None
     start, family = _FAMILY_BY_START.get(found[:4], ("", None))
     if family is None or not found.startswith(start):
-        family = _FAMILIES.get(observation.provider, observation.provider)
+        family = _FAMILIES.get(provider, provider)
         matched = _RANDOM_PART.fullmatch(found)
         start = found[: matched.start(1)] if matched else ""
     if len(found) < len(start) + _SHORTEST_NUMBER:
@@ -69,6 +77,26 @@ def response_key(observation: Observation) -> str | None:
         if len(random) < _SHORTEST_RANDOM_PART or random.isdigit():
             return None
     return f"{family}\0{found}"
+
+
+def response_keys_of(provider: str, response_ids: Sequence[str | None]) -> list[str | None]:
+    """The same of many of one provider."""
+    if _are_there(response_ids):
+        start, family = _FAMILY_BY_START.get(response_ids[0][:4], ("", None))
+        if family is not None and _all_are_random(start, response_ids):
+            before = f"{family}\0"
+            return [before + response_id for response_id in response_ids]
+    return [response_key_of(provider, response_id) for response_id in response_ids]
+
+
+def _are_there(response_ids: Sequence[str | None]) -> TypeGuard[Sequence[str]]:
+    return bool(response_ids) and None not in response_ids
+
+
+def _all_are_random(start: str, response_ids: Sequence[str]) -> bool:
+    """Whether all begin so and are long enough for more than a number."""
+    shortest = len(start) + _SHORTEST_NUMBER
+    return min(map(len, response_ids)) >= shortest and all(map(str.startswith, response_ids, repeat(start)))
 
 
 @lru_cache(1024)

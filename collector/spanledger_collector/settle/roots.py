@@ -5,9 +5,9 @@ the first half of a UUID, of the whole run for the trace and of the innermost on
 which comes later, has other ids, in the application's trace.
 """
 
-from collections.abc import Iterable
 from typing import Final
 
+from spanledger_collector.facts import Facts
 from spanledger_collector.model import Observation
 
 __all__ = ["begin_traces", "begins_trace"]
@@ -23,19 +23,24 @@ _TIMED: Final = 7
 
 def begins_trace(observation: Observation) -> bool:
     """Whether the observation has no parent, or one that is the number of a run instead of a span."""
-    parent, trace_id = observation.parent_span_id, observation.trace_id
-    if parent is None or parent == trace_id[:8]:
-        return True
-    return _is_timed(parent) and _is_timed(trace_id) and _is_of_its_time(parent, observation.started_ns)
+    parent = observation.parent_span_id
+    return parent is None or _is_of_a_run(parent, observation.trace_id, observation.started_ns)
 
 
-def begin_traces(observations: Iterable[Observation]) -> list[bool]:
+def begin_traces(observations: Facts[Observation]) -> list[bool]:
     """The same of each of many. Few parents look like one that is no span, and only these are looked at."""
+    started = observations.column("started_ns")
+    parents = zip(observations.column("parent_span_id"), observations.column("trace_id"), strict=True)
     return [
-        (parent := told.parent_span_id) is None
-        or ((parent[6] >> 4 == _TIMED or parent[0] == told.trace_id[0]) and begins_trace(told))
-        for told in observations
+        parent is None
+        or ((parent[6] >> 4 == _TIMED or parent[0] == trace_id[0]) and _is_of_a_run(parent, trace_id, started[place]))
+        for place, (parent, trace_id) in enumerate(parents)
     ]
+
+
+def _is_of_a_run(parent: bytes, trace_id: bytes, started_ns: int) -> bool:
+    """Whether the parent is the number of a run in which something started then."""
+    return parent == trace_id[:8] or (_is_timed(parent) and _is_timed(trace_id) and _is_of_its_time(parent, started_ns))
 
 
 def _is_timed(number: bytes) -> bool:

@@ -1,16 +1,18 @@
 """What observations share with others that tell of the same calls, wherever these are: of one observation as it is, of
 many as keys of an index."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from spanledger import semconv
 from spanledger_collector.alike import Alike, total
+from spanledger_collector.facts import Every, Facts
 from spanledger_collector.model import Observation
 from spanledger_collector.settle.keys import (
     answer_keys,
     response_key,
+    response_keys_of,
     text_keys,
     undated_model,
     wide_key,
@@ -64,48 +66,74 @@ def shared_by(observation: Observation) -> Shared:
     twin_parts = None
     if metered and totals.known:
         twin_parts = observation.service, observation.service_instance, totals.input or 0, totals.output or 0
-    (kind,) = _kinds_of([observation])
-    return Shared(metered, response_key(observation), totals, twin_parts, kind.model_parts)
+    return Shared(metered, response_key(observation), totals, twin_parts, _kind_of(observation).model_parts)
 
 
-def keys_shared_by(observations: Sequence[Observation], kinds: Iterable[Alike[Observation]]) -> SharedKeys:
+def keys_shared_by(observations: Facts[Observation], kinds: Iterable[Alike[Observation]]) -> SharedKeys:
     """The keys of what observations share, which are of these kinds; those of which no call may come share nothing. In
     columns, as most share nothing: to look that up takes keys only."""
-    are_candidates = [told.role == "candidate" for told in observations]
-    told_by = [*_kinds_of(observations)]
-    response_keys = [
-        response_key(told) if may_be else None for told, may_be in zip(observations, are_candidates, strict=True)
-    ]
+    response_keys: list[str | None] = [None] * len(observations)
     answers: list[int | None] = [None] * len(observations)
     counts: list[str | None] = [None] * len(observations)
+    models: list[int | None] = [None] * len(observations)
+    begin = begin_traces(observations)
     for alike in kinds:
-        first, none = alike.first, (None,) * len(alike.places)
-        if first.role != "candidate":
+        if alike.first.role != "candidate":
             continue
-        metered = first.usage_status != "unmetered"
-        inputs, outputs = (total(alike.counts, meters) or none for meters in (INPUT_METERS, OUTPUT_METERS))
-        of_answers = answer_keys(inputs, outputs)
-        for place, answer, taken, given in zip(alike.places, of_answers, inputs, outputs, strict=True):
-            answers[place] = answer
-            if metered and (taken or given):  # earlier versions had "None" for what is left out: their twins are theirs
-                counts[place] = f"{told_by[place].before_counts}{taken or 0}\0{given or 0}"
-    alone = zip(told_by, are_candidates, begin_traces(observations), strict=True)
+        told_by = _kinds_of(alike)
+        keys = response_keys_of(alike.first.provider, [*alike.column("response_id")])
+        for place, key in zip(alike.places, keys, strict=True):
+            response_keys[place] = key
+        for place, kind in zip(alike.places, told_by, strict=True):
+            models[place] = None if kind.model_key is None else kind.model_key | begin[place]
+        for place, answer, told in zip(alike.places, *_counted(alike, told_by), strict=True):
+            answers[place], counts[place] = answer, told
     return SharedKeys(
         response_keys,
         text_keys(response_keys),
         [None if key is None else answer for key, answer in zip(response_keys, answers, strict=True)],
         text_keys(counts),
-        [kind.model_key | begins if may_be and kind.model_key is not None else None for kind, may_be, begins in alone],
+        models,
     )
 
 
-def _kinds_of(observations: Iterable[Observation]) -> Iterator[_Kind]:
-    for told in observations:
-        model = None if told.operation == semconv.RECORD else told.request_model or told.response_model
-        yield _kind(told.service, told.service_instance, model, told.error_type is not None)
+def _counted(alike: Alike[Observation], told_by: Iterable[_Kind]) -> tuple[Sequence[int], Iterable[str | None]]:
+    """Of each what tells its answer from others, and the text of its counts; None where there are none."""
+    none = (None,) * len(alike.places)
+    inputs, outputs = (total(alike.counts, meters) or none for meters in (INPUT_METERS, OUTPUT_METERS))
+    answers = answer_keys(inputs, outputs)
+    if alike.first.usage_status == "unmetered":
+        return answers, none
+    # Earlier versions had "None" for what is left out: their twins are theirs.
+    counted = zip(told_by, inputs, outputs, strict=True)
+    return answers, [
+        f"{kind.before_counts}{taken or 0}\0{given or 0}" if taken or given else None for kind, taken, given in counted
+    ]
+
+
+def _kinds_of(alike: Alike[Observation]) -> Iterable[_Kind]:
+    """The kind of each of some that are of one model."""
+    first = alike.first
+    columns = [alike.column(name) for name in ("service", "service_instance", "operation", "error_type")]
+    if all(isinstance(column, Every) for column in columns):
+        return Every(_kind_of(first), len(alike.places))
+    models = first.request_model, first.response_model
+    return [
+        _kind((service, instance), operation, error_type, models)
+        for service, instance, operation, error_type in zip(*columns, strict=True)
+    ]
+
+
+def _kind_of(told: Observation) -> _Kind:
+    process, models = (told.service, told.service_instance), (told.request_model, told.response_model)
+    return _kind(process, told.operation, told.error_type, models)
 
 
 @lru_cache(1024)
-def _kind(service: str, instance: str | None, model: str | None, failed: bool) -> _Kind:
-    parts = None if model is None else (service, instance, failed, undated_model(model))
+def _kind(
+    process: tuple[str, str | None], operation: str, error_type: str | None, models: tuple[str | None, str | None]
+) -> _Kind:
+    service, instance = process
+    model = None if operation == semconv.RECORD else models[0] or models[1]
+    parts = None if model is None else (service, instance, error_type is not None, undated_model(model))
     return _Kind(parts, parts and wide_key(*parts) & ~1, f"{service}\0{instance}\0")
