@@ -18,6 +18,7 @@ from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.settings import Address
 from spanledger_collector.sidecar import Sidecar, read_sidecar, sidecar_path
 
+
 def kill_while_starting(db: Path, seconds: float) -> None:
     """Start a server and kill it after that time, whether or not it is ready."""
     anywhere = [part for option in ("--grpc", "--http", "--web") for part in (option, "127.0.0.1:0")]
