@@ -1,26 +1,39 @@
-"""What the process counts, sent as OTLP metrics to where the operator watches servers, by the names of `/metrics`."""
+"""What the process counts and the ledger holds, sent as OTLP metrics to where the operator watches servers, by the
+names of `/metrics`."""
 
+import math
 import socket
-from collections.abc import Callable, Iterable, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from urllib.parse import urlsplit, urlunsplit
 
-from opentelemetry.metrics import CallbackOptions, Observation
+from opentelemetry.metrics import CallbackOptions, Meter, Observation
+from prometheus_client.metrics_core import Metric
 
 from spanledger._version import __version__
 from spanledger_collector.errors import ExportsToItself
+from spanledger_collector.serve.metrics import LedgerFamilies
 from spanledger_collector.settings import Address
 from spanledger_collector.stats import Stats
 
 __all__ = ["send_metrics"]
 
 _EVERY_SECONDS = 60.0
+_ROUND_SECONDS = 1.0
+"""The instruments are observed one after the other, which takes some milliseconds."""
 
 
 def send_metrics(
-    stats: Stats, endpoint: str | None, own: Sequence[Address], *, every_seconds: float = _EVERY_SECONDS
+    stats: Stats,
+    ledger: LedgerFamilies,
+    endpoint: str | None,
+    own: Sequence[Address],
+    *,
+    every_seconds: float = _EVERY_SECONDS,
 ) -> Callable[[], object]:
     """Send to the endpoint (OTLP over HTTP in protobuf), if there is one, until the returned function is called, and
-    once then (which may block for some seconds).
+    once then (which may block for some seconds). The ledger is read in a thread of the exporter.
 
     A server that cannot be reached is logged by the exporter and changes nothing. Raises ExportsToItself for an
     endpoint that is one of `own` addresses.
@@ -39,9 +52,8 @@ def send_metrics(
     resource = Resource({"service.name": "spanledger", "service.version": __version__})
     provider = MeterProvider([reader], resource, shutdown_on_exit=False)
     meter = provider.get_meter("spanledger_collector", __version__)
-    for family in stats.registry.collect():
-        create = meter.create_observable_counter if family.type == "counter" else meter.create_observable_gauge
-        create(family.name, [_observed(stats, family.name)], description=family.documentation)
+    _observe(meter, stats.registry.collect(), stats.registry.collect)
+    _observe(meter, ledger.describe(), ledger.collect)
     return provider.shutdown
 
 
@@ -49,16 +61,28 @@ def _nothing() -> None:
     """Where nothing is sent, nothing ends."""
 
 
-def _observed(stats: Stats, name: str) -> Callable[[CallbackOptions], Iterable[Observation]]:
-    def observe(_options: CallbackOptions) -> Iterable[Observation]:
-        return [
-            Observation(sample.value, sample.labels)
-            for family in stats.registry.collect()
-            if family.name == name
-            for sample in family.samples
-        ]
+def _observe(meter: Meter, described: Iterable[Metric], collect: Callable[[], Iterable[Metric]]) -> None:
+    """Make an instrument for each family."""
+    collected = _Collected(collect)
+    for family in described:
+        create = meter.create_observable_counter if family.type == "counter" else meter.create_observable_gauge
+        create(family.name, [partial(collected.observations, family.name)], description=family.documentation)
 
-    return observe
+
+class _Collected:
+    """What is collected at once for all instruments that are observed in one round."""
+
+    def __init__(self, collect: Callable[[], Iterable[Metric]]) -> None:
+        self._collect = collect
+        self._families: Mapping[str, Metric] = {}
+        self._collected_at = -math.inf
+
+    def observations(self, name: str, _options: CallbackOptions) -> Sequence[Observation]:
+        """The samples of one family. An error of collecting is logged by the caller, who goes on."""
+        if time.monotonic() - self._collected_at > _ROUND_SECONDS:
+            self._families = {family.name: family for family in self._collect()}
+            self._collected_at = time.monotonic()
+        return [Observation(float(sample.value), sample.labels) for sample in self._families[name].samples]
 
 
 def _with_path(endpoint: str) -> str:

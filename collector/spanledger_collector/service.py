@@ -5,7 +5,7 @@ import logging
 import signal
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -19,6 +19,7 @@ from spanledger_collector.errors import BadAttributionMap, LedgerBroken
 from spanledger_collector.journal import Journal
 from spanledger_collector.keys import KeyRing, key_file_of, open_keys
 from spanledger_collector.ledger.handover import Handover
+from spanledger_collector.ledger.queries import Document, gauges
 from spanledger_collector.ledger.settling import Settler
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.listening import announced
@@ -27,6 +28,7 @@ from spanledger_collector.ports import open_ports
 from spanledger_collector.price_file import own_book, price_file_of
 from spanledger_collector.retention_thread import RetentionThread
 from spanledger_collector.scheduling import answers_first, give_way
+from spanledger_collector.serve.metrics import LedgerFamilies
 from spanledger_collector.service_state import ServiceState
 from spanledger_collector.settings import Address, Settings
 from spanledger_collector.settle_thread import SettleThread
@@ -121,7 +123,8 @@ async def serving(settings: Settings) -> AsyncGenerator[Running, None]:
         broken: asyncio.Future[LedgerBroken] = asyncio.get_running_loop().create_future()
         state = _start_inside(settings, stack, partial(_tell, broken, settings.db))
         ports = await stack.enter_async_context(open_ports(state, tls))
-        stop_sending = send_metrics(state.stats, settings.metrics_endpoint, ports)
+        families = LedgerFamilies(partial(_gauges, state.ledger))
+        stop_sending = send_metrics(state.stats, families, settings.metrics_endpoint, ports)
         stack.push_async_callback(asyncio.to_thread, stop_sending)
         yield Running(
             state,
@@ -162,6 +165,12 @@ def _tell(broken: asyncio.Future[LedgerBroken], path: Path, error: duckdb.Error)
             broken.set_result(LedgerBroken(path, reason.strip('"').partition("\n")[0]))
 
     broken.get_loop().call_soon_threadsafe(settle)
+
+
+def _gauges(ledger: Ledger) -> tuple[Document, list[Document]]:
+    """How far the ledger is, and what it holds, for those who watch servers. Raises duckdb.Error."""
+    with closing(ledger.cursor()) as cursor:
+        return gauges(cursor)
 
 
 def _reload(state: ServiceState, *renewable: Tls | KeyRing | None) -> None:

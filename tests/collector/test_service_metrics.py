@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Never
 
 import pytest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
@@ -17,10 +18,11 @@ from spanledger_collector.receive.answers import Encoding
 from spanledger_collector.receive.decoded import Decoded
 from spanledger_collector.receive.decoders import DECODERS
 from spanledger_collector.receive.receiver import Signal
+from spanledger_collector.serve.metrics import LedgerFamilies
 from spanledger_collector.settings import Address, Settings
 
 
-def test_every_counter_arrives_with_its_labels(
+def test_every_counter_and_the_ledger_arrive_with_their_labels(
     receiver: Receiving, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bodies: list[bytes] = []
@@ -47,7 +49,16 @@ def test_every_counter_arrives_with_its_labels(
     labels = {pair.key: pair.value.string_value for pair in point.attributes}
     assert (labels, point.as_double) == ({"transport": "http", "signal": "traces", "outcome": "ok"}, 1.0)
     assert metrics["spanledger_observations_pending"].gauge.data_points[0].as_double == 0.0
+    ((priced),) = metrics["spanledger_ledger_calls"].gauge.data_points
+    assert {pair.key: pair.value.string_value for pair in priced.attributes}["price_status"] == "priced"
+    assert priced.as_double == 1.0
+    assert metrics["spanledger_ledger_settle_lag_seconds"].gauge.data_points[0].as_double == 0.0
     assert receiver.counted("requests", "http", "metrics", "ok") == 1
+
+
+def unread() -> Never:
+    """Nothing is sent, so nothing is read."""
+    pytest.fail("read")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST", "ledger.example"])
@@ -55,7 +66,7 @@ def test_a_server_does_not_send_to_itself(receiver: Receiving, host: str) -> Non
     own = [Address("ledger.example", 4318), Address("0.0.0.0", 4317)]
     for endpoint in (f"http://{host}:4318", f"http://{host}:4317/v1/metrics"):
         with pytest.raises(ExportsToItself, match="is this server itself"):
-            send_metrics(receiver.stats, endpoint, own)
+            send_metrics(receiver.stats, LedgerFamilies(unread), endpoint, own)
 
 
 def test_a_server_that_is_not_there_changes_nothing(tmp_path: Path) -> None:

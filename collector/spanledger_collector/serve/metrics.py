@@ -1,7 +1,7 @@
 """`/metrics`: gauges over the ledger, beside what the process counted. For alerts; whoever wants the ledger asks it."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from decimal import Decimal
 
@@ -14,7 +14,7 @@ from spanledger_collector.errors import QueryTimedOut, Stopping
 from spanledger_collector.ledger.queries import Document, gauges
 from spanledger_collector.serve.readers import Readers
 
-__all__ = ["LedgerGauges"]
+__all__ = ["LedgerFamilies", "LedgerGauges"]
 
 _LABELS = ("provider", "model", "usage_status", "price_status")
 _FRESH_SECONDS = 10.0
@@ -46,32 +46,42 @@ _PROGRESS = {
 }
 
 
-class _Families(Collector):
-    def __init__(self, progress: Document, rows: Sequence[Document]) -> None:
-        self._progress = progress
-        self._rows = rows
+class LedgerFamilies(Collector):
+    """The ledger as metrics, read whenever they are collected."""
 
-    def collect(self) -> Iterable[Metric]:
-        """Called by the registry. A sum that is not known has no sample: it is not zero."""
-        calls = GaugeMetricFamily("spanledger_ledger_calls", "Calls in the ledger", labels=_LABELS)
-        cost = GaugeMetricFamily("spanledger_ledger_cost_usd", "Known cost of the calls in the ledger", labels=_LABELS)
-        tokens = GaugeMetricFamily("spanledger_ledger_tokens", "Known tokens", labels=(*_LABELS, "direction"))
-        for row in self._rows:
-            labels = [str(row[name] or "") for name in _LABELS]
-            calls.add_metric(labels, row["calls"])
-            if row["cost_usd"] is not None:
-                cost.add_metric(labels, float(Decimal(row["cost_usd"])))  # Prometheus knows floats only
-            for direction in ("input", "output"):
-                if row[f"{direction}_tokens"] is not None:
-                    tokens.add_metric([*labels, direction], row[f"{direction}_tokens"])
-        progress = [
-            GaugeMetricFamily(f"spanledger_ledger_{name}", text, self._progress[name])
-            for name, text in _PROGRESS.items()
-        ]
-        return calls, cost, tokens, *progress
+    def __init__(self, read: Callable[[], tuple[Document, Sequence[Document]]]) -> None:
+        """`read` gives what `gauges` does."""
+        self._read = read
+
+    def describe(self) -> Sequence[Metric]:
+        """What there is to collect, without reading the ledger."""
+        return _families({}, ())
+
+    def collect(self) -> Sequence[Metric]:
+        """Called by the registry. Raises what `read` does."""
+        return _families(*self._read())
+
+
+def _families(progress: Document, rows: Sequence[Document]) -> Sequence[Metric]:
+    """A sum that is not known has no sample: it is not zero."""
+    calls = GaugeMetricFamily("spanledger_ledger_calls", "Calls in the ledger", labels=_LABELS)
+    cost = GaugeMetricFamily("spanledger_ledger_cost_usd", "Known cost of the calls in the ledger", labels=_LABELS)
+    tokens = GaugeMetricFamily("spanledger_ledger_tokens", "Known tokens", labels=(*_LABELS, "direction"))
+    for row in rows:
+        labels = [str(row[name] or "") for name in _LABELS]
+        calls.add_metric(labels, row["calls"])
+        if row["cost_usd"] is not None:
+            cost.add_metric(labels, float(Decimal(row["cost_usd"])))  # Prometheus knows floats only
+        for direction in ("input", "output"):
+            if row[f"{direction}_tokens"] is not None:
+                tokens.add_metric([*labels, direction], row[f"{direction}_tokens"])
+    gauged = [
+        GaugeMetricFamily(f"spanledger_ledger_{name}", text, progress.get(name)) for name, text in _PROGRESS.items()
+    ]
+    return calls, cost, tokens, *gauged
 
 
 def _exposed(progress: Document, rows: Sequence[Document]) -> bytes:
     registry = CollectorRegistry()
-    registry.register(_Families(progress, rows))
+    registry.register(LedgerFamilies(lambda: (progress, rows)))
     return generate_latest(registry)
