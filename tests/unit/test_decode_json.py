@@ -161,6 +161,7 @@ def test_an_impossible_span_is_rejected(reason: str, changes: dict[str, object])
         b'{"resourceSpans": "\xff"}',
         b'{"resourceSpans": [{"scopeSpans": [{"spans": [{"name": "\\ud800"}]}]}]',
         b'{"resourceSpans": "\\ud800\0\0"}',
+        b'{"x": "' + b"\\udfff" * 20_000 + b'"}',
         b'{"x": ' + b"[" * 100_000,
         body(startTimeUnixNano="soon"),
         body(startTimeUnixNano="9" * 5000),

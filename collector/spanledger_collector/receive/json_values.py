@@ -50,6 +50,8 @@ _HALF_CHARACTER: Final = re.compile(
     rb"|(?<!\\u[dD][89abAB][0-9a-fA-F]{2})\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 )
 """The escape of one surrogate without the other one of its pair."""
+_MOST_HALVES: Final = 10_000
+"""In a body: a text that was cut has one. Each takes some hundred bytes while they are replaced."""
 _T = TypeVar("_T")
 _INT64 = range(-(2**63), 2**63)
 _UINT64 = range(2**64)
@@ -140,22 +142,24 @@ def parsed(decoder: msgspec.json.Decoder[_T], body: bytes) -> _T:
         raise BadRequest(f"The body is JSON, but not as OTLP has it: {error}.") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         whole = _with_whole_characters(body)
-        if whole != body:
-            return parsed(decoder, whole)
-        raise BadRequest(f"The body is not JSON: {error}.") from error
+        if whole is None:
+            raise BadRequest(f"The body is not JSON: {error}.") from error
+        return parsed(decoder, whole)
     except RecursionError as error:
         raise BadRequest("The body is nested too deep.") from error
 
 
-def _with_whole_characters(body: bytes) -> bytes:
+def _with_whole_characters(body: bytes) -> bytes | None:
     """The body with U+FFFD for halves of characters, as JavaScript's exporter sends them of a text that was cut to fit:
-    JSON allows them (RFC 8259, section 8.2), and all that comes with such a text would be refused for good.
+    JSON allows them (RFC 8259, section 8.2), and all that comes with such a text would be refused for good. None where
+    there are none, or far too many.
 
     A backslash that is escaped begins no escape. NUL stands for it meanwhile, which no JSON has as it is.
     """
     if b"\0" in body:
-        return body
-    return _HALF_CHARACTER.sub(rb"\\ufffd", body.replace(rb"\\", b"\0\0")).replace(b"\0\0", rb"\\")
+        return None
+    whole, halves = _HALF_CHARACTER.subn(rb"\\ufffd", body.replace(rb"\\", b"\0\0"), _MOST_HALVES)
+    return whole.replace(b"\0\0", rb"\\") if 0 < halves < _MOST_HALVES else None
 
 
 def id_of(text: str | None, size: int) -> bytes:
