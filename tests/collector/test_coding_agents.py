@@ -6,20 +6,25 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
-from urllib.request import Request, urlopen
 
 import duckdb
+import grpc
 import pytest
+from google.protobuf.json_format import ParseDict
 from opentelemetry._logs import LogRecord
 from opentelemetry.exporter.otlp.proto.grpc._log_exporter import OTLPLogExporter as GrpcLogs
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter as HttpLogs
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest, ExportLogsServiceResponse
 from opentelemetry.sdk._logs import LoggerProvider
 from opentelemetry.sdk._logs.export import SimpleLogRecordProcessor
 from opentelemetry.sdk.resources import Resource
+from otlp_http import JSON, PROTOBUF, send
 from receiving import Receiving, until
 from server_process import Server, serving
 from tests.agent_emitters import claude_code_log, codex_log, gemini_cli_log
 from tests.emitters import Truth
+
+from spanledger_collector.receive.decoders import Signal
 
 NOW = time.time_ns()
 CALLS: Mapping[str, tuple[str, Truth, dict[str, Any]]] = {
@@ -92,14 +97,20 @@ def test_a_record_without_any_time_is_refused_in_a_partial_success(receiver: Rec
         {"key": name, "value": {"stringValue": str(value)}} for name, value in CALLS["claude-code"][2].items()
     ]
     document = {"resourceLogs": [{"scopeLogs": [{"logRecords": [{"attributes": attributes}]}]}]}
-    request = Request(
-        f"{receiver.http.url}/v1/logs", json.dumps(document).encode(), {"content-type": "application/json"}
-    )
-    with urlopen(request, timeout=10) as response:
-        answer = json.load(response)
-    assert answer["partialSuccess"]["rejectedLogRecords"] == "1"
-    assert "the start time is zero" in answer["partialSuccess"]["errorMessage"]
-    assert receiver.counted("spans_rejected", "no_start") == 1
+    body = ParseDict(document, ExportLogsServiceRequest()).SerializeToString()
+    with grpc.insecure_channel(str(receiver.grpc)) as channel:
+        untyped: Any = channel  # its stub asks for serializers, which bytes need not
+        over_grpc = untyped.unary_unary(f"/{Signal.LOGS.service}/Export")(body, timeout=20)
+    in_json = json.loads(send(receiver, json.dumps(document).encode(), JSON, "/v1/logs").body)
+    answers = [
+        ExportLogsServiceResponse.FromString(over_grpc),
+        ExportLogsServiceResponse.FromString(send(receiver, body, PROTOBUF, "/v1/logs").body),
+        ParseDict(in_json, ExportLogsServiceResponse()),
+    ]
+    for answer in answers:
+        assert answer.partial_success.rejected_log_records == 1
+        assert answer.partial_success.error_message == "log records rejected: 1 because the start time is zero"
+    assert receiver.counted("spans_rejected", "no_start") == len(answers)
 
 
 def _rows(db: Path, sql: str) -> list[dict[str, Any]]:

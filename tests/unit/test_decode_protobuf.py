@@ -102,7 +102,7 @@ def test_an_impossible_span_is_rejected_and_its_neighbours_are_kept(reason: str,
 
     assert decoded.rejected == {reason: 1}
     assert len(decoded.spans) == 1
-    assert decoded.explain_rejected() == f"spans rejected: 1 because {REJECTIONS[reason]}"
+    assert decoded.explain_rejected("spans") == f"spans rejected: 1 because {REJECTIONS[reason]}"
 
 
 def test_the_last_time_that_can_be_stored_is_taken() -> None:

@@ -85,10 +85,10 @@ class Decoded:
         spans, self.spans = self.spans, []
         return spans
 
-    def explain_rejected(self) -> str:
-        """One sentence for the partial success; empty when nothing was rejected."""
+    def explain_rejected(self, what: str) -> str:
+        """One sentence for the partial success; empty when nothing was. `what` they are: spans, or log records."""
         parts = [f"{count} because {REJECTIONS[reason]}" for reason, count in sorted(self.rejected.items())]
-        return f"spans rejected: {'; '.join(parts)}" if parts else ""
+        return f"{what} rejected: {'; '.join(parts)}" if parts else ""
 
 
 def parent_of(sent: bytes) -> bytes | None:

@@ -72,8 +72,8 @@ class Receiver:
         if decoded is None:
             async with self._threads.turn(sender.name):
                 decoded = await self._in_parts(sender, _parts(decoder, body))
-        rejected = sum(decoded.rejected.values())
-        return success(rejected, decoded.explain_rejected(), encoding, logs=signal is Signal.LOGS)
+        rejected, logs = sum(decoded.rejected.values()), signal is Signal.LOGS
+        return success(rejected, decoded.explain_rejected("log records" if logs else "spans"), encoding, logs=logs)
 
     async def undone(self, sender: Sender, body: bytes, coding: str) -> bytes:
         """A body without its content coding: what becomes large by it in a thread. Raises ReceiveError."""
