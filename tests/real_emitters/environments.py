@@ -221,7 +221,8 @@ GOOGLE_2 = Environment(
 OLDER_SDKS = Environment(
     "older-sdks",
     (
-        "litellm",
+        "litellm[mcp]",
+        *("fastapi", "orjson"),  # which LiteLLM imports for its callbacks without asking for them
         "openlit>=1.45",  # those of a year ago work with any release of OpenTelemetry, and are no news
         "anthropic",
         *(f"openinference-instrumentation-{name}" for name in ("openai", "anthropic", "litellm")),
