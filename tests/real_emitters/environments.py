@@ -222,7 +222,7 @@ OLDER_SDKS = Environment(
     "older-sdks",
     (
         "litellm[mcp]",
-        *("fastapi", "orjson"),  # which LiteLLM imports for its callbacks without asking for them
+        *("fastapi", "orjson", "soundfile"),  # which LiteLLM imports for its callbacks without asking for them
         "openlit>=1.45",  # those of a year ago work with any release of OpenTelemetry, and are no news
         "anthropic",
         *(f"openinference-instrumentation-{name}" for name in ("openai", "anthropic", "litellm")),
