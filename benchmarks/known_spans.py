@@ -27,6 +27,7 @@ from spanledger_collector.journal.writer import Writer
 from spanledger_collector.ledger.known_ids import KnownIds
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.model import ReceivedSpan, Scope
+from spanledger_collector.received_spans import ReceivedSpans
 from spanledger_collector.stats import Stats
 
 _SPANS = 512
@@ -104,7 +105,7 @@ def measure(db: Path, commits: int, tell: Connection) -> None:
         took: list[float] = []
         asked: list[float] = []
         for _ in range(commits):
-            submission = Submission(spans_of(chance, time.time_ns()), time.time_ns())
+            submission = Submission(ReceivedSpans.of(spans_of(chance, time.time_ns())), time.time_ns())
             keys = [chance.getrandbits(64) for _ in range(_SPANS)]
             used = time.thread_time()
             spans.suspects(keys)

@@ -26,6 +26,7 @@ from spanledger_collector.receive.bodies import Budget
 from spanledger_collector.receive.grpc_server import grpc_server
 from spanledger_collector.receive.http_app import build_http_app
 from spanledger_collector.receive.receiver import Receiver
+from spanledger_collector.received_spans import ReceivedSpans
 from spanledger_collector.settings import Address
 from spanledger_collector.stats import Snapshot, Stats
 
@@ -124,7 +125,7 @@ class PatientJournal(Journal):
         super().__init__(ledger, stats, reading, on_commit, pause_seconds=0.0)
         self._counts = stats
 
-    async def append(self, spans: Sequence[ReceivedSpan], client: str = "") -> None:
+    async def append(self, spans: ReceivedSpans | Sequence[ReceivedSpan], client: str = "") -> None:
         await super().append(spans, client)
         await asyncio.to_thread(until, lambda: self.waiting.requests == 0)
 

@@ -14,6 +14,7 @@ from spanledger_collector.ledger.settling import Settler
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.model import ReceivedSpan
 from spanledger_collector.pricing import shipped_book
+from spanledger_collector.received_spans import ReceivedSpans
 from spanledger_collector.stats import Stats
 
 __all__ = ["SettlingBench", "settling_bench"]
@@ -65,7 +66,7 @@ class SettlingBench:
 
     def arrive(self, spans: Iterable[ReceivedSpan]) -> None:
         """Journal the spans in one commit."""
-        self._writer.commit([self._extractor.entry_of(Submission(list(spans), time.time_ns()))])
+        self._writer.commit([self._extractor.entry_of(Submission(ReceivedSpans.of([*spans]), time.time_ns()))])
 
     def settle(self, *spans: ReceivedSpan) -> int:
         """Journal the spans in one commit and settle."""

@@ -25,6 +25,7 @@ from spanledger_collector.journal.loading import held_by
 from spanledger_collector.ledger import compaction, retention
 from spanledger_collector.ledger.compaction import compact
 from spanledger_collector.ledger.store import Ledger
+from spanledger_collector.received_spans import ReceivedSpans
 from spanledger_collector.retention_thread import RetentionThread
 from spanledger_collector.settings import Retention
 from spanledger_collector.stats import Stats
@@ -134,7 +135,7 @@ def test_the_command(small_ledger: Path) -> None:
 
 def test_the_command_takes_in_what_a_server_left(small_ledger: Path) -> None:
     spans = [received(number, CHAT) for number in range(30)]
-    entry = Extractor(dialects, Stats()).entry_of(Submission(spans, time.time_ns()))
+    entry = Extractor(dialects, Stats()).entry_of(Submission(ReceivedSpans.of(spans), time.time_ns()))
     folder = intake_of(small_ledger)
     intake = Intake(folder)
     intake.append(held_by(entry), encode_entries([encode_entry(entry)]))

@@ -37,6 +37,7 @@ from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.model import ReceivedSpan
 from spanledger_collector.observation_columns import joined, observations_in
 from spanledger_collector.pricing import shipped_book
+from spanledger_collector.received_spans import ReceivedSpans
 from spanledger_collector.settings import Retention
 from spanledger_collector.stats import Stats
 
@@ -50,7 +51,7 @@ REQUESTS = [
 
 
 def _entry(spans: Sequence[ReceivedSpan]) -> Entry:
-    return Extractor(dialects, Stats()).entry_of(Submission([*spans], 1_000))
+    return Extractor(dialects, Stats()).entry_of(Submission(ReceivedSpans.of([*spans]), 1_000))
 
 
 def _logged(folder: Path, requests: Sequence[Sequence[ReceivedSpan]]) -> Intake:

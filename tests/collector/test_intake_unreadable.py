@@ -15,13 +15,14 @@ from spanledger_collector.journal.intake import Intake, intake_of, segments_in
 from spanledger_collector.journal.loading import held_by, load_leftover
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.model import ReceivedSpan
+from spanledger_collector.received_spans import ReceivedSpans
 from spanledger_collector.stats import Stats
 
 
 def left_behind(db: Path, *segments: Sequence[ReceivedSpan]) -> None:
     """Each as a process that was killed left it in a segment of its own."""
     for spans in segments:
-        entry = Extractor(dialects, Stats()).entry_of(Submission([*spans], 1_000))
+        entry = Extractor(dialects, Stats()).entry_of(Submission(ReceivedSpans.of([*spans]), 1_000))
         log = Intake(intake_of(db))
         log.append(held_by(entry), encode_entries([encode_entry(entry)]))
         log.close(0)

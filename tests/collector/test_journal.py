@@ -29,6 +29,7 @@ from spanledger_collector.journal.reading import StoredReading, decode_reading
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.model import Observation, ReceivedSpan, Scope
 from spanledger_collector.observation_columns import ReadInSpans
+from spanledger_collector.received_spans import ReceivedSpans
 from spanledger_collector.stats import Stats
 
 ROWS = "SELECT * EXCLUDE (received_at) FROM store.spans ORDER BY ALL"
@@ -193,7 +194,7 @@ def _wait(held: Event) -> None:
 class Clumsy:
     """Dialects that fail on some spans, as a rule of ours might on a span that nobody thought of."""
 
-    def read_all(self, spans: Sequence[ReceivedSpan], /) -> tuple[ReadInSpans, list[None]]:
+    def read_all(self, spans: ReceivedSpans, /) -> tuple[ReadInSpans, list[None]]:
         raise ValueError(len(spans))
 
     def recognise(self, span: ReceivedSpan, /) -> Observation | None:
@@ -299,7 +300,7 @@ def test_any_split_repetition_and_order_stores_the_same_rows(
 
 def _fingerprint(span: ReceivedSpan) -> int:
     """As the journal makes it."""
-    entry = Extractor(dialects, Stats()).entry_of(Submission([span], START))
+    entry = Extractor(dialects, Stats()).entry_of(Submission(ReceivedSpans.of([span]), START))
     return int(entry.columns["payload_hash"][0])
 
 

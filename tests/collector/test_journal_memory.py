@@ -23,6 +23,7 @@ from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.ledger.transactions import is_about_size
 from spanledger_collector.model import ReceivedSpan
 from spanledger_collector.pricing import shipped_book
+from spanledger_collector.received_spans import ReceivedSpans
 from spanledger_collector.stats import Stats
 
 MIB = 1024 * 1024
@@ -49,7 +50,7 @@ def calls(first: int, count: int) -> list[ReceivedSpan]:
 
 
 def entry_of(spans: list[ReceivedSpan]) -> Entry:
-    return Extractor(dialects, Stats()).entry_of(Submission(spans, 1_000))
+    return Extractor(dialects, Stats()).entry_of(Submission(ReceivedSpans.of(spans), 1_000))
 
 
 def numbers(ledger: Ledger) -> list[int]:

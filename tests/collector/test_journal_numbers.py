@@ -15,12 +15,13 @@ from spanledger_collector.ledger.handover import Handover
 from spanledger_collector.ledger.settling import Settler
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.pricing import shipped_book
+from spanledger_collector.received_spans import ReceivedSpans
 from spanledger_collector.stats import Stats
 
 
 def _entry(first: int, count: int) -> Entry:
     spans = [received(number, CHAT) for number in range(first, first + count)]
-    return Extractor(dialects, Stats()).entry_of(Submission(spans, 1_000))
+    return Extractor(dialects, Stats()).entry_of(Submission(ReceivedSpans.of(spans), 1_000))
 
 
 def test_what_fails_after_a_commit_gives_no_number_twice(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,10 +9,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
 
 import pytest
-from msgspec import structs
 from otlp_http import JSON, MIB, ONE, PROTOBUF, send
 from receiving import CHAT, START, PatientJournal, Receiving, in_json, received, receiving, request, stored
 
@@ -25,6 +23,7 @@ from spanledger_collector.receive import receiver as receiver_module
 from spanledger_collector.receive.answers import Encoding
 from spanledger_collector.receive.decoded import Decoded
 from spanledger_collector.receive.decoders import DECODERS, Signal
+from spanledger_collector.received_spans import ReceivedSpans
 from spanledger_collector.settings import Address
 
 KEY = Signal.TRACES, Encoding.PROTOBUF
@@ -128,9 +127,9 @@ def test_spans_are_freed_as_soon_as_they_are_read(db: Path, monkeypatch: pytest.
 
     def at_once(body: bytes) -> Decoded:
         decoded = decoder.at_once(body)
-        decoded.spans = [structs.replace(span, attributes=_Attributes(span.attributes)) for span in decoded.spans]
-        there.extend(weakref.ref(cast("_Attributes", span.attributes)) for span in decoded.spans)
-        return decoded
+        kept = {place: _Attributes(span.attributes) for place, span in enumerate(decoded.spans)}
+        there.extend(map(weakref.ref, kept.values()))
+        return replace(decoded, spans=ReceivedSpans(decoded.spans.skeletons, (), kept))
 
     def append(intake: Intake, held: Held, payload: bytes) -> tuple[int, Held]:
         when_logged.append(sum(each() is not None for each in there))

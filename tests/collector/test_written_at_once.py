@@ -18,6 +18,7 @@ from spanledger_collector.ledger.settling import Settler
 from spanledger_collector.ledger.store import ROWS_PER_GROUP, Ledger
 from spanledger_collector.ledger.torn_log import log_of
 from spanledger_collector.pricing import shipped_book
+from spanledger_collector.received_spans import ReceivedSpans
 from spanledger_collector.stats import Stats
 
 _ALL: Final = ("SELECT * FROM spans ORDER BY ALL", "SELECT * FROM observations ORDER BY ALL")
@@ -28,7 +29,7 @@ def _commit(ledger: Ledger, first: int, count: int) -> None:
     """Journal so many model calls in one transaction."""
     spans = [received(number, CHAT) for number in range(first, first + count)]
     writer = Writer(ledger, Stats())
-    writer.commit([Extractor(dialects, Stats()).entry_of(Submission(spans, time.time_ns()))])
+    writer.commit([Extractor(dialects, Stats()).entry_of(Submission(ReceivedSpans.of(spans), time.time_ns()))])
     writer.close()
 
 

@@ -145,7 +145,7 @@ def test_a_time_may_have_an_exponent(started: float | str) -> None:
 )
 def test_an_impossible_span_is_rejected(reason: str, changes: dict[str, object]) -> None:
     decoded = decode_traces_json(body(**changes))
-    assert (decoded.spans, decoded.rejected) == ([], {reason: 1})
+    assert ([*decoded.spans], decoded.rejected) == ([], {reason: 1})
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_values_nested_too_deep_are_refused(levels: int) -> None:
 
 
 def test_an_empty_request_has_no_spans() -> None:
-    assert decode_traces_json(b"{}").spans == []
+    assert [*decode_traces_json(b"{}").spans] == []
 
 
 @given(st.binary(max_size=200) | st.text(alphabet='{}[]":,resourceSpans01\\u', max_size=200).map(str.encode))
@@ -254,4 +254,4 @@ def test_both_encodings_of_a_span_are_the_same_span(attributes: dict[str, AnyVal
     # Where OTLP deviates from protobuf's own mapping, which gives ids in base64 and enums by name.
     in_json["resourceSpans"][0]["scopeSpans"][0]["spans"][0] |= {"traceId": TRACE, "spanId": SPAN, "kind": 3}
 
-    assert decode_traces_json(json.dumps(in_json).encode()).spans == decode_traces(sent.SerializeToString()).spans
+    assert [*decode_traces_json(json.dumps(in_json).encode()).spans] == [*decode_traces(sent.SerializeToString()).spans]

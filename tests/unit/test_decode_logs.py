@@ -144,7 +144,7 @@ def test_without_a_time_of_its_own_the_moment_of_observing_counts() -> None:
 
 def test_without_any_time_it_is_rejected_and_said_why() -> None:
     decoded = decode_logs(request(time_unix_nano=0, observed_time_unix_nano=0).SerializeToString())
-    assert (decoded.rejected, decoded.spans, decoded.skipped) == ({"no_start": 1}, [], 0)
+    assert (decoded.rejected, [*decoded.spans], decoded.skipped) == ({"no_start": 1}, [], 0)
 
 
 @pytest.mark.parametrize(

@@ -106,11 +106,13 @@ def test_an_impossible_span_is_rejected_and_its_neighbours_are_kept(reason: str,
 
 
 def test_the_last_time_that_can_be_stored_is_taken() -> None:
-    assert decode_traces(request(end_time_unix_nano=2**63 - 2).SerializeToString()).spans[0].ended_ns == 2**63 - 2
+    assert (
+        next(iter(decode_traces(request(end_time_unix_nano=2**63 - 2).SerializeToString()).spans)).ended_ns == 2**63 - 2
+    )
 
 
 def test_a_root_may_be_sent_with_an_all_zero_parent() -> None:
-    assert decode_traces(request(parent_span_id=bytes(8)).SerializeToString()).spans[0].parent_span_id is None
+    assert next(iter(decode_traces(request(parent_span_id=bytes(8)).SerializeToString()).spans)).parent_span_id is None
 
 
 def test_enum_numbers_of_a_later_protocol_are_unspecified() -> None:
@@ -128,9 +130,9 @@ def test_an_error_that_an_emitter_leaves_to_an_event(emitter: str, status: int) 
     span = scope_spans.spans[0]
     span.status.code = Status.STATUS_CODE_OK
     span.events.add(name="chunk")
-    assert decode_traces(sent.SerializeToString()).spans[0].status == 1
+    assert next(iter(decode_traces(sent.SerializeToString()).spans)).status == 1
     span.events.add(name="exception", time_unix_nano=START)
-    assert decode_traces(sent.SerializeToString()).spans[0].status == status
+    assert next(iter(decode_traces(sent.SerializeToString()).spans)).status == status
 
 
 def test_unknown_fields_are_ignored() -> None:
@@ -139,7 +141,7 @@ def test_unknown_fields_are_ignored() -> None:
 
 
 def test_an_empty_request_has_no_spans() -> None:
-    assert decode_traces(b"").spans == []
+    assert [*decode_traces(b"").spans] == []
 
 
 def test_text_that_is_not_utf8_is_refused() -> None:
@@ -185,7 +187,7 @@ def test_what_has_too_many_values_is_read_and_not_remembered() -> None:
     values = [*range(120, 140), *range(16_370, 16_400), -1, *("x" * size for size in range(130)), "täxt", "text"]
     for value in values * 2:
         assert read(value) == value
-    assert len(known) == 8 + 1, "what says one byte or nothing: there is little of it"
+    assert len(known) == 3
     known.age(2**20)
     assert not known
     assert read("text") == "text"

@@ -1,6 +1,7 @@
 """Spans that are read at once, in columns, say what they say one by one."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace as replace_of_dataclass
 from random import Random
 from typing import Any
 
@@ -11,13 +12,16 @@ from msgspec.structs import replace
 from tests.emitters import EMITTERS, Emitter, Truth
 from tests.observed import NATIVE, OWN, make_span
 
-from spanledger_collector.dialects import Reader, at_once, columns, groups
+from spanledger_collector import received_spans
+from spanledger_collector.dialects import Reader, columns
 from spanledger_collector.dialects.attribution_map import NO_MAP, AttributionMap
 from spanledger_collector.dialects.choice import choose_dialect, dialects_of
 from spanledger_collector.dialects.dialect import Dialect
+from spanledger_collector.dialects.groups import Group
 from spanledger_collector.dialects.table import DIALECTS
 from spanledger_collector.model import KEY_ORG, Attributes, AttributeValue, ReceivedSpan, Scope
 from spanledger_collector.observation_columns import NOTHING_READ, observations_in
+from spanledger_collector.received_spans import Alike, ReceivedSpans
 
 _CHAT: dict[str, AttributeValue] = {
     "gen_ai.operation.name": "chat",
@@ -53,15 +57,15 @@ _ODD: list[AttributeValue] = [
 ]
 
 
-_MANY_SPANS, _MANY_OF_A_GROUP = at_once.MANY, groups.MANY_ALIKE
+_MANY_SPANS, _MANY_OF_A_GROUP = received_spans.MANY, received_spans.MANY_ALIKE
 
 
 @pytest.fixture(autouse=True, scope="module")
 def in_columns_however_few() -> Iterator[None]:
     """Else small examples, and what fails of them, would not be read so."""
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(at_once, "MANY", 0)
-        patched.setattr(groups, "MANY_ALIKE", 1)
+        patched.setattr(received_spans, "MANY", 0)
+        patched.setattr(received_spans, "MANY_ALIKE", 1)
         yield
 
 
@@ -72,11 +76,24 @@ def one_by_one(spans: Sequence[ReceivedSpan], reader: Reader) -> tuple[Any, Any]
     return told, [reader.peer_host(span) for span in spans]
 
 
+def with_what_is_the_same(spans: ReceivedSpans) -> ReceivedSpans:
+    """As the decoder of protobuf has them: it knows of which names all in a group have the same value."""
+    return replace_of_dataclass(spans, alike=[replace_of_dataclass(each, same=_same(each)) for each in spans.alike])
+
+
+def _same(alike: Alike) -> frozenset[str]:
+    columns = zip(alike.names, alike.columns, strict=True)
+    return frozenset(name for name, column in columns if len({*map(repr, column)}) == 1)
+
+
 def assert_read_the_same(spans: Sequence[ReceivedSpan], reader: Reader) -> None:
-    read, hosts = reader.read_all(spans)
-    told = [*zip(read.places, observations_in(read.observed), read.attributes, strict=True)]
     # By what they print: 1, 1.0 and True are equal.
-    assert repr((told, hosts)) == repr(one_by_one(spans, reader))
+    expected = repr(one_by_one(spans, reader))
+    together = ReceivedSpans.of(spans)
+    for each in (together, with_what_is_the_same(together)):
+        read, hosts = reader.read_all(each)
+        told = [*zip(read.places, observations_in(read.observed), read.attributes, strict=True)]
+        assert repr((told, hosts)) == expected
 
 
 _SCOPES = [
@@ -158,10 +175,12 @@ def test_most_emitters_are_read_in_columns() -> None:
     one_by_one_too = {"codex-log"}  # whose counts are texts
     one_by_one_too |= {row.id for row in DIALECTS if row.unpack or row.quoted}
     for emitter in EMITTERS:
-        [group], _ = groups.grouped(_of_emitter(emitter, [Truth("openai", "gpt-5", 900, 80, 7, 60, 5)] * 4))
-        [dialect] = dialects_of(group.spans, group.names)
+        spans = ReceivedSpans.of(_of_emitter(emitter, [Truth("openai", "gpt-5", 900, 80, 7, 60, 5)] * 4))
+        [alike] = spans.alike
+        group = Group(spans, alike)
+        [dialect] = dialects_of(group)
         assert dialect is not None
-        read = columns.observations_of(group, group.columns(), dialect, NO_MAP)
+        read = columns.observations_of(group, dialect, NO_MAP)
         assert (read is None) == (dialect.id in one_by_one_too), dialect.id
 
 
@@ -182,7 +201,7 @@ def test_one_odd_value_among_many_is_read_as_what_it_is(name: str, odd: Attribut
 def test_messages_are_kept_of_none_of_many(content: str) -> None:
     spans = [_one_of_many(_CHAT | {content: "a secret"}, number) for number in range(4)]
     assert_read_the_same(spans, Reader())
-    assert "secret" not in repr(Reader().read_all(spans))
+    assert "secret" not in repr(Reader().read_all(ReceivedSpans.of(spans)))
 
 
 @pytest.mark.parametrize("row", DIALECTS, ids=lambda row: row.id)
@@ -194,17 +213,19 @@ def test_spans_of_the_same_names_may_be_of_several_dialects(row: Dialect) -> Non
     for scope in scopes:
         names = ["chat", *row.span_names, *row.events]
         spans = [_one_of_many(_CHAT | values, 0, scope, name=name) for name in names for values in (named, other)]
-        assert {*dialects_of(spans, tuple(spans[0].attributes))} == {*map(choose_dialect, spans)}
+        together = ReceivedSpans.of(spans)
+        [alike] = together.alike
+        assert {*dialects_of(Group(together, alike))} == {*map(choose_dialect, spans)}
         assert_read_the_same(spans, Reader())
 
 
 @pytest.mark.parametrize("count", [0, 1, 11, 24, 47, 48, 64])
 def test_few_and_many_are_read_the_same(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(at_once, "MANY", _MANY_SPANS)
-    monkeypatch.setattr(groups, "MANY_ALIKE", _MANY_OF_A_GROUP)
+    monkeypatch.setattr(received_spans, "MANY", _MANY_SPANS)
+    monkeypatch.setattr(received_spans, "MANY_ALIKE", _MANY_OF_A_GROUP)
     spans = [_one_of_many(_CHAT if number % 2 else _HTTP, number) for number in range(count)]
     assert_read_the_same(spans, Reader())
 
 
 def test_nothing_of_nothing() -> None:
-    assert Reader().read_all([]) == (NOTHING_READ, [])
+    assert Reader().read_all(ReceivedSpans.of([])) == (NOTHING_READ, [])

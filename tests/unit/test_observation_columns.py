@@ -21,6 +21,7 @@ from spanledger_collector.observation_columns import (
     joined,
     observations_in,
 )
+from spanledger_collector.received_spans import ReceivedSpans
 from spanledger_collector.shared_objects import made_once
 
 _texts = st.none() | st.sampled_from(["ann", "", "two\nlines", 'a "quoted" one', "\r\u2028\x85\x00", "ä" * 70])
@@ -146,9 +147,9 @@ def test_what_lots_of_spans_told_is_joined_and_chosen_from_as_if_they_had_come_a
     first = 0
     for lot in chosen:
         some = spans[first : first + len(lot)]
-        lots.append((first, told_of(some, _read(some, range(len(some))))))
+        lots.append((first, told_of(ReceivedSpans.of(some).skeletons, _read(some, range(len(some))))))
         first += len(lot)
-    of_all, whole = Told.joined(lots), told_of(spans, _read(spans, range(len(spans))))
+    of_all, whole = Told.joined(lots), told_of(ReceivedSpans.of(spans).skeletons, _read(spans, range(len(spans))))
     assert _said(of_all) == _said(whole)
     assert _said(of_all.only(flat)) == _said(whole.only(flat))
     kept = [span for span, is_kept in zip(spans, flat, strict=True) if is_kept]

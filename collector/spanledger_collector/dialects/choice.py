@@ -2,13 +2,14 @@
 row."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Final
 
 from spanledger_collector.dialects.dialect import Dialect, Marker
+from spanledger_collector.dialects.groups import Group
 from spanledger_collector.dialects.names import GENERIC, METER_FACTS, TOTAL
-from spanledger_collector.dialects.shapes import ByNames, Names
+from spanledger_collector.dialects.shapes import ByNames
 from spanledger_collector.dialects.table import DIALECTS, GENERIC_DIALECT
 from spanledger_collector.model import Attributes, ReceivedSpan, Scope
 
@@ -73,18 +74,19 @@ def choose_dialect(span: ReceivedSpan) -> Dialect | None:
     return GENERIC_DIALECT
 
 
-def dialects_of(spans: Sequence[ReceivedSpan], names: Names) -> Collection[Dialect | None]:
-    """The dialects of spans with one scope and attributes of these names: that of the first span where it follows from
-    that, and else those of each."""
+def dialects_of(group: Group) -> Collection[Dialect | None]:
+    """The dialects of a group of spans: that of the first where it follows from what they have in common, and else
+    those of each."""
+    names, scope = group.names, group.scope
     if EVENT_NAME not in names:
         if SIGNS.isdisjoint(names):
             return {None}
-        of_scope = _of_scope(spans[0].scope.name, spans[0].scope.version)
+        of_scope = _of_scope(scope.name, scope.version)
         if (of_scope and not (of_scope[0].span_names or of_scope[0].needs)) or not (
             of_scope or _by_marker[None, names]
         ):
-            return {choose_dialect(spans[0])}
-    return {choose_dialect(span) for span in spans}
+            return {choose_dialect(group.first())}
+    return {*map(choose_dialect, group.spans())}
 
 
 @ByNames

@@ -3,7 +3,7 @@ nothing by itself: what differs from span to span in a way that matters goes thr
 
 from collections.abc import Collection, Mapping, Sequence
 from itertools import repeat
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any, Final
 
 from spanledger_collector.dialects.attribution import Process, dimensions_of, process_of, read_attribution
@@ -21,11 +21,12 @@ from spanledger_collector.dialects.engine import (
     usage_of,
 )
 from spanledger_collector.dialects.fact_columns import FactColumns, Key, read_columns
-from spanledger_collector.dialects.groups import Columns, Group, rows_of
+from spanledger_collector.dialects.groups import Group
 from spanledger_collector.dialects.names import MADE_BY_FRAMEWORKS
 from spanledger_collector.dialects.setting import Setting, setting_of
 from spanledger_collector.dialects.usage import CountColumns, plain_columns
 from spanledger_collector.observation_columns import ObservationColumns, columns_of_attributions
+from spanledger_collector.received_spans import rows_of
 
 __all__ = ["observations_of"]
 
@@ -53,12 +54,10 @@ _ALIKE: Final = (
 """Columns whose values follow, but for what is odd, from what an emitter says alike in call after call."""
 
 
-def observations_of(
-    group: Group, columns: Columns, dialect: Dialect, mapped: AttributionMap
-) -> ObservationColumns | None:
+def observations_of(group: Group, dialect: Dialect, mapped: AttributionMap) -> ObservationColumns | None:
     """What each span of a group says about a model call, as `recognise` has it; None where something is odd or one of
     them says nothing, so that the spans are to be read one by one."""
-    facts = read_columns(dialect, group, columns)
+    facts = read_columns(dialect, group)
     if facts is None:
         return None
     settings = {key: setting_of(dialect, said.steady, said.name, group.kind) for key, said in facts.said.items()}
@@ -70,14 +69,14 @@ def observations_of(
 def _observations(
     group: Group, dialect: Dialect, facts: FactColumns, settings: Mapping[Key, Setting], mapped: AttributionMap
 ) -> ObservationColumns:
-    spans, process, many = group.spans, process_of(group.resource), len(group.spans)
+    skeletons, process, many = group.skeletons, process_of(group.resource), len(group.places)
     emitted = facts.of_call.get("emitter_cost_usd")
     observed: dict[str, Sequence[Any]] = {
-        "trace_id": [span.trace_id for span in spans],
-        "span_id": [span.span_id for span in spans],
-        "parent_span_id": [span.parent_span_id for span in spans],
+        "trace_id": group.of_each(skeletons.trace_id),
+        "span_id": group.of_each(skeletons.span_id),
+        "parent_span_id": group.of_each(skeletons.parent_span_id),
         "started_ns": _started(group, dialect, facts),
-        "ended_ns": [span.ended_ns for span in spans],
+        "ended_ns": group.of_each(skeletons.ended_ns),
         "service": [process.service] * many,
         "dialect": [dialect.id] * many,
         "source_rank": [dialect.source_rank] * many,
@@ -89,7 +88,7 @@ def _observations(
     observed.update(_alike(group, facts, settings))
     observed.update(_attributions(group, facts, mapped))
     observed.update(_usages(facts, settings))
-    statuses = [span.status for span in spans]
+    statuses = group.of_each(skeletons.status)
     if STATUS_ERROR in statuses:
         known = zip(observed["error_type"], statuses, strict=True)
         observed["error_type"] = [error or ("_OTHER" if status == STATUS_ERROR else None) for error, status in known]
@@ -111,7 +110,24 @@ def _alike(group: Group, facts: FactColumns, settings: Mapping[Key, Setting]) ->
             steady.feature or usual.get("feature"),
             dimensions_of(steady, process, dimensions),
         )
-    return dict(zip(_ALIKE, zip(*map(values.__getitem__, facts.keys), strict=True), strict=True))
+    return _spread(values, facts.keys)
+
+
+def _spread(values: Mapping[Key, tuple[Any, ...]], keys: Sequence[Key]) -> ObservationColumns:
+    """The columns `_ALIKE`, of values by key; most are the same in all."""
+    columns: dict[str, Sequence[Any]] = {}
+    differing: list[str] = []
+    for name, column in zip(_ALIKE, zip(*values.values(), strict=True), strict=True):
+        first, *others = column
+        if all(other is first for other in others):
+            columns[name] = [first] * len(keys)
+        else:
+            differing.append(name)
+    if differing:
+        taken = itemgetter(*map(_ALIKE.index, differing), 0)  # one more, as a single one would be no tuple
+        rows = {key: taken(row)[:-1] for key, row in values.items()}
+        columns.update(zip(differing, zip(*map(rows.__getitem__, keys), strict=True), strict=True))
+    return columns
 
 
 def _usual(process: Process) -> Mapping[str, str]:
@@ -153,44 +169,44 @@ def _usage_of_each(facts: FactColumns, settings: Sequence[Setting]) -> Observati
     }
 
 
-def _started(group: Group, dialect: Dialect, facts: FactColumns) -> list[int]:
+def _started(group: Group, dialect: Dialect, facts: FactColumns) -> Sequence[int]:
     lasted = facts.of_call.get("lasted")
     if lasted is None and not dialect.at_the_end:
-        return [span.started_ns for span in group.spans]
-    return [started_ns(span, text, dialect) for span, text in zip(group.spans, lasted or repeat(None))]  # noqa: B905 - endless
+        return group.of_each(group.skeletons.started_ns)
+    return [started_ns(span, text, dialect) for span, text in zip(group.spans(), lasted or repeat(None))]  # noqa: B905 - endless
 
 
 def _response_ids(group: Group, dialect: Dialect, facts: FactColumns) -> Sequence[str | None]:
     said = facts.of_call.get("response_id")
     if said is None and not dialect.hidden_ids:
-        return [None] * len(group.spans)
+        return [None] * len(group.places)
     if said is not None and all(said):
         text = "".join(filter(None, said))
         if not any(start in text for start in MADE_BY_FRAMEWORKS):  # a tenth of what looking at each takes
             return said
-    return [*map(response_id, repeat(dialect), said or repeat(None), group.attributes)]
+    return [*map(response_id, repeat(dialect), said or repeat(None), group.attributes())]
 
 
 def _reported_costs(group: Group, dialect: Dialect, facts: FactColumns) -> Sequence[object]:
     said = facts.of_call.get("reported_cost_usd")
     if said is None and dialect.ticks is None:
-        return [None] * len(group.spans)
-    return [*map(reported_cost, repeat(dialect), said or repeat(None), group.attributes)]
+        return [None] * len(group.places)
+    return [*map(reported_cost, repeat(dialect), said or repeat(None), group.attributes())]
 
 
 def _attributions(group: Group, facts: FactColumns, mapped: AttributionMap) -> ObservationColumns:
     """Who spends, as far as it does not follow from what is alike; by a map all of it."""
-    process, none = process_of(group.resource), [None] * len(group.spans)
+    process, none = process_of(group.resource), [None] * len(group.places)
     usual = _usual(process)
     users, sessions = facts.of_call.get("user", none), facts.of_call.get("session", none)
     if mapped is NO_MAP:
         return {
             "attribution.user": _or_usual(users, usual.get("user")),
             "attribution.session": _or_usual(sessions, usual.get("session")),
-            "attribution.key_org": [process.key_org] * len(group.spans),
+            "attribution.key_org": [process.key_org] * len(group.places),
         }
     steady, _, free = zip(*map(facts.said.__getitem__, facts.keys), strict=True)
-    of_each = map(read_attribution, users, sessions, steady, free, group.spans, repeat(process), repeat(mapped))
+    of_each = map(read_attribution, users, sessions, steady, free, group.spans(), repeat(process), repeat(mapped))
     return columns_of_attributions(of_each)
 
 

@@ -1,7 +1,8 @@
 """What the journal keeps of a span's attributes: everything but what people and models said."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import repeat
 from typing import Final, NamedTuple
 
 import msgspec
@@ -9,11 +10,11 @@ import msgspec
 from spanledger.meters import OTHER_METER_PREFIX
 from spanledger_collector.dialects.choice import READ_NAMES, choose_dialect
 from spanledger_collector.dialects.facts import LONGEST_FACT, hidden_response_id
-from spanledger_collector.dialects.groups import Columns, Group, rows_of
+from spanledger_collector.dialects.groups import Columns, Group
 from spanledger_collector.dialects.names import HIDDEN_RESPONSE_ID
 from spanledger_collector.dialects.shapes import ByNames
 from spanledger_collector.dialects.table import DIALECTS
-from spanledger_collector.model import Attributes, AttributeValue, ReceivedSpan
+from spanledger_collector.model import AttributeValue, ReceivedSpan
 
 __all__ = ["is_content", "kept_attributes", "kept_json", "kept_json_of_all"]
 
@@ -204,20 +205,41 @@ def kept_json(span: ReceivedSpan) -> str:
     return _encoder.encode(kept_attributes(span)).decode()
 
 
-def kept_json_of_all(group: Group, columns: Columns) -> Sequence[str]:
-    """The same of each of a group of spans, with the columns of their attributes."""
+def kept_json_of_all(group: Group) -> Sequence[str]:
+    """The same of each of a group of spans."""
+    columns = group.columns
     names, _, as_they_are = _names_kept[None, group.names]
     if not as_they_are or not all(map(columns.are_simple, names)):
-        return [*map(kept_json, group.spans)]
-    kept: Sequence[Attributes] = group.attributes
-    if len(names) < len(group.names):
-        kept = rows_of({name: columns[name] for name in names})
-    texts = _encoder.encode_lines(kept).decode().split("\n")[:-1]
+        return [*map(kept_json, group.spans())]
+    texts = _objects(names, columns) if names else ["{}"] * len(group.places)
     if max(map(len, texts)) <= LONGEST_FACT:  # then no value is overlong
         return texts
     return [
-        text if len(text) <= LONGEST_FACT else kept_json(span) for text, span in zip(texts, group.spans, strict=True)
+        text if len(text) <= LONGEST_FACT else kept_json(span) for text, span in zip(texts, group.spans(), strict=True)
     ]
+
+
+def _objects(names: Sequence[str], columns: Columns) -> list[str]:
+    """JSON texts of columns as `_encoder` writes them of rows, put together from the texts of what is between values
+    that differ and those of the values: a third of the work."""
+    between = "{"
+    parts: list[Iterable[str]] = []
+    for name in sorted(names):
+        between += f"{_json(name)}:"
+        if columns.is_same(name):
+            between += f"{_json(columns[name][0])},"
+        else:
+            values = _encoder.encode_lines(columns[name]).decode().split("\n")[:-1]
+            parts += repeat(between), values
+            between = ","
+    end = between.removesuffix(",") + "}"
+    if not parts:
+        return [end] * len(columns[names[0]])
+    return [*map("".join, zip(*parts, repeat(end)))]  # what is between them is endless
+
+
+def _json(value: AttributeValue) -> str:
+    return _encoder.encode(value).decode()
 
 
 class _Kept(NamedTuple):

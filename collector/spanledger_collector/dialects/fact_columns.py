@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import repeat
 from typing import NamedTuple, cast
 
 from spanledger_collector.dialects.counts import Counters, is_usable
@@ -14,11 +13,12 @@ from spanledger_collector.dialects.usage import CountColumns
 __all__ = ["FactColumns", "Key", "Said", "read_columns"]
 
 Key = tuple[str | None, ...]
-"""The texts that spans of a group may share: of their steady facts, the name where it is read, and free dimensions."""
+"""Of the texts that spans of a group may share (their steady facts, the name where it is read, and free dimensions)
+those that are not the same in all."""
 
 
 class Said(NamedTuple):
-    """What those texts say: steady facts, the span's name or the empty text, and by attribute the free dimensions."""
+    """What all of those texts say: steady facts, the span's name or nothing, and by attribute the free dimensions."""
 
     steady: Steady
     name: str
@@ -37,12 +37,12 @@ class FactColumns:
     counts: CountColumns
 
 
-def read_columns(dialect: Dialect, group: Group, columns: Columns) -> FactColumns | None:
+def read_columns(dialect: Dialect, group: Group) -> FactColumns | None:
     """The facts of a group by the names of its dialect; None where a value is not what emitters nearly always send (a
     text, or a whole number that counts), so that the spans are to be read one by one."""
     if dialect.unpack or dialect.quoted:
         return None
-    shape = shape_of[dialect, group.names]
+    columns, shape = group.columns, shape_of[dialect, group.names]
     counts = {counter.meter: columns[counter.attribute] for counter in shape.counters.told}
     free = [_texts_of(columns, name) for name in shape.dimensions]
     of_call = {fact: _texts_of(columns, name) for fact, name in shape.of_call}
@@ -56,20 +56,38 @@ def read_columns(dialect: Dialect, group: Group, columns: Columns) -> FactColumn
         )
     ):
         return None
-    names = [span.name for span in group.spans] if dialect.role_names else repeat("", len(group.spans))
-    keys: list[Key] = [*zip(*shape.steady_values(columns), names, *filter(None, free), strict=True)]
+    keys, said = _said_by_key(dialect, group, shape, [texts for texts in free if texts is not None])
     return FactColumns(
         keys,
-        {key: said for key in set(keys) if (said := _said(shape, key)) is not None},
+        said,
         cast("Mapping[str, Sequence[str | None]]", of_call),
         shape.counters,
         cast("CountColumns", counts),
     )
 
 
-def _said(shape: Shape, key: Key) -> Said | None:
-    steady = steady_of(shape, key[: len(shape.steady)])
-    name, *free = key[len(shape.steady) :]
+def _said_by_key(
+    dialect: Dialect, group: Group, shape: Shape, free: Sequence[Sequence[str | None]]
+) -> tuple[Sequence[Key], Mapping[Key, Said]]:
+    """The key of each span, and what the keys that came say."""
+    columns, many = group.columns, len(group.places)
+    alike = [*map(columns.is_same, shape.steady_names), not dialect.role_names, *map(columns.is_same, shape.dimensions)]
+    names = group.of_each(group.skeletons.name) if dialect.role_names else [""]
+    texts = [*shape.steady_values(columns), names, *free]
+    differing = [place for place, same in enumerate(alike) if not same]
+    keys: list[Key] = [*zip(*[texts[place] for place in differing], strict=True)] or [()] * many
+    row, said = [column[0] for column in texts], dict[Key, Said]()
+    for key in {*keys}:
+        for place, text in zip(differing, key, strict=True):
+            row[place] = text
+        if (found := _said(shape, row)) is not None:
+            said[key] = found
+    return keys, said
+
+
+def _said(shape: Shape, texts: Sequence[str | None]) -> Said | None:
+    steady = steady_of(shape, (*texts[: len(shape.steady)],))
+    name, *free = texts[len(shape.steady) :]
     return steady and Said(steady, name or "", dict(zip(shape.dimensions, free, strict=True)))
 
 

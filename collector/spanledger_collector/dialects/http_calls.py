@@ -99,7 +99,7 @@ def http_call(span: ReceivedSpan, more_hosts: Iterable[str] = ()) -> Observation
 def any_posts(group: Group) -> bool:
     """Whether one of a group of spans could be a request to a model."""
     sent = (name for name in _METHOD if name in group.names)
-    return group.kind == KIND_CLIENT and any("POST" in group.column(name) for name in sent)
+    return group.kind == KIND_CLIENT and any("POST" in group.columns[name] for name in sent)
 
 
 def _answers_with_models(host: str, more_hosts: Iterable[str]) -> bool:

@@ -36,16 +36,16 @@ def peer_host(span: ReceivedSpan) -> str | None:
 def peer_hosts(group: Group) -> Sequence[str | None]:
     """The same for each of a group of spans."""
     if group.kind != KIND_CLIENT:
-        return [None] * len(group.spans)
+        return [None] * len(group.places)
     name = next((name for name in HOST_NAMES if name in group.names), None)
     if name is not None:
-        column = group.column(name)
+        column = group.columns[name]
         if all(column) and _TEXTS.issuperset(map(type, column)):
             hosts = {host: host.lower() for host in set(cast("Sequence[str]", column))}
             if len(hosts) == 1:
                 return [*hosts.values()] * len(column)
             return [*map(hosts.__getitem__, cast("Sequence[str]", column))]
-    return [*map(peer_host, group.spans)]
+    return [*map(peer_host, group.spans())]
 
 
 def host_of_url(url: str) -> str | None:

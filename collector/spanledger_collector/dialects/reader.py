@@ -11,6 +11,7 @@ from spanledger_collector.dialects.http_calls import http_call
 from spanledger_collector.dialects.peer import peer_host
 from spanledger_collector.model import Observation, ReceivedSpan
 from spanledger_collector.observation_columns import ReadInSpans
+from spanledger_collector.received_spans import ReceivedSpans
 
 __all__ = ["Reader"]
 
@@ -27,7 +28,7 @@ class Reader:
         """What a span says about a model call, or that it is a request to a model; `None` for any other span."""
         return recognise(span, self.attribution) or http_call(span, self.model_hosts)
 
-    def read_all(self, spans: Sequence[ReceivedSpan]) -> tuple[ReadInSpans, Sequence[str | None]]:
+    def read_all(self, spans: ReceivedSpans) -> tuple[ReadInSpans, Sequence[str | None]]:
         """The same of all spans of a request, with what is kept of their attributes and their hosts."""
         return read_all(spans, self.attribution, self.model_hosts)
 

@@ -1,13 +1,14 @@
 """What is kept of spans, taken out of them once, before they are acknowledged: from here on nobody needs the spans."""
 
 import logging
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 from spanledger_collector.journal.entries import Entry
 from spanledger_collector.journal.rows import Dialects, Told, span_columns, told_of
 from spanledger_collector.model import ReceivedSpan
 from spanledger_collector.observation_columns import ReadInSpans, columns_of
+from spanledger_collector.received_spans import ReceivedSpans
 from spanledger_collector.stats import Stats
 
 __all__ = ["Extractor", "Submission"]
@@ -15,10 +16,11 @@ __all__ = ["Extractor", "Submission"]
 _logger = logging.getLogger(__name__)
 
 
-class Submission(NamedTuple):
+@dataclass(slots=True)
+class Submission:
     """The spans of one request and when they arrived (ns)."""
 
-    spans: list[ReceivedSpan]
+    spans: ReceivedSpans
     received_ns: int
 
 
@@ -33,26 +35,26 @@ class Extractor:
 
     def entry_of(self, submission: Submission) -> Entry:
         """What is kept of a request's spans: their skeletons, and what they tell of model calls."""
-        spans, received_ns = submission
+        spans = submission.spans
         try:
             read, peer_hosts = self._dialects.read_all(spans)
-            told = told_of(spans, read)
+            told = told_of(spans.skeletons, read)
         except Exception as error:  # noqa: BLE001 - the reason in the class
             self._say(error)  # here too, lest reading each span by itself went unnoticed where that does not fail
             told, peer_hosts = Told.joined([*self._read_each(spans)]), [*self._peer_hosts(spans)]
-        return Entry(received_ns, span_columns(spans, peer_hosts, told), told)
+        return Entry(submission.received_ns, span_columns(spans.skeletons, peer_hosts, told), told)
 
-    def _read_each(self, spans: Sequence[ReceivedSpan]) -> Iterator[tuple[int, Told]]:
+    def _read_each(self, spans: Iterable[ReceivedSpan]) -> Iterator[tuple[int, Told]]:
         for place, span in enumerate(spans):
             try:
                 observation = self._dialects.recognise(span)
                 if observation is not None:
                     read = ReadInSpans([0], columns_of([observation]), [self._dialects.kept_json(span)])
-                    yield place, told_of([span], read)
+                    yield place, told_of(ReceivedSpans.of([span]).skeletons, read)
             except Exception as error:  # noqa: BLE001 - the reason in the class
                 self._unreadable(error)
 
-    def _peer_hosts(self, spans: Sequence[ReceivedSpan]) -> Iterator[str | None]:
+    def _peer_hosts(self, spans: Iterable[ReceivedSpan]) -> Iterator[str | None]:
         for span in spans:
             try:
                 yield self._dialects.peer_host(span)

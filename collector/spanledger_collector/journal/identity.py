@@ -7,7 +7,7 @@ from sys import byteorder
 import msgspec
 from xxhash import xxh3_64_intdigest, xxh3_128_digest
 
-from spanledger_collector.model import Attributes, ReceivedSpan
+from spanledger_collector.model import Attributes
 
 __all__ = ["Identity", "digest", "fingerprints", "identities", "parent_ids"]
 
@@ -29,10 +29,10 @@ def _unsigned(joined: bytes) -> "array[int]":
     return integers
 
 
-def identities(spans: Sequence[ReceivedSpan]) -> tuple[Integers, Integers, Integers]:
+def identities(trace_ids: Sequence[bytes], span_ids: Sequence[bytes]) -> tuple[Integers, Integers, Integers]:
     """The identities of spans as three columns; the ids have their proper lengths (decoding made sure)."""
-    halves = _unsigned(b"".join([span.trace_id for span in spans]))
-    return halves[0::2], halves[1::2], _unsigned(b"".join([span.span_id for span in spans]))
+    halves = _unsigned(b"".join(trace_ids))
+    return halves[0::2], halves[1::2], _unsigned(b"".join(span_ids))
 
 
 def parent_ids(parents: Sequence[bytes | None]) -> Integers:

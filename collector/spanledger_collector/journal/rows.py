@@ -3,6 +3,7 @@
 from array import array
 from collections.abc import Mapping, Sequence
 from itertools import chain, compress, islice
+from operator import attrgetter
 from typing import Any, Final, NamedTuple, Protocol, Self
 
 import msgspec
@@ -12,6 +13,7 @@ from spanledger_collector.journal.reading import StoredReading, encode_readings
 from spanledger_collector.ledger.arrow import Id, Int64, Target, Text, Time, UInt8, UInt64
 from spanledger_collector.model import Attributes, Observation, ReceivedSpan, service_of
 from spanledger_collector.observation_columns import ObservationColumns, ReadInSpans, selected, taking
+from spanledger_collector.received_spans import ReceivedSpans, Skeletons
 from spanledger_collector.shared_objects import made_once
 
 __all__ = [
@@ -42,7 +44,7 @@ Columns = Mapping[str, Sequence[Any]]
 class Dialects(Protocol):
     """What the journal asks of `spanledger_collector.dialects`."""
 
-    def read_all(self, spans: Sequence[ReceivedSpan], /) -> tuple[ReadInSpans, Sequence[str | None]]:
+    def read_all(self, spans: ReceivedSpans, /) -> tuple[ReadInSpans, Sequence[str | None]]:
         """All of what follows, for the spans of a request: what those say that are about model calls; and the hosts of
         all."""
         ...
@@ -138,32 +140,31 @@ _LISTED: Final = [(name, SPANS.codes[name]) for name in ("kind", "started_at", "
 integer is an object."""
 
 
-def span_columns(spans: Sequence[ReceivedSpan], peer_hosts: Sequence[str | None], told: "Told") -> Columns:
+def span_columns(skeletons: Skeletons, peer_hosts: Sequence[str | None], told: "Told") -> Columns:
     """The columns of spans that arrived together, with the hosts that their calls went to, and what they `told`; all
     but the time of arrival, which is given when they are stored."""
-    trace_hi, trace_lo, own = identities(spans)
-    parents = [span.parent_span_id for span in spans]
-    scopes, resources = [span.scope for span in spans], [span.resource for span in spans]
+    trace_hi, trace_lo, own = identities(skeletons.trace_id, skeletons.span_id)
+    scopes, resources = skeletons.scope, skeletons.resource
     columns: dict[str, Sequence[Any]] = {
         "trace_hi": trace_hi,
         "trace_lo": trace_lo,
         "span": own,
-        "parent": parent_ids(parents),
-        "name": [span.name for span in spans],
-        "kind": [span.kind for span in spans],
+        "parent": parent_ids(skeletons.parent_span_id),
+        "name": skeletons.name,
+        "kind": skeletons.kind,
         "service": made_once(service_of, resources),
-        "scope": [scope.name for scope in scopes],
-        "started_at": [span.started_ns for span in spans],
-        "ended_at": [span.ended_ns for span in spans],
-        "status": [span.status for span in spans],
+        "scope": made_once(_name_of, scopes),
+        "started_at": skeletons.started_ns,
+        "ended_at": skeletons.ended_ns,
+        "status": skeletons.status,
         "peer_host": peer_hosts,
     }
-    skeletons = [columns[name] for name in ("name", "kind", "started_at", "ended_at", "status", "scope")]
-    versions, digests = [scope.version for scope in scopes], made_once(digest, resources)
-    kept: list[str | None] = [None] * len(spans)
+    said = [columns[name] for name in ("name", "kind", "started_at", "ended_at", "status", "scope")]
+    versions, digests = made_once(_version_of, scopes), made_once(digest, resources)
+    kept: list[str | None] = [None] * len(scopes)
     for place, attributes in zip(told.places, told.columns["attributes"], strict=True):
         kept[place] = attributes
-    contents = zip(parents, *skeletons, versions, kept, peer_hosts, digests, strict=True)
+    contents = zip(skeletons.parent_span_id, *said, versions, kept, peer_hosts, digests, strict=True)
     columns["payload_hash"] = fingerprints(contents)
     columns.update([(name, array(code, columns[name])) for name, code in _LISTED])
     return columns
@@ -209,20 +210,23 @@ class Told(NamedTuple):
 NOTHING_TOLD: Final = Told((), dict.fromkeys(TOLD, ()), ())
 
 
-def told_of(spans: Sequence[ReceivedSpan], read: ReadInSpans) -> Told:
+def told_of(skeletons: Skeletons, read: ReadInSpans) -> Told:
     """What was read in some of these spans. Raises ValueError for text that is no UTF-8."""
     if not read.places:
         return NOTHING_TOLD
-    tellers = [spans[place] for place in read.places]
-    scopes = [span.scope for span in tellers]
+    scopes = [skeletons.scope[place] for place in read.places]
     more = (
         encode_readings(read.observed),
-        [scope.name for scope in scopes],
-        [scope.version for scope in scopes],
+        made_once(_name_of, scopes),
+        made_once(_version_of, scopes),
         read.attributes,
-        made_once(_in_json, [span.resource for span in tellers]),
+        made_once(_in_json, [skeletons.resource[place] for place in read.places]),
     )
     return Told(read.places, dict(zip(TOLD, (*_own_columns(read.observed), *more), strict=True)), (read.observed,))
+
+
+_name_of: Final = attrgetter("name")
+_version_of: Final = attrgetter("version")
 
 
 def _in_json(resource: Attributes) -> str:

@@ -1,21 +1,25 @@
 """OTLP protobuf to spans."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from google.protobuf.message import DecodeError
 
 from spanledger_collector.dialects import events_tell_errors
 from spanledger_collector.errors import BadRequest
-from spanledger_collector.model import Attributes, ReceivedSpan, Scope
-from spanledger_collector.receive.decoded import AT_ONCE, EXCEPTION, KINDS, PARENTS, Decoded, TooMuchAtOnce, failed
+from spanledger_collector.model import Attributes, Scope
+from spanledger_collector.receive.attribute_columns import read_alike
+from spanledger_collector.receive.decoded import AT_ONCE, ERROR, EXCEPTION, KINDS, PARENTS, Decoded, TooMuchAtOnce
 from spanledger_collector.receive.in_common import resource_of, scope_of
 from spanledger_collector.receive.known_attributes import KnownAttributes
 from spanledger_collector.receive.otlp_messages import STATUS_CODES, SpanMessage, TraceRequest, has_event, trace_request
+from spanledger_collector.received_spans import MANY, ReceivedSpans, Skeletons
 
 __all__ = ["decode_traces", "decode_traces_slowly"]
 
+_Sent = tuple[Sequence[SpanMessage], Attributes, Scope]
+"""The spans of one scope, their resource and the scope."""
 _known: Final = KnownAttributes(most_met=64 * 1024)
 _known_aside: Final = KnownAttributes(most=4096, most_met=sys.maxsize)
 
@@ -43,7 +47,12 @@ def _read(body: bytes, known: KnownAttributes) -> Decoded:
 
 
 def _decoded(request: TraceRequest, known: KnownAttributes) -> Decoded:
-    decoded = Decoded()
+    sent = [*_sent(request, known)]
+    many = sum(len(spans) for spans, _, _ in sent) >= MANY
+    return Decoded.of([_received(*each, known, many=many) for each in sent])
+
+
+def _sent(request: TraceRequest, known: KnownAttributes) -> Iterator[_Sent]:
     room = AT_ONCE - len(request.resource_spans)
     for resource_spans in request.resource_spans:
         room -= len(resource_spans.scope_spans)
@@ -51,41 +60,38 @@ def _decoded(request: TraceRequest, known: KnownAttributes) -> Decoded:
             raise TooMuchAtOnce
         resource = resource_of(dict(map(known.__getitem__, resource_spans.resource.attributes)))
         for scope_spans in resource_spans.scope_spans:
-            scope = scope_of(scope_spans.scope.name, scope_spans.scope.version)
             room -= len(scope_spans.spans)
             if room < 0:
                 raise TooMuchAtOnce
-            sent = scope_spans.spans[:]
-            spans = _received(sent, resource, scope, known)
-            decoded.take_all(_with_errors(spans, sent) if events_tell_errors(scope) else spans)
-    return decoded
-
-
-def _with_errors(spans: Sequence[ReceivedSpan], sent: Sequence[SpanMessage]) -> list[ReceivedSpan]:
-    return [failed(span) if has_event(message, EXCEPTION) else span for span, message in zip(spans, sent, strict=True)]
+            yield scope_spans.spans[:], resource, scope_of(scope_spans.scope.name, scope_spans.scope.version)
 
 
 def _received(
-    spans: Sequence[SpanMessage], resource: Attributes, scope: Scope, known: KnownAttributes
-) -> list[ReceivedSpan]:
-    """The spans of one scope. A slice of what is repeated is a list made at once, and takes half as long as a walk; and
-    the records come after all attributes, whose look-ups else find less of what they need in the CPU's cache."""
-    value_of = known.__getitem__
-    attributes = [dict(map(value_of, span.attributes[:])) for span in spans]
-    known.age(len(spans))
-    return [
-        ReceivedSpan(
-            span.trace_id,
-            span.span_id,
-            PARENTS.get(parent := span.parent_span_id, parent),
-            span.name,
-            KINDS.get(span.kind, 0),
-            span.start_time_unix_nano,
-            span.end_time_unix_nano,
-            STATUS_CODES[span.status],
-            own,
-            resource,
-            scope,
-        )
-        for span, own in zip(spans, attributes, strict=True)
-    ]
+    sent: Sequence[SpanMessage], resource: Attributes, scope: Scope, known: KnownAttributes, *, many: bool
+) -> ReceivedSpans:
+    """The spans of one scope. A slice of what is repeated is a list made at once, and takes half as long as a walk."""
+    kinds = [KINDS.get(span.kind, 0) for span in sent]
+    attributes = [span.attributes[:] for span in sent]
+    if many:
+        alike, others = read_alike(attributes, kinds, known)
+    else:
+        value_of = known.__getitem__
+        alike, others = [], {place: dict(map(value_of, each)) for place, each in enumerate(attributes)}
+    known.age(len(sent))
+    statuses = [STATUS_CODES[span.status] for span in sent]
+    if events_tell_errors(scope):
+        told = zip(statuses, sent, strict=True)
+        statuses = [ERROR if has_event(span, EXCEPTION) else status for status, span in told]
+    skeletons = Skeletons(
+        [span.trace_id for span in sent],
+        [span.span_id for span in sent],
+        [PARENTS.get(parent := span.parent_span_id, parent) for span in sent],
+        [span.name for span in sent],
+        kinds,
+        [span.start_time_unix_nano for span in sent],
+        [span.end_time_unix_nano for span in sent],
+        statuses,
+        [resource] * len(sent),
+        [scope] * len(sent),
+    )
+    return ReceivedSpans(skeletons, alike, others)

@@ -8,16 +8,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from spanledger_collector.dialects import events_tell_errors
 from spanledger_collector.model import Attributes, ReceivedSpan, Scope
 from spanledger_collector.receive.decoded import (
     AT_ONCE,
+    ERROR,
     EXCEPTION,
     Decoded,
     TooMuchAtOnce,
-    failed,
     kind_of,
     parent_of,
     status_of,
@@ -37,6 +38,7 @@ from spanledger_collector.receive.json_values import (
     scope_from,
     unsigned_of,
 )
+from spanledger_collector.received_spans import ReceivedSpans
 
 __all__ = ["decode_traces_json", "trace_parts_json"]
 
@@ -102,9 +104,7 @@ def trace_parts_json(body: bytes) -> Iterator[Decoded]:
 
 
 def _decoded(spans: Iterable[ReceivedSpan]) -> Decoded:
-    decoded = Decoded()
-    decoded.take_all([*spans])
-    return decoded
+    return Decoded.of([ReceivedSpans.of([*spans])])
 
 
 def _spans(request: _Request) -> Iterator[ReceivedSpan]:
@@ -115,7 +115,7 @@ def _spans(request: _Request) -> Iterator[ReceivedSpan]:
             by_events = events_tell_errors(scope)
             for span in scope_spans.spans or ():
                 received = _received(span, resource, scope)
-                yield failed(received) if by_events and _has_exception(span) else received
+                yield replace(received, status=ERROR) if by_events and _has_exception(span) else received
 
 
 def _has_exception(span: _Span) -> bool:

@@ -13,7 +13,8 @@ from spanledger_collector.receive import json_values, known_attributes
 from spanledger_collector.receive.decoded import AT_ONCE, Decoded, TooMuchAtOnce
 from spanledger_collector.receive.in_common import resource_of, scope_of
 from spanledger_collector.receive.json_values import Message, Number, Pair, ResourceMessage, ScopeMessage, Value
-from spanledger_collector.receive.log_records import LogRecord, take_record
+from spanledger_collector.receive.log_records import LogRecord, span_of
+from spanledger_collector.received_spans import ReceivedSpans
 
 __all__ = ["decode_logs", "decode_logs_json", "log_parts_json"]
 
@@ -41,10 +42,9 @@ def decode_logs(body: bytes) -> Decoded:
 
 
 def _decoded(records: Iterable[_Read]) -> Decoded:
-    decoded = Decoded()
-    for each in records:
-        take_record(decoded, *each)
-    return decoded
+    found = [span_of(*each) for each in records]
+    spans = [span for span in found if span is not None]
+    return Decoded.of([ReceivedSpans.of(spans)], skipped=len(found) - len(spans))
 
 
 def _records(request: ExportLogsServiceRequest) -> Iterator[_Read]:

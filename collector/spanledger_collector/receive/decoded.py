@@ -1,21 +1,22 @@
 """What a request of spans decodes to, and which spans cannot be taken."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-
-from msgspec.structs import replace
+from operator import le
+from typing import Self
 
 from spanledger_collector.model import ReceivedSpan
+from spanledger_collector.received_spans import NO_SPANS, ReceivedSpans, Skeletons
 
 __all__ = [
     "AT_ONCE",
+    "ERROR",
     "EXCEPTION",
     "KINDS",
     "PARENTS",
     "REJECTIONS",
     "Decoded",
     "TooMuchAtOnce",
-    "failed",
     "kind_of",
     "parent_of",
     "status_of",
@@ -27,7 +28,8 @@ EXCEPTION = "exception"
 AT_ONCE = 4096
 """Spans, or log records, with their scopes and resources: more of them are decoded in parts."""
 
-_ERROR = 2
+ERROR = 2
+"""The status code of an error, which some emitters leave to an event (see `dialects.events_tell_errors`)."""
 
 _LATEST_NS = 2**63 - 2
 """The last nanosecond of a signed 64-bit time, 2262-04-11; one more means infinity to DuckDB."""
@@ -62,27 +64,31 @@ class Decoded:
     Log records about model calls are stored as spans are; `skipped` counts those that are about something else.
     """
 
-    spans: list[ReceivedSpan] = field(default_factory=list[ReceivedSpan])
+    spans: ReceivedSpans = NO_SPANS
     rejected: dict[str, int] = field(default_factory=dict[str, int])
     skipped: int = 0
 
-    def take(self, span: ReceivedSpan) -> None:
-        """Take a span as it was sent, or count why not."""
-        self.take_all([span])
+    @classmethod
+    def of(cls, parts: Iterable[ReceivedSpans], skipped: int = 0) -> Self:
+        """The spans of these parts as they were sent; those that cannot be taken are counted."""
+        decoded = cls(skipped=skipped)
+        decoded.spans = ReceivedSpans.together([*map(decoded._takeable, parts)])
+        return decoded
 
-    def take_all(self, spans: Sequence[ReceivedSpan]) -> None:
-        """Take the spans as they were sent, and count why not those that cannot be taken."""
-        reasons = [_rejection(span) for span in spans]
-        if any(reasons):
-            self.spans += [span for span, reason in zip(spans, reasons, strict=True) if reason is None]
-            for reason in filter(None, reasons):
+    def _takeable(self, spans: ReceivedSpans) -> ReceivedSpans:
+        if _all_takeable(spans.skeletons):
+            return spans
+        taken: list[ReceivedSpan] = []
+        for span in spans:
+            if (reason := _rejection(span)) is None:
+                taken.append(span)
+            else:
                 self.rejected[reason] = self.rejected.get(reason, 0) + 1
-        else:
-            self.spans += spans
+        return ReceivedSpans.of(taken)
 
-    def hand_over(self) -> list[ReceivedSpan]:
+    def hand_over(self) -> ReceivedSpans:
         """The spans, which are not kept here any longer."""
-        spans, self.spans = self.spans, []
+        spans, self.spans = self.spans, NO_SPANS
         return spans
 
     def explain_rejected(self, what: str) -> str:
@@ -106,9 +112,22 @@ def status_of(sent: int) -> int:
     return sent if 0 <= sent <= 2 else 0
 
 
-def failed(span: ReceivedSpan) -> ReceivedSpan:
-    """The span with the status of an error, which an emitter left to an event (see `dialects.events_tell_errors`)."""
-    return replace(span, status=_ERROR)
+def _all_takeable(skeletons: Skeletons) -> bool:
+    """Whether there is no reason to reject any of these spans, by columns."""
+    trace_ids, span_ids, parents, started, ended = (
+        *(skeletons.trace_id, skeletons.span_id, skeletons.parent_span_id),
+        *(skeletons.started_ns, skeletons.ended_ns),
+    )
+    return not trace_ids or (
+        {*map(len, trace_ids)} == {16}
+        and {*map(len, span_ids)} == {8}
+        and {*map(len, filter(None, parents))} <= {8}
+        and _NO_TRACE not in trace_ids
+        and _NO_SPAN not in span_ids
+        and min(started) > 0
+        and max(ended) <= _LATEST_NS
+        and all(map(le, started, ended))
+    )
 
 
 def _rejection(span: ReceivedSpan) -> str | None:

@@ -1,17 +1,20 @@
 """Attributes as they are on the wire, and what they say: most come again, and looking them up saves reading them."""
 
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
 
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 from spanledger_collector.model import AttributeValue
 from spanledger_collector.receive.decoded import TooMuchAtOnce
 from spanledger_collector.receive.parts import fields_of
+from spanledger_collector.received_spans import Column
 
 __all__ = ["KnownAttributes", "attributes_of"]
 
 Pair = tuple[str, AttributeValue]
+KnownColumn = tuple[str, Column, bool]
+"""A key, its values in many spans, and whether they are all the same one."""
 _LISTS: Final = (list, dict)
 
 _LONGEST: Final = 192
@@ -31,12 +34,23 @@ _SPANS_UNTIL_FORGOTTEN: Final = 1 << 20
 """After so many all is forgotten: users and sessions change in the course of a day."""
 
 
-_START: Final = 6
-"""Bytes before a short text besides those of the key: in front of the key its field and length, after it those of the
-`AnyValue` and of the text in that (protobuf.dev/programming-guides/encoding). The last byte of them before an integer
-of two bytes is its first."""
+_HEAD: Final = 5
+"""Bytes before a short value besides those of the key: in front of the key its field and length, after it those of the
+`AnyValue`, and the field of the value in that (protobuf.dev/programming-guides/encoding)."""
 _MORE: Final = 128
 """Added to a byte of an integer that is not its last; lengths from here on take two bytes."""
+_NUMBERS: Final = 1 << 15
+"""So many integers of one to three bytes are remembered, by their bytes."""
+
+
+class _Head(NamedTuple):
+    """What an attribute that begins so has: its key, the sizes of the whole and of its beginning, with the length of a
+    text, and whether it is a text; else it is an integer."""
+
+    key: str
+    size: int
+    begun: int
+    is_text: bool
 
 
 class KnownAttributes(dict[bytes, Pair]):
@@ -44,7 +58,7 @@ class KnownAttributes(dict[bytes, Pair]):
     `KeyValue`, TooMuchAtOnce for more of what is not known than is read at once."""
 
     # Instead of a mapping of its own, through which `__missing__` takes longer.
-    __slots__ = ("_bytes_met", "_most", "_most_met", "_spans", "_starts", "_values", "_values_per_key")
+    __slots__ = ("_bytes_met", "_heads", "_most", "_most_met", "_of_keys", "_spans", "_values", "_values_per_key")
 
     def __init__(
         self, most: int = 32_768, values_per_key: int = _VALUES_PER_KEY, most_met: int = _LARGEST_LIST
@@ -57,9 +71,9 @@ class KnownAttributes(dict[bytes, Pair]):
         self._most = most
         self._values_per_key = values_per_key
         self._values: dict[str, int] = {}
-        self._starts: dict[bytes, tuple[str, int, int, int | None]] = {}
-        """How attributes begin whose values are not remembered: the key, the sizes of the whole and of its beginning,
-        and the lowest seven bits of an integer, or None for a text."""
+        self._heads: dict[bytes, _Head] = {}
+        """How attributes begin whose values are not remembered."""
+        self._of_keys: dict[str, _OfKey] = {}
         self._spans = 0
 
     def begin(self) -> None:
@@ -72,23 +86,55 @@ class KnownAttributes(dict[bytes, Pair]):
         if self._spans >= _SPANS_UNTIL_FORGOTTEN:
             self._forget()
 
+    def column(self, sent: Sequence[bytes]) -> KnownColumn | None:
+        """What stands at one place among the attributes of many spans; None where not all have the same key."""
+        first = sent[0]
+        key, value = self[first]
+        if sent.count(first) == len(sent):  # as in most columns: comparing takes a quarter of looking up
+            return key, [value] * len(sent), True
+        if self._values.get(key, 0) >= self._values_per_key and (values := self._by_hand(key, sent)) is not None:
+            return key, values, False
+        of_key = self._of_keys.get(key)
+        if of_key is None:
+            of_key = self._of_keys[key] = _OfKey(key, self)
+        try:
+            return key, [*map(of_key.__getitem__, sent)], False
+        except _OtherKeyError:
+            return None
+
+    def _by_hand(self, key: str, sent: Sequence[bytes]) -> Column | None:
+        """The values of a column of that key where all can be read as `__missing__` does, in half of the time."""
+        end = sent[0][1] + _HEAD if len(sent[0]) > 1 else 0
+        first = self._heads.get(sent[0][:end])
+        if first is None:
+            return None
+        begun, is_text = first.begun, first.is_text
+        for begin, size in {(each[:begun], len(each)) for each in sent}:
+            head = self._heads.get(begin[:end])
+            if head is None or (head.key, head.size) != (key, size) or (is_text and begin[-1] != size - begun):
+                return None
+        try:
+            return [each[begun:].decode() for each in sent] if is_text else [_numbers[each[begun:]] for each in sent]
+        except ValueError:
+            return None  # who reads each says so
+
     def __missing__(self, sent: bytes) -> Pair:
         # Nearly all that comes here has a key of many values and a length that came before. Reading that by hand takes
         # a third of the time that the library does.
         try:
-            start = self._starts.get(sent[: sent[1] + _START])
+            head = self._heads.get(sent[: sent[1] + _HEAD])
         except IndexError:
-            start = None
-        if start is not None:
-            key, size, begun, low = start
+            head = None
+        if head is not None:
+            key, size, begun, is_text = head
             if len(sent) == size:
-                if low is None:
-                    try:
+                try:
+                    if not is_text:
+                        return key, _numbers[sent[begun:]]
+                    if sent[begun - 1] == size - begun:
                         return key, sent[begun:].decode()
-                    except UnicodeDecodeError:
-                        return _read(sent)  # which says so
-                if (high := sent[-1]) < _MORE:
-                    return key, low + (high << 7)
+                except ValueError:
+                    return _read(sent)  # which says so
         return self._met(sent)
 
     def _met(self, sent: bytes) -> Pair:
@@ -101,8 +147,8 @@ class KnownAttributes(dict[bytes, Pair]):
         if len(sent) > _LONGEST:
             return pair
         values = self._values.get(key, 0)
-        if values >= self._values_per_key and sent and len(sent) > sent[1] + _START:  # what says less has few values
-            self._learn_start(sent, key, value)
+        if values >= self._values_per_key and sent and len(sent) > sent[1] + _HEAD:  # what says less has few values
+            self._learn_head(sent, key, value)
             return pair
         if len(self) >= self._most:
             self._forget()
@@ -115,24 +161,65 @@ class KnownAttributes(dict[bytes, Pair]):
         if self._bytes_met > self._most_met:
             raise TooMuchAtOnce
 
-    def _learn_start(self, sent: bytes, key: str, value: AttributeValue) -> None:
+    def _learn_head(self, sent: bytes, key: str, value: AttributeValue) -> None:
         """Where it is short, and as encoders write it: what begins the same and is as long then has the same parts."""
-        low = None
         if isinstance(value, str):
             said = AnyValue(string_value=value)
-        elif type(value) is int and _MORE <= value < _MORE * _MORE:
-            said, low = AnyValue(int_value=value), value % _MORE
+        elif type(value) is int and 0 <= value < _MORE**3:
+            said = AnyValue(int_value=value)
         else:
             return
         if len(sent) < _MORE and sent == KeyValue(key=key, value=said).SerializeToString():
-            start = sent[: sent[1] + _START]
-            self._starts[start] = key, len(sent), len(start), low
+            is_text, end = isinstance(value, str), sent[1] + _HEAD
+            self._heads[sent[:end]] = _Head(key, len(sent), end + is_text, is_text)
 
     def _forget(self) -> None:
         self.clear()
         self._values.clear()
-        self._starts.clear()
+        self._heads.clear()
+        self._of_keys.clear()
         self._spans = 0
+
+
+class _OtherKeyError(Exception):
+    """An attribute of another key is among those of one."""
+
+
+class _OfKey(dict[bytes, AttributeValue]):
+    """The values of attributes of one key: a look-up touches half of the memory that it does among all. Raises
+    _OtherKeyError."""
+
+    __slots__ = ("_all", "_key")
+
+    def __init__(self, key: str, known: KnownAttributes) -> None:
+        super().__init__()
+        self._key = key
+        self._all = known
+
+    def __missing__(self, sent: bytes) -> AttributeValue:
+        key, value = self._all[sent]
+        if key != self._key:
+            raise _OtherKeyError
+        if sent in self._all:  # so as few are remembered here
+            self[sent] = value
+        return value
+
+
+class _Numbers(dict[bytes, int]):
+    """Integers below 2^21 by the bytes in which they are written. Raises ValueError for what is none of them."""
+
+    def __missing__(self, sent: bytes) -> int:
+        *more, last = sent
+        if last >= _MORE or len(more) > 2 or not all(byte >= _MORE for byte in more):
+            raise ValueError(sent)
+        value = sum((byte & 127) << 7 * place for place, byte in enumerate(sent))
+        if len(self) >= _NUMBERS:
+            self.clear()
+        self[sent] = value
+        return value
+
+
+_numbers: Final = _Numbers()
 
 
 def _is_list(sent: bytes) -> bool:

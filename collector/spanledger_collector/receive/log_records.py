@@ -10,9 +10,8 @@ import msgspec
 
 from spanledger_collector import dialects
 from spanledger_collector.model import Attributes, AttributeValue, ReceivedSpan, Scope
-from spanledger_collector.receive.decoded import Decoded
 
-__all__ = ["LogRecord", "take_record"]
+__all__ = ["LogRecord", "span_of"]
 
 _KIND_UNSPECIFIED: Final = 0
 _STATUS_UNSET: Final = 0
@@ -33,13 +32,12 @@ class LogRecord(NamedTuple):
     attributes: Attributes
 
 
-def take_record(decoded: Decoded, record: LogRecord, resource: Attributes, scope: Scope) -> None:
-    """Take a record if it tells of a model call, else count it as skipped."""
+def span_of(record: LogRecord, resource: Attributes, scope: Scope) -> ReceivedSpan | None:
+    """A record as a span if it tells of a model call."""
     event = _event(record)
     if event is None or not dialects.tells_usage(event, record.attributes):
-        decoded.skipped += 1
-    else:
-        decoded.take(_received(record, event, resource, scope))
+        return None
+    return _received(record, event, resource, scope)
 
 
 def _event(record: LogRecord) -> str | None:

@@ -2,10 +2,9 @@
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Sequence
 from typing import Final
 
-from spanledger_collector.model import ReceivedSpan
+from spanledger_collector.received_spans import ReceivedSpans
 
 __all__ = ["Place", "Room", "weight_of"]
 
@@ -18,10 +17,10 @@ _ATTRIBUTES_PER_UNIT: Final = 8
 _USUAL_ATTRIBUTES: Final = 32
 
 
-def weight_of(spans: Sequence[ReceivedSpan]) -> int:
+def weight_of(spans: ReceivedSpans) -> int:
     """What decoded spans weigh: each 1, and 1 for eight attributes. Where they have very many, which are hardly ones
     that are known, each of these is another one: it takes the journal a third of the time of a span."""
-    attributes = sum([len(span.attributes) for span in spans])
+    attributes = spans.attributes()
     unusual = max(0, attributes - _USUAL_ATTRIBUTES * len(spans))
     return len(spans) + attributes // _ATTRIBUTES_PER_UNIT + unusual
 

@@ -1,13 +1,13 @@
 """Who sends: let in by a key where the server has keys, and written onto what they send."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-
-from msgspec.structs import replace
+from functools import partial
 
 from spanledger_collector.errors import Unauthenticated
 from spanledger_collector.keys import KeyRing, presented_key
-from spanledger_collector.model import KEY_ORG, Attributes, ReceivedSpan
+from spanledger_collector.model import KEY_ORG, Attributes
+from spanledger_collector.received_spans import ReceivedSpans
+from spanledger_collector.shared_objects import made_once
 
 __all__ = ["Sender", "admit", "as_sent_by"]
 
@@ -41,20 +41,18 @@ def admit(keys: KeyRing | None, authorization: str, peer: str) -> Sender:
     return Sender(f"key {key.name}", key.org)
 
 
-def as_sent_by(sender: Sender, spans: Sequence[ReceivedSpan]) -> Sequence[ReceivedSpan]:
+def as_sent_by(sender: Sender, spans: ReceivedSpans) -> ReceivedSpans:
     """The spans with the organisation of the sender's key on their resources, and nothing else that claims to be it."""
-    if sender.org is None and not any(KEY_ORG in span.resource for span in spans):
+    resources = spans.skeletons.resource
+    if sender.org is None and not any(made_once(_claims, resources)):
         return spans
-    owned: dict[int, Attributes] = {}  # spans share resources: each is copied once
-    found: list[ReceivedSpan] = []
-    for span in spans:
-        resource = owned.get(id(span.resource))
-        if resource is None:
-            resource = owned[id(span.resource)] = _owned(span.resource, sender.org)
-        found.append(replace(span, resource=resource))
-    return found
+    return spans.with_resources(made_once(partial(_owned, sender.org), resources))
 
 
-def _owned(resource: Attributes, org: str | None) -> Attributes:
+def _claims(resource: Attributes) -> bool:
+    return KEY_ORG in resource
+
+
+def _owned(org: str | None, resource: Attributes) -> Attributes:
     rest = {name: value for name, value in resource.items() if name != KEY_ORG}
     return rest if org is None else {**rest, KEY_ORG: org}
