@@ -14,14 +14,17 @@ from spanledger_collector.journal import Journal, loader
 from spanledger_collector.journal.extraction import Extractor, Submission
 from spanledger_collector.journal.frames import Held
 from spanledger_collector.journal.writer import Writer
+from spanledger_collector.ledger.retention import sweep
 from spanledger_collector.ledger.settling import Settler
 from spanledger_collector.ledger.store import ROWS_PER_GROUP, Ledger
 from spanledger_collector.ledger.torn_log import log_of
 from spanledger_collector.pricing import shipped_book
 from spanledger_collector.received_spans import ReceivedSpans
+from spanledger_collector.settings import Retention
 from spanledger_collector.stats import Stats
 
 _ALL: Final = ("SELECT * FROM spans ORDER BY ALL", "SELECT * FROM observations ORDER BY ALL")
+_DAY_NS: Final = 86_400 * 10**9
 _CALLS: Final = ("SELECT call_id, cost_usd FROM calls ORDER BY ALL",)
 
 
@@ -111,3 +114,26 @@ async def test_no_batch_is_waited_for_that_there_is_no_room_for(
     finally:
         await asyncio.to_thread(journal.close)
     assert stored(ledger, "SELECT count(*) FROM spans") == [(12,)]
+
+
+async def test_while_a_batch_gathers_nobody_waits_for_it_and_nothing_of_it_is_lost(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether it can store more is answered, other work commits, and what gathers comes after it."""
+    monkeypatch.setattr(loader, "_SPANS_PER_BATCH", 8)
+    monkeypatch.setattr(loader, "_LONGEST", 100_000)
+    journal = Journal(ledger, Stats(), dialects, lambda: None, pause_seconds=0.01)
+    try:
+        await journal.append([received(0, CHAT)])
+        await asyncio.to_thread(until, lambda: journal.waiting.spans == 0)
+        await journal.append([received(number, CHAT) for number in range(1, 4)])
+        assert journal.refuses() is None
+        settler = Settler(ledger, shipped_book())
+        assert settler.settle_pending() == 1
+        assert sweep(ledger, Retention(0, 0, 0), time.time_ns() + _DAY_NS).observations == 1
+        ledger.reclaim()
+        assert journal.waiting.spans == 3, "it gathers all the while"
+    finally:
+        await asyncio.to_thread(journal.close)
+    assert settler.settle_pending() == 3
+    assert stored(ledger, "SELECT count(*) FROM calls") == [(3,)]

@@ -5,6 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import Final, NamedTuple
 
 import duckdb
@@ -77,7 +78,7 @@ class Loader:
         self._waiting = Held()
         self._left_over = left.held
         self._unreadable = Held()
-        self._last_batch_at = 0.0
+        self._last_batch_at = -inf  # not 0: the clock may have begun with the machine, a moment ago
         self._oldest_ns = time.time_ns()
         self._trouble: str | None = None
         self._closing = False
