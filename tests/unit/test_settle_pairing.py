@@ -1,6 +1,6 @@
 """As many pairs as can be, whom observations are compared with in a crowd, and what both cost at worst."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 from random import Random
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 from tests.observed import NATIVE, START_NS, make_span, observations_of
 
-from spanledger_collector.settle.crowds import CROWD, at_once
+from spanledger_collector.settle.crowds import CROWD, at_once, in_turn
 from spanledger_collector.settle.nodes import Node, node_of
 from spanledger_collector.settle.pairing import most_pairs
 
@@ -110,3 +110,24 @@ def test_in_a_crowd_each_is_compared_with_so_many() -> None:
     assert len(found) <= 4 * CROWD * many
     alike = {(first.order[0], later.order[0]) for first, later in found if first.order[0] == later.order[0]}
     assert len(alike) == many
+
+
+@given(_times, _times)
+def test_whoever_is_left_over_finds_somebody_who_is(some: list[tuple[int, int]], others: list[tuple[int, int]]) -> None:
+    """Unless nobody overlaps it."""
+    one, other = _nodes(some, 100), _nodes(others, 200)
+    compared, taken = {*_ids(at_once(one, other))}, {*_ids(in_turn(one, other))}
+    assert taken <= compared
+    assert bool(taken) == bool(compared)
+
+
+def _ids(pairs: Iterable[tuple[Node, Node]]) -> Iterator[tuple[bytes, bytes]]:
+    return ((first.identity[0], later.identity[0]) for first, later in pairs)
+
+
+def test_a_crowd_that_is_left_over_is_not_compared_with_the_same_few() -> None:
+    many = 2000
+    one, other = _nodes([(0, 100)] * many, 10_000), _nodes([(1, 50)] * many, 20_000)
+    found = [*in_turn(one, other)]
+    assert len(found) <= 2 * CROWD * many
+    assert len(most_pairs(_ids(found))) == many

@@ -60,6 +60,24 @@ def test_what_two_emitters_saw_and_a_third_saw_too_is_still_as_many_calls() -> N
     assert [len(call.sources) for call in _settled(told)] == [3] * 12
 
 
+@pytest.mark.parametrize("calls", [40, 400])
+@pytest.mark.parametrize(
+    ("emitters", "apart_ms", "begun_within_ms", "ended_within_ms"),
+    [(2, 1, 0, 0), (3, 1, 0, 0), (2, 30, 10, 10), (3, 30, 10, 10), (2, 30, 10, 500)],
+)
+def test_a_crowd_of_equal_calls_that_begins_at_once_is_as_many_calls(
+    calls: int, emitters: int, apart_ms: int, begun_within_ms: int, ended_within_ms: int
+) -> None:
+    """As when many wait for one answer of a busy server: all outer spans begin before any inner one does."""
+    chance, told = Random(1), list[Observation]()
+    for call in range(calls):
+        began, ended = 100 + chance.uniform(0, begun_within_ms), 1100 + chance.uniform(0, ended_within_ms)
+        told += [
+            _told(emitter, call, began - apart_ms * emitter, ended + apart_ms * emitter) for emitter in range(emitters)
+        ]
+    assert [len(call.sources) for call in _settled(told)] == [emitters] * calls
+
+
 _CLOSE_MS: Final = CLOSE_NS // _MS_NS
 _GAPS: Final = [(early, late) for early in (0, 1, 5, 20, 50) for late in (0, 1, 5, 20, 100, 400)]
 _CLOSE_GAPS: Final = [gaps for gaps in _GAPS if (gaps[0] + 1) * (gaps[1] + 1) <= _CLOSE_MS**2]

@@ -1,12 +1,13 @@
 """Which observations of two emitters were there at one time: every two of them, but in a crowd only the nearest."""
 
 from bisect import bisect_left, bisect_right
+from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Final
 
 from spanledger_collector.settle.nodes import Node, Order
 
-__all__ = ["CROWD", "at_once"]
+__all__ = ["CROWD", "at_once", "in_turn"]
 
 CROWD: Final = 16
 """Where more of the other emitter began during one, it is compared with so many that began next and so many that ended
@@ -40,6 +41,28 @@ def _ended_last(some: Sequence[Node], others: Sequence[Node]) -> Iterator[tuple[
             first = bisect_left(by_end, node.observation.started_ns, hi=behind, key=_ended_ns)
             for other in by_end[max(first, behind - CROWD) : behind]:
                 yield (node, other) if node.order < other.order else (other, node)
+
+
+def in_turn(some: Sequence[Node], others: Sequence[Node]) -> Iterator[tuple[Node, Node]]:
+    """For who is left over in a crowd: each with as many as are looked at of the others that go on when it begins, from
+    the one that began first, which is left to it. So a thousand are not all compared with the same few.
+
+    Both are in their order, and so are the pairs. Whom one finds there depends only on what overlaps it, on who began
+    before it and overlaps that, and so on.
+    """
+    for nodes, candidates in ((some, others), (others, some)):
+        begun, going_on = 0, deque[Node]()
+        for node in candidates:
+            behind = bisect_left(nodes, node.order, lo=begun, key=_order)
+            going_on.extend(nodes[begun:behind])
+            begun = behind
+            found: list[Node] = []
+            while going_on and len(found) < CROWD:
+                earlier = going_on.popleft()
+                if earlier.observation.ended_ns >= node.observation.started_ns:
+                    found.append(earlier)
+            yield from ((earlier, node) for earlier in found)
+            going_on.extendleft(reversed(found[1:]))
 
 
 def _order(node: Node) -> Order:

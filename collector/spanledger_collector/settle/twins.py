@@ -3,11 +3,11 @@ response id nor a path."""
 
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import combinations, takewhile
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import combinations, repeat, takewhile
 from typing import Final
 
-from spanledger_collector.settle.crowds import at_once
+from spanledger_collector.settle.crowds import at_once, in_turn
 from spanledger_collector.settle.groups import Group, Groups
 from spanledger_collector.settle.nodes import Ancestry, Node, Order
 from spanledger_collector.settle.pairing import most_pairs
@@ -34,8 +34,15 @@ calls that only one emitter saw are joined with another. Decision 3 has the figu
 _CLOCK_NS: Final = 1_000_000
 """No two moments are closer than that: what some emitters' clocks tell, and what two layers of a program take."""
 
+_ROUNDS: Final = 8
+"""So often those are looked at who are left over in a crowd. Nobody is after four where thousands began at once and
+ended at once; what models keep apart may take as many rounds as there are spans."""
+
 _Pair = tuple[Node, Node]
 """Two observations, the one that started first before the other."""
+
+_Compare = Callable[[Sequence[Node], Sequence[Node]], Iterator[_Pair]]
+"""Which of two emitters' observations, in their order, are compared."""
 
 _Fitting = tuple[Group, Group]
 """A call without usage, and a metered one that may be the same."""
@@ -47,26 +54,44 @@ def join_twins(groups: Groups, candidates: Sequence[Node], ancestry: Ancestry) -
 
     Each call of one emitter is paired with at most one of another.
     """
-    _join_pairs(groups, _with_equal_counts(candidates))
+    _join_equal(groups, candidates)
     without_usage = [pair for pair in _without_usage(candidates) if _may_be_one(*pair, ancestry)]
     _join_pairs(groups, [pair for pair in without_usage if not (pair[0].metered or pair[1].metered)])
     _join_balanced(groups, without_usage)
 
 
-def _join_pairs(groups: Groups, pairs: Iterable[_Pair]) -> None:
+def _join_equal(groups: Groups, candidates: Iterable[Node]) -> None:
+    """Join those with equal counts. In a crowd not all are compared with all: where hundreds began before any of the
+    others did, they all are compared with the same few of these. So who is left over then is compared again."""
+    by_usage: dict[tuple[object, ...], dict[str, list[Node]]] = defaultdict(lambda: defaultdict(list))
+    for node in candidates:
+        if node.twin_parts is not None:
+            by_usage[node.twin_parts][node.observation.dialect].append(node)
+    several = [emitters for emitters in by_usage.values() if len(emitters) > 1]
+    for compare in (at_once, *repeat(in_turn, _ROUNDS)):
+        pairs = [pair for emitters in several for pair in _with_equal_counts(groups, emitters, compare)]
+        if not _join_pairs(groups, pairs):
+            return
+
+
+def _join_pairs(groups: Groups, pairs: Iterable[_Pair]) -> bool:
     """Join what began and ended close together, in as many pairs as can be: what each emitter saw with what those
     nearer to the provider did, who see more. Then join what is left, the closest first; for these nobody changes
-    partners, since a call that only one emitter saw is as likely."""
+    partners, since a call that only one emitter saw is as likely. Whether any were joined."""
     closest_first = sorted(pairs, key=_closest)
     by_outer: defaultdict[tuple[int, str], list[_Pair]] = defaultdict(list)
     for one, other in takewhile(_is_close, closest_first):
         inner, outer = (one, other) if _emitter(one) < _emitter(other) else (other, one)
         by_outer[_emitter(outer)].append((inner, outer))
+    joined = False
     for _, seen in sorted(by_outer.items()):  # of two that may be one, the right one alone has that emitter: two sides
         for mine, theirs in most_pairs(dict.fromkeys(_joinable(groups, seen))):
             groups.join(mine, theirs).flags.append("probable_duplicate")
+            joined = True
     for mine, theirs in _joinable(groups, closest_first):
         groups.join(mine, theirs).flags.append("probable_duplicate")
+        joined = True
+    return joined
 
 
 def _joinable(groups: Groups, pairs: Iterable[_Pair]) -> Iterator[tuple[Group, Group]]:
@@ -82,21 +107,28 @@ def _emitter(node: Node) -> tuple[int, str]:
     return node.observation.source_rank, node.observation.dialect
 
 
-def _with_equal_counts(candidates: Iterable[Node]) -> Iterator[_Pair]:
-    by_usage: dict[tuple[object, ...], dict[str, list[Node]]] = defaultdict(lambda: defaultdict(list))
-    for node in candidates:
-        if node.twin_parts is not None:
-            by_usage[node.twin_parts][node.observation.dialect].append(node)
-    for emitters in by_usage.values():
-        for some, others in combinations(emitters.values(), 2):
-            yield from (pair for pair in _comparable(some, others) if _is_twin(*pair))
+def _with_equal_counts(groups: Groups, emitters: Mapping[str, Sequence[Node]], compare: _Compare) -> Iterator[_Pair]:
+    """The twins among what emitters saw of one usage, as far as no group has both yet."""
+    for one, other in combinations(emitters, 2):
+        some, others = _unseen(groups, emitters[one], other), _unseen(groups, emitters[other], one)
+        yield from (pair for pair in _comparable(some, others, compare) if _is_twin(*pair))
 
 
-def _comparable(some: Sequence[Node], others: Sequence[Node]) -> Iterator[_Pair]:
+def _unseen(groups: Groups, nodes: Sequence[Node], emitter: str) -> list[Node]:
+    """Those whose group has nothing of that emitter."""
+    return [
+        node
+        for node in nodes
+        if (group := groups.of(node)) is not None
+        and all(member.observation.dialect != emitter for member in group.members)
+    ]
+
+
+def _comparable(some: Sequence[Node], others: Sequence[Node], compare: _Compare) -> Iterator[_Pair]:
     """What two emitters saw at one time, except where both know a response id: no two of these are twins."""
     nameless = [node for node in others if node.response_key is None]
-    yield from at_once([node for node in some if node.response_key is not None], nameless)
-    yield from at_once([node for node in some if node.response_key is None], others)
+    yield from compare([node for node in some if node.response_key is not None], nameless)
+    yield from compare([node for node in some if node.response_key is None], others)
 
 
 def _started_from(nodes: Sequence[Node], started_ns: int) -> Iterator[Node]:
