@@ -55,7 +55,7 @@ def join_twins(groups: Groups, candidates: Sequence[Node], ancestry: Ancestry) -
     Each call of one emitter is paired with at most one of another.
     """
     _join_equal(groups, candidates)
-    without_usage = [pair for pair in _without_usage(candidates) if _may_be_one(*pair, ancestry)]
+    without_usage = [pair for pair in _without_usage(groups, candidates) if _may_be_one(*pair, ancestry)]
     _join_pairs(groups, [pair for pair in without_usage if not (pair[0].metered or pair[1].metered)])
     _join_balanced(groups, without_usage)
 
@@ -185,7 +185,7 @@ def _both_saw(one: Group, other: Group) -> bool:
     return any(node.observation.dialect in mine for node in other.members)
 
 
-def _without_usage(candidates: Iterable[Node]) -> Iterator[_Pair]:
+def _without_usage(groups: Groups, candidates: Iterable[Node]) -> Iterator[_Pair]:
     """Observations of two emitters, at least one of them without counts, that are compared because process, model and
     outcome are the same."""
     by_model: dict[tuple[object, ...], list[Node]] = defaultdict(list)
@@ -193,7 +193,22 @@ def _without_usage(candidates: Iterable[Node]) -> Iterator[_Pair]:
         if node.model_parts is not None:
             by_model[node.model_parts].append(node)
     for nodes in by_model.values():
-        yield from _within_reach(list(_compared(nodes)))
+        pairs = [*_unseen_pairs(groups, nodes)]
+        if all(_same_cell(*pair) for pair in pairs):
+            yield from pairs
+        else:  # who has nothing else to be compared with, all of them tell
+            yield from _within_reach(list(_compared(nodes)))
+
+
+def _unseen_pairs(groups: Groups, nodes: Sequence[Node]) -> Iterator[_Pair]:
+    """Those of `_compared` that no group keeps apart. In a storm of failures nearly all are in a group with both
+    emitters, by their path: to compare thousands of them with one another would take minutes."""
+    by_emitter: defaultdict[str, list[Node]] = defaultdict(list)
+    for node in nodes:
+        by_emitter[node.observation.dialect].append(node)
+    for one, other in combinations(by_emitter, 2):
+        some, others = _unseen(groups, by_emitter[one], other), _unseen(groups, by_emitter[other], one)
+        yield from _compared(sorted((*some, *others), key=lambda node: node.order))
 
 
 def _compared(nodes: Sequence[Node]) -> Iterator[_Pair]:
