@@ -6,19 +6,25 @@ until no file descriptor is left.
 
 import asyncio
 import resource
-from asyncio import TimerHandle, Transport
-from collections import Counter
-from collections.abc import Iterable
+from asyncio import BaseTransport, TimerHandle, Transport
+from asyncio.sslproto import SSLProtocol
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from ssl import SSLContext
+from typing import Any, Final, cast
 
+from spanledger_collector.crowd import Counted, Crowd
 from spanledger_collector.http_messages import HttpMessages
 
-__all__ = ["ConnectionLimits", "allow_files", "limited_protocol"]
+__all__ = ["ACCEPTED_AT_ONCE", "ConnectionLimits", "allow_files", "connection_maker"]
+
+ACCEPTED_AT_ONCE: Final = 256
+"""Connections that the event loop accepts before any of them is counted. As many may wait to be accepted."""
 
 _REFUSED = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-_OTHER_FILES = 256
-"""Besides connections: the ledger, libraries, what others open."""
+_OTHER_FILES = 256 + 4 * ACCEPTED_AT_ONCE
+"""Besides connections: the ledger, libraries, what others open; and at two ports those that are too many, until they
+are closed. A process that has none left cannot store anything either."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +41,10 @@ class _Limited(HttpMessages):
     """One connection."""
 
     limits: ConnectionLimits
+    crowd: Crowd
+    counted: Counted
+    """What is counted of it: over TLS what is there before both sides agree, else itself."""
     _head_timer: TimerHandle | None = None
-    _since = 0.0
-    """When it connected, or was last answered."""
 
     @property
     def host(self) -> str:
@@ -47,10 +54,9 @@ class _Limited(HttpMessages):
     def connection_made(self, transport: Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - as uvicorn's
         """Make room for it, or refuse it."""
         super().connection_made(transport)
-        self._since = self.loop.time()
         self._expect_head()
-        if len(self.connections) > self.limits.connections:
-            _make_room(self, cast("Iterable[_Limited]", self.connections))
+        if self.counted is self:
+            self.crowd.enter(self)
 
     def data_received(self, data: bytes) -> None:
         """Watch how long the head of a request takes."""
@@ -70,12 +76,13 @@ class _Limited(HttpMessages):
 
     def on_response_complete(self) -> None:
         """It is idle from now on."""
-        self._since = self.loop.time()
+        self.crowd.rest(self.counted)
         super().on_response_complete()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nothing is expected any more."""
         self._forget_head()
+        self.crowd.leave(self.counted)
         super().connection_lost(exc)
 
     def refuse(self) -> None:
@@ -83,9 +90,9 @@ class _Limited(HttpMessages):
         self.transport.write(_REFUSED)
         self.transport.close()
 
-    def waits_longer_than(self) -> tuple[bool, float]:
-        """By this the first one is the first to be given up: idle before serving, then the one from longest ago."""
-        return self.is_serving, self._since
+    def give_up(self) -> None:
+        """Others need the room."""
+        self.transport.close()
 
     def _expect_head(self) -> None:
         self._head_timer = self.loop.call_later(self.limits.head_seconds, self.transport.close)
@@ -96,22 +103,63 @@ class _Limited(HttpMessages):
             self._head_timer = None
 
 
-def limited_protocol(limits: ConnectionLimits) -> type[asyncio.Protocol]:
-    """What the web server should make of each connection to a port."""
-    return type("Limited", (_Limited,), {"limits": limits})
+class _Secured(SSLProtocol):
+    """A connection over TLS, which counts from its first moment. What asyncio does by itself tells nobody of it until
+    both sides agree, and gives a client a minute for that: a few thousand who say nothing kept all others out.
+
+    asyncio's class, which it does not document, has looked the same from Python 3.7 to 3.14.
+    """
+
+    host = ""
+    _raw: BaseTransport
+
+    def __init__(self, inner: _Limited, context: SSLContext, seconds: float) -> None:
+        """The client has so many seconds to agree."""
+        nobody: Any = None  # nobody waits for it
+        limit: Any = seconds  # the stub wants whole ones
+        loop = asyncio.get_running_loop()
+        super().__init__(loop, inner, context, nobody, server_side=True, ssl_handshake_timeout=limit)
+        self._inner = inner
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether a request came on it that is not answered yet."""
+        return self._inner.is_serving
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        """Make room for it, or refuse it."""
+        super().connection_made(transport)
+        self._raw = transport
+        self.host = cast("tuple[str]", transport.get_extra_info("peername") or ("",))[0]
+        self._inner.crowd.enter(self)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """It counts no more, whether or not it was ever agreed on."""
+        super().connection_lost(exc)
+        self._inner.crowd.leave(self)
+
+    def give_up(self) -> None:
+        """Others need the room."""
+        cast("Transport", self._raw).abort()
+
+    def refuse(self) -> None:
+        """Before both sides agree there are no words for it."""
+        self.give_up()
 
 
-def _make_room(newcomer: _Limited, connections: Iterable[_Limited]) -> None:
-    """Close a connection of whoever has most of them: what is cut off is sent again. A newcomer of that host is refused
-    if nothing of its is idle."""
-    living = [each for each in connections if not each.transport.is_closing()]
-    ((greediest, _),) = Counter(each.host for each in living).most_common(1)
-    theirs = [each for each in living if each.host == greediest and each is not newcomer]
-    first = min(theirs, key=_Limited.waits_longer_than, default=newcomer)
-    if first is newcomer or (first.is_serving and newcomer.host == greediest):
-        newcomer.refuse()
-    else:
-        first.transport.close()
+def connection_maker(limits: ConnectionLimits, tls: SSLContext | None) -> Callable[..., asyncio.BaseProtocol]:
+    """What the web server should make of each connection to a port, by the arguments that it gives its own."""
+    crowd = Crowd(limits.connections)
+
+    def connection(**of_server: Any) -> asyncio.BaseProtocol:  # noqa: ANN401 - uvicorn's affair
+        made = _Limited(**of_server)
+        made.limits, made.crowd, made.counted = limits, crowd, made
+        if tls is None:
+            return made
+        made.counted = secured = _Secured(made, tls, limits.head_seconds)
+        return secured
+
+    return connection
 
 
 def allow_files(connections: int) -> None:

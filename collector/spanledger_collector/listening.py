@@ -8,11 +8,12 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from ssl import SSLContext
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
 
-from spanledger_collector.connections import ConnectionLimits, limited_protocol
+from spanledger_collector.connections import ACCEPTED_AT_ONCE, ConnectionLimits, connection_maker
 from spanledger_collector.errors import CannotListen
 from spanledger_collector.settings import Address
 from spanledger_collector.sidecar import Sidecar, sidecar_path
@@ -52,7 +53,7 @@ async def http_server(
     host, port = listener.getsockname()[:2]
     config = uvicorn.Config(
         app,
-        http=limited_protocol(limits),
+        backlog=ACCEPTED_AT_ONCE,
         ws="none",  # else the library for WebSockets is loaded wherever one is installed
         lifespan="off",
         log_config=None,
@@ -62,7 +63,8 @@ async def http_server(
         timeout_graceful_shutdown=int(grace),
     )
     config.load()
-    config.ssl = tls  # given as it is, so that it can be told of new certificates
+    made: Any = connection_maker(limits, tls)  # uvicorn asks for a class, and only calls it
+    config.http_protocol_class = made
     server = _Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     try:

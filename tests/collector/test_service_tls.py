@@ -4,7 +4,9 @@ import http.client
 import json
 import ssl
 from collections.abc import Generator
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,14 @@ from click.testing import CliRunner
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcSpans
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpSpans
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+from otlp_http import connected_from
 from receiving import CHAT, received, request, until
 from sdk_spans import EXPORT_SECONDS, spans
 from whole_server import server_with
 
+from spanledger_collector import ports
 from spanledger_collector.cli import spanledger
+from spanledger_collector.connections import ConnectionLimits
 from spanledger_collector.errors import BadTls
 from spanledger_collector.service import Running
 from spanledger_collector.settings import Settings, TlsFiles
@@ -241,3 +246,25 @@ def test_the_command_line_trusts_what_it_is_told_to(db: Path, certificates: Cert
 def test_a_key_without_a_certificate_is_wrong_usage() -> None:
     done = CliRunner().invoke(spanledger, ["serve", "--tls-key", "server.key"])
     assert (done.exit_code, "--tls-cert FILE" in done.output) == (2, True)
+
+
+def test_clients_that_say_nothing_keep_nobody_out(
+    db: Path, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They count before any certificate was shown."""
+    monkeypatch.setattr(ports, "ConnectionLimits", partial(ConnectionLimits, head_seconds=3600.0))
+    tls = TlsFiles(certificates.server, certificates.server_key)
+    with server_with(Settings(db=db, tls=tls, max_connections=4)) as server, ExitStack() as stack:
+        silent = [stack.enter_context(connected_from(server, "127.0.0.2")) for _ in range(12)]
+        assert [one.recv(1) for one in silent[:8]] == [b""] * 8, "those that came first are closed"
+        assert status(server, certificates, path="/v1/traces", client=False) == 200
+
+
+def test_a_client_that_never_agrees_on_tls_is_given_up(
+    db: Path, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As soon as one that sends no head."""
+    monkeypatch.setattr(ports, "ConnectionLimits", partial(ConnectionLimits, head_seconds=0.3))
+    tls = TlsFiles(certificates.server, certificates.server_key)
+    with server_with(Settings(db=db, tls=tls)) as server, connected_from(server, "127.0.0.1") as silent:
+        assert silent.recv(1) == b""
