@@ -23,6 +23,7 @@ from spanledger_collector.receive import receiver as receiver_module
 from spanledger_collector.receive.answers import Encoding
 from spanledger_collector.receive.decoded import Decoded
 from spanledger_collector.receive.decoders import DECODERS, Signal
+from spanledger_collector.receive.room import Room
 from spanledger_collector.received_spans import ReceivedSpans
 from spanledger_collector.settings import Address
 
@@ -112,6 +113,20 @@ def test_only_what_is_quick_is_decoded_on_the_event_loop(
         assert send(receiver, body).status == 200
     assert threads
     assert all(name.startswith("asyncio_") is not on_the_loop for name in threads)
+
+
+def test_after_what_took_long_all_others_have_their_turn(receiver: Receiving, monkeypatch: pytest.MonkeyPatch) -> None:
+    rested: list[Room] = []
+    rest = Room.rest
+
+    async def counted(room: Room) -> None:
+        rested.append(room)
+        await rest(room)
+
+    monkeypatch.setattr(Room, "rest", counted)
+    for long, times in ((3600.0, 0), (-1.0, 1)):
+        monkeypatch.setattr(receiver_module, "_LONG_SECONDS", long)
+        assert (send(receiver, ONE).status, len(rested)) == (200, times)
 
 
 class _Attributes(dict[str, AttributeValue]):

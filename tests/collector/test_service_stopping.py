@@ -1,19 +1,25 @@
 """The end of a server in the midst of work: SIGTERM while clients send over both transports."""
 
 import http.client
+import os
+import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 from pathlib import Path
-from typing import Any
+from threading import Event
+from typing import Any, Protocol
 
 import grpc
 import pytest
-from receiving import CHAT, received, request, stored, until
-from server_process import Server, serving
+from otlp_http import ONE
+from receiving import CHAT, received, receiving, request, stored, until
+from server_process import serving
 
+from spanledger_collector.journal import intake
 from spanledger_collector.ledger.store import Ledger
 from spanledger_collector.receive.receiver import Signal
+from spanledger_collector.settings import Address
 
 MEDIA = {"content-type": "application/x-protobuf"}
 SPANS = 20
@@ -23,7 +29,16 @@ Post = Callable[[bytes], object]
 """Sends a request; what the answer was: `OK`, or why not."""
 
 
-def over_http(server: Server) -> Post:
+class Listens(Protocol):
+    """A receiver alone, or a whole server."""
+
+    @property
+    def grpc(self) -> Address: ...
+    @property
+    def http(self) -> Address: ...
+
+
+def over_http(server: Listens) -> Post:
     """On one connection, which is made anew where it was lost, as exporters do."""
     connection = http.client.HTTPConnection(*server.http, timeout=20)
 
@@ -40,7 +55,7 @@ def over_http(server: Server) -> Post:
     return post
 
 
-def over_grpc(server: Server) -> Post:
+def over_grpc(server: Listens) -> Post:
     """On one channel."""
     channel: Any = grpc.insecure_channel(str(server.grpc), [("grpc.use_local_subchannel_pool", 1)])
     call = channel.unary_unary(f"/{Signal.TRACES.service}/Export")
@@ -91,3 +106,41 @@ def test_what_a_server_acknowledged_before_it_ended_is_there_once(db: Path, befo
         ((rows, calls),) = stored(ledger, "SELECT (SELECT count(*) FROM spans), (SELECT count(*) FROM calls)")
     assert spans.issuperset(acknowledged)
     assert rows == calls == len(spans), "each once, and settled"
+
+
+def refuses(address: Address) -> bool:
+    """Whether nobody listens there."""
+    try:
+        socket.create_connection(address, timeout=10).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+@pytest.mark.parametrize(("transport", "over"), [("http", over_http), ("grpc", over_grpc)])
+def test_a_request_under_way_is_answered_before_the_end(
+    db: Path, monkeypatch: pytest.MonkeyPatch, transport: str, over: Callable[[Listens], Post]
+) -> None:
+    """The disk takes it only when the server, which was told to stop, listens no more."""
+    syncing, go_on = Event(), Event()
+
+    def sync(descriptor: int) -> None:
+        syncing.set()
+        assert go_on.wait(60)
+        os.fsync(descriptor)
+
+    monkeypatch.setattr(intake, "_sync_data", sync)
+    with ThreadPoolExecutor(2) as pool:
+        with receiving(db, grace=60) as receiver:
+            answer = pool.submit(over(receiver), ONE)
+            until(syncing.is_set)
+
+            def release() -> None:
+                try:
+                    until(lambda: refuses(getattr(receiver, transport)))
+                finally:
+                    go_on.set()
+
+            released = pool.submit(release)
+        assert answer.result(timeout=60) == "OK"
+        released.result()

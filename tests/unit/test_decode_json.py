@@ -3,6 +3,7 @@
 import json
 import math
 from base64 import b64encode
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -13,10 +14,12 @@ from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 
-from spanledger_collector.errors import BadRequest
+from spanledger_collector.errors import BadRequest, TooLarge
 from spanledger_collector.model import AttributeValue
 from spanledger_collector.receive.decode import decode_traces
-from spanledger_collector.receive.decode_json import decode_traces_json
+from spanledger_collector.receive.decode_json import decode_traces_json, trace_parts_json
+from spanledger_collector.receive.decode_logs import log_parts_json
+from spanledger_collector.receive.decoded import Decoded
 
 TRACE = "5b8efff798038103d269b633813fc60c"
 SPAN = "eee19b7ec3c1b174"
@@ -196,6 +199,19 @@ def test_values_nested_too_deep_are_refused(levels: int) -> None:
     deep = start * levels + b"{}" + end * levels
     with pytest.raises(BadRequest, match="deep"):
         decode_traces_json(body({"key": "k", "value": "here"}).replace(b'"here"', deep))
+
+
+@pytest.mark.parametrize(
+    ("parts", "name"), [(trace_parts_json, b"resourceSpans"), (log_parts_json, b"resourceLogs")], ids=["spans", "logs"]
+)
+def test_far_too_many_objects_are_refused_before_any_of_them_is_made(
+    parts: Callable[[bytes], Iterator[Decoded]], name: bytes
+) -> None:
+    many = b'{"%b": [%b{}]}' % (name, b"{}," * 60_000)
+    with pytest.raises(TooLarge, match=r"more than \d+ objects"):
+        next(parts(many))
+    with pytest.raises(BadRequest, match="not JSON"):  # rather than too large
+        next(parts(many[:-1]))
 
 
 def test_an_empty_request_has_no_spans() -> None:
