@@ -29,7 +29,7 @@ __all__ = ["Command", "Outcome", "run", "run_app"]
 
 _APPS = Path(__file__).parent / "apps"
 _MADE_BY_LITELLM = re.compile(r"chatcmpl-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-_SECONDS = 240
+_SECONDS = 600
 _NOTHING = Lacks()
 
 
