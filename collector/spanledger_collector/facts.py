@@ -17,6 +17,7 @@ from spanledger_collector.observation_columns import ObservationColumns, count_o
 __all__ = ["Every", "Facts", "facts_in", "facts_of", "in_one_run"]
 
 _Fact = TypeVar("_Fact")
+_ColumnOf = Callable[[str], Sequence[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +47,23 @@ def in_one_run(column: Sequence[Any] | Every) -> Sequence[Any] | Every:
 
 
 class Facts(Generic[_Fact]):
-    """So many facts: `column` makes the column of a field (`attribution.user` is one too), `fact` the one at a
-    place."""
+    """So many facts, of which few are looked at."""
 
-    def __init__(self, count: int, column: Callable[[str], Sequence[Any]], fact: Callable[[int], _Fact]) -> None:
+    def __init__(self, count: int, column: _ColumnOf, fact: Callable[[_ColumnOf, int], _Fact]) -> None:
+        """`column` makes the column of a field (`attribution.user` is one too), `fact` the one at a place, of columns:
+        it must not refer to these facts, which would then be in memory until the garbage collector finds them."""
         self._count = count
         self._make = column
+        self._fact = fact
         self._columns: dict[str, Sequence[Any]] = {}
         self._said: dict[str, Sequence[Any] | Every] = {}
-        self.fact = fact
 
     def __len__(self) -> int:
         return self._count
+
+    def fact(self, place: int) -> _Fact:
+        """The one at a place."""
+        return self._fact(self.column, place)
 
     def column(self, name: str) -> Sequence[Any]:
         """What each of them says in a field; made when it is first asked for."""
@@ -80,12 +86,12 @@ class Facts(Generic[_Fact]):
             whole = self.column(name)
             return [whole[place] for place in places]
 
-        return Facts(len(places), column, lambda place: self.fact(places[place]))
+        return Facts(len(places), column, lambda _, place: self.fact(places[place]))
 
 
 def facts_of(objects: Sequence[_Fact]) -> Facts[_Fact]:
     """Facts that are objects already."""
-    return Facts(len(objects), lambda name: [*map(attrgetter(name), objects)], objects.__getitem__)
+    return Facts(len(objects), lambda name: [*map(attrgetter(name), objects)], lambda _, place: objects[place])
 
 
 def facts_in(parts: Sequence[ObservationColumns]) -> Facts[Observation]:
@@ -94,5 +100,4 @@ def facts_in(parts: Sequence[ObservationColumns]) -> Facts[Observation]:
     def column(name: str) -> Sequence[Any]:
         return [*chain.from_iterable([part[name] for part in parts])]
 
-    facts = Facts(sum(map(count_of, parts)), column, lambda place: observation_of(facts.column, place))
-    return facts
+    return Facts(sum(map(count_of, parts)), column, observation_of)

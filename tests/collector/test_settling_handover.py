@@ -51,8 +51,8 @@ def test_what_is_taken_is_what_follows(commits: list[int], settled: list[int], m
         count = len(taken.numbers)
         assert [*taken.numbers] == [*range(after + 1, after + 1 + count)]
         assert [*map(taken.told.fact, range(len(taken.told)))] == every[after : after + count]
-        assert count <= min(step, most)
-        after = min(put, after + step)  # what was not taken was read from the file
+        assert count <= min(step + step // 4, most)
+        after = min(put, after + max(count, step))  # what was not taken was read from the file
 
 
 def test_what_is_taken_stays_until_it_is_settled() -> None:
@@ -63,6 +63,15 @@ def test_what_is_taken_stays_until_it_is_settled() -> None:
     assert _taken(handover, 0, 4) == [1, 2, 3, 4]
     assert _taken(handover, 4, 4) == [5, 6]
     assert _taken(handover, 6, 4) == []
+
+
+def test_hardly_more_than_wanted_is_taken_at_once() -> None:
+    handover, every = Handover(), _observations(12)
+    handover.put(1, _parts(every[:11]))
+    assert _taken(handover, 0, 8) == [*range(1, 9)]
+    assert _taken(handover, 1, 8) == [*range(2, 12)]
+    handover.put(12, _parts(every[11:]))
+    assert _taken(handover, 1, 8) == [*range(2, 10)]
 
 
 def test_a_gap_is_left_to_the_file() -> None:

@@ -1,5 +1,7 @@
 """Observations as columns say what the objects say, whole and in parts; and so does what is written of them."""
 
+import gc
+import weakref
 from collections.abc import Sequence
 from decimal import Decimal
 from operator import attrgetter
@@ -75,6 +77,21 @@ def test_facts_are_the_same_from_columns_and_from_objects(
                 alike = all(value == facts.column(name)[0] for value in facts.column(name))
                 assert [*facts.said(name)] == [*facts.column(name)]
                 assert isinstance(facts.said(name), Every) == alike
+
+
+def test_facts_that_nobody_needs_are_gone_at_once() -> None:
+    """Where they waited for the garbage collector, a busy server kept those of many passes."""
+    observations = observations_of(_spans(3))
+    for facts in (facts_of(observations), facts_in([columns_of(observations)])):
+        some = facts.at([1, 2])
+        assert (facts.fact(0), some.fact(0), [*facts.said("role")]) == (*observations[:2], ["candidate"] * 3)
+    gone = [weakref.ref(facts), weakref.ref(some)]
+    gc.disable()
+    try:
+        del facts, some
+        assert [each() for each in gone] == [None, None]
+    finally:
+        gc.enable()
 
 
 @given(_observations())

@@ -76,15 +76,19 @@ class Handover:
         return number < self._end
 
     def take(self, after: int, most: int) -> Numbered:
-        """The observations that follow the number `after`, so many at most; none if the next one is not here. What came
-        before is forgotten: `after` is settled. What is returned stays until it is."""
+        """The observations that follow the number `after`, so many at most, or all if these are a quarter more; none if
+        the next one is not here. What came before is forgotten: `after` is settled. What is returned stays until it
+        is."""
         found: list[ObservationColumns] = []
         following = after + 1
         with self._lock:
             while self._parts and self._parts[0].end <= following:
                 self._count -= count_of(self._parts.popleft().columns)
+            last = following + most
+            if self._end <= last + most // 4:  # a pass of the few that are left over would cost as much as 500 of them
+                last = self._end
             for part in self._parts:
-                end = min(part.end, after + 1 + most)
+                end = min(part.end, last)
                 if part.first > following or end <= following:
                     break
                 found.append(part_of(part.columns, following - part.first, end - part.first))

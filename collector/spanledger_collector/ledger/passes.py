@@ -124,11 +124,11 @@ class Passes:
             self.spans_ns = max(spans_ns, self.spans_ns)
         linked, spans_ns = self._neighbours.linked(self.spans_ns)
         new = self._handover.take(self._settled, self._limit)
-        more = bool(new.numbers) and self._handover.offered(new.numbers[-1] + 1)
-        if not new.numbers:
+        handed = bool(new.numbers)
+        if not handed:
             new = self._from_file(self._settled)
         taken = len(new.numbers) + len(self._failing)
-        self.at_end = taken < self._limit and not more
+        self.at_end = not self._handover.offered(new.numbers[-1] + 1) if handed else taken < self._limit
         return _Work(new, linked), taken, spans_ns
 
     def _from_file(self, after: int) -> Numbered:

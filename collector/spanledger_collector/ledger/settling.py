@@ -14,8 +14,9 @@ from spanledger_collector.pricing import PriceBook
 __all__ = ["OBSERVATIONS_PER_PASS", "Settler"]
 
 OBSERVATIONS_PER_PASS: Final = 8_192
-"""As many as wait, up to so many: a pass costs as much as some 500 of them, and takes 4 kB of memory for each. More
-than a row group, so that calls are written into the file at once (`ledger.store.ROWS_PER_GROUP`)."""
+"""As many as wait, up to so many, or a quarter more if these are all: a pass costs as much as some 500 of them, and
+takes 4 kB of memory for each. More than a row group, so that calls are written into the file at once
+(`ledger.store.ROWS_PER_GROUP`)."""
 
 
 class Settler:
