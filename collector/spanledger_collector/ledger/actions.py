@@ -25,8 +25,8 @@ _CHOSEN = ("from", "to", "provider", "model")
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """An action: its path, its parameters, and what it does. `run` raises BadQuery and duckdb.Error; then the ledger is
-    as it was."""
+    """An action: its path, its parameters, and what it does. `run` raises BadQuery, MemoryTooSmall and duckdb.Error;
+    then the ledger is as it was."""
 
     name: str
     path: str

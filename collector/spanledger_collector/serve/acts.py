@@ -22,7 +22,8 @@ class Acts:
         self._read_book = read_book
 
     async def run(self, action: Action, arguments: Arguments) -> Document:
-        """What the action answers. Raises BadQuery, BadPrices and duckdb.Error; then the ledger is as it was."""
+        """What the action answers. Raises BadQuery, BadPrices, MemoryTooSmall and duckdb.Error; then the ledger is as
+        it was."""
         check_arguments(action, arguments)
         return await asyncio.to_thread(self._run, action, arguments)
 
