@@ -42,8 +42,8 @@ class _Limited(HttpMessages):
 
     limits: ConnectionLimits
     crowd: Crowd
-    counted: Counted
-    """What is counted of it: over TLS what is there before both sides agree, else itself."""
+    secured: "_Secured | None" = None
+    """Over TLS, what is there before both sides agree."""
     _head_timer: TimerHandle | None = None
 
     @property
@@ -51,11 +51,16 @@ class _Limited(HttpMessages):
         """Whose connection it is."""
         return self.client[0] if self.client else ""
 
+    @property
+    def counted(self) -> Counted:
+        """What is counted of it."""
+        return self.secured or self
+
     def connection_made(self, transport: Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] - as uvicorn's
         """Make room for it, or refuse it."""
         super().connection_made(transport)
         self._expect_head()
-        if self.counted is self:
+        if self.secured is None:
             self.crowd.enter(self)
 
     def data_received(self, data: bytes) -> None:
@@ -153,11 +158,11 @@ def connection_maker(limits: ConnectionLimits, tls: SSLContext | None) -> Callab
 
     def connection(**of_server: Any) -> asyncio.BaseProtocol:  # noqa: ANN401 - uvicorn's affair
         made = _Limited(**of_server)
-        made.limits, made.crowd, made.counted = limits, crowd, made
+        made.limits, made.crowd = limits, crowd
         if tls is None:
             return made
-        made.counted = secured = _Secured(made, tls, limits.head_seconds)
-        return secured
+        made.secured = _Secured(made, tls, limits.head_seconds)
+        return made.secured
 
     return connection
 

@@ -1,7 +1,7 @@
 """The connections of one port: as many as there is room for, and whoever has most of them gives way to others.
 
-What a connection costs here does not depend on how many there are: who opens thousands must not keep this process busy
-with choosing among them.
+What one more costs here does not depend on how many are idle: who opens thousands must not keep this process busy with
+choosing among them.
 """
 
 from typing import Protocol
