@@ -34,7 +34,7 @@ WAIT_FOR_SERVER = (
     """until python -c "import urllib.request as r; r.urlopen('http://$SPANLEDGER_WEB/readyz')" 2>/dev/null; """
     "do sleep 0.1; done"
 )
-SECONDS = 240
+SECONDS = 600
 
 
 def shell_blocks(section: str) -> list[str]:
