@@ -265,13 +265,13 @@ def test_a_batch_that_fails_leaves_the_cursor_usable(ledger: Ledger) -> None:
 
 _OBSERVATIONS = """
 INSERT INTO store.observations
-SELECT i, i, i, i, '', '', '', '', '', NULL, NULL, NULL, '', hash(i) || repeat('reading', 9), '', '',
+SELECT i, i, i, i, '', '', '', '', '', NULL, NULL, printf('%016x', hash(i)), '', hash(i) || repeat('reading', 9), '', '',
        hash(i) || repeat('attribute', 9), '{}', 0, make_timestamp_ns(i)
 FROM range(150_000) t(i)
 """
 
 
-def test_blocks_and_row_groups_are_small_and_long_texts_in_zstandard(db: Path) -> None:
+def test_blocks_and_row_groups_are_small_and_long_texts_and_ids_in_zstandard(db: Path) -> None:
     with Ledger.open(db) as ledger, ledger.cursor() as cursor:
         cursor.execute(_OBSERVATIONS)
         ledger.checkpoint()
@@ -282,7 +282,7 @@ def test_blocks_and_row_groups_are_small_and_long_texts_in_zstandard(db: Path) -
         assert cursor.execute(
             "SELECT block_size FROM pragma_database_size() WHERE database_name = 'ledger'"
         ).fetchall() == [(65_536,)]
-        texts = "column_name IN ('reading', 'attributes') AND segment_type = 'VARCHAR'"
+        texts = "column_name IN ('reading', 'attributes', 'response_id') AND segment_type = 'VARCHAR'"
         assert cursor.execute(f"SELECT DISTINCT compression FROM segments WHERE {texts}").fetchall() == [("ZSTD",)]
 
 
