@@ -10,6 +10,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from spanledger_collector import received_spans
 from spanledger_collector.errors import BadRequest
 from spanledger_collector.receive import attribute_columns, decode
 from spanledger_collector.receive.attribute_columns import read_alike
@@ -25,7 +26,8 @@ def in_columns_however_few() -> Iterator[None]:
     """Else small examples would not be read so."""
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(decode, "MANY", 0)
-        patched.setattr(attribute_columns, "MANY_ALIKE", 2)
+        patched.setattr(attribute_columns, "_FEWEST", 2)
+        patched.setattr(received_spans, "MANY_ALIKE", 2)
         yield
 
 
@@ -81,6 +83,8 @@ def span_by_span(sent: Sequence[Sequence[bytes]]) -> list[list[tuple[str, object
 @example([[text("k", "ab")], [b"\n\x01k\x12\x04\n\x01a\x18"]], 0)
 @example([[text("k", "ab")], [text("l", "ab")], [text("k", "cd")], [text("k", "cd")]], 0)
 @example([[text("k", "a"), text("k", "b")], [text("k", "a"), text("k", "c")]], 0)
+@example([[text("k", "")], [count("k", 0)]], 0)
+@example([[count("k", 0)], [text("k", "")]], 0)
 @example([[b""], [b"\x12\x00"], [b"\x12\x02\x18\x07"]], 0)
 def test_what_is_read_in_columns_is_what_is_read_span_by_span(sent: list[list[bytes]], values_per_key: int) -> None:
     """Whether values are remembered, or read by hand, or there is anything odd among them."""
@@ -89,10 +93,10 @@ def test_what_is_read_in_columns_is_what_is_read_span_by_span(sent: list[list[by
         expected = span_by_span(sent)
     except DecodeError:
         with pytest.raises(DecodeError):
-            read_alike(sent, [0] * len(sent), known)
+            read_alike(sent, [0] * len(sent), "scope", known)
         return
     for _ in range(2):  # what was learned the first time is used the second time
-        alike, others = read_alike(sent, [0] * len(sent), known)
+        alike, others = read_alike(sent, [0] * len(sent), "scope", known)
         found = {**others}
         for group in alike:
             found.update(zip(group.places, group.rows(), strict=True))
@@ -103,15 +107,15 @@ def test_what_is_read_in_columns_is_what_is_read_span_by_span(sent: list[list[by
 
 def test_spans_of_a_kind_that_are_not_alike_are_told_apart() -> None:
     sent = [[text("a", "1"), text("bc"[number % 2], "2")] for number in range(40)]
-    alike, others = read_alike(sent, [3] * 40, KnownAttributes())
+    alike, others = read_alike(sent, [3] * 40, "scope", KnownAttributes())
     assert ({group.names for group in alike}, others) == ({("a", "b"), ("a", "c")}, {})
-    of_kinds, _ = read_alike(sent[::2], [number % 2 for number in range(20)], KnownAttributes())
+    of_kinds, _ = read_alike(sent[::2], [number % 2 for number in range(20)], "scope", KnownAttributes())
     assert [[*group.places] for group in of_kinds] == [[*range(0, 20, 2)], [*range(1, 20, 2)]]
 
 
 def test_what_is_never_alike_is_in_no_group() -> None:
     sent = [[text(f"key {place} {number % 2**place}", "") for place in range(1, 9)] for number in range(64)]
-    alike, others = read_alike(sent, [3] * 64, KnownAttributes())
+    alike, others = read_alike(sent, [3] * 64, "scope", KnownAttributes())
     found = {place: [*row] for group in alike for place, row in zip(group.places, group.rows(), strict=True)}
     found |= {place: [*attributes] for place, attributes in others.items()}
     assert found == {number: [f"key {place} {number % 2**place}" for place in range(1, 9)] for number in range(64)}

@@ -1,7 +1,6 @@
 """Spans that are read at once, in columns, say what they say one by one."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace as replace_of_dataclass
 from random import Random
 from typing import Any
 
@@ -78,7 +77,7 @@ def one_by_one(spans: Sequence[ReceivedSpan], reader: Reader) -> tuple[Any, Any]
 
 def with_what_is_the_same(spans: ReceivedSpans) -> ReceivedSpans:
     """As the decoder of protobuf has them: it knows of which names all in a group have the same value."""
-    return replace_of_dataclass(spans, alike=[replace_of_dataclass(each, same=_same(each)) for each in spans.alike])
+    return replace(spans, alike=[replace(each, same=_same(each), mappings=None) for each in spans.alike])
 
 
 def _same(alike: Alike) -> frozenset[str]:
@@ -219,7 +218,7 @@ def test_spans_of_the_same_names_may_be_of_several_dialects(row: Dialect) -> Non
         assert_read_the_same(spans, Reader())
 
 
-@pytest.mark.parametrize("count", [0, 1, 11, 24, 47, 48, 64])
+@pytest.mark.parametrize("count", [0, 1, 11, 24, 39, 40, 64])
 def test_few_and_many_are_read_the_same(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(received_spans, "MANY", _MANY_SPANS)
     monkeypatch.setattr(received_spans, "MANY_ALIKE", _MANY_OF_A_GROUP)

@@ -34,7 +34,8 @@ def read_all(
             parts.append(read)
             for place, host in zip(group.places, peer_hosts(group), strict=True):
                 hosts[place] = host
-    by_place = {place: spans.skeletons.span(place, others[place]) for place in sorted(others)}
+    places = sorted(others)
+    by_place = dict(zip(places, spans.skeletons.spans(places, map(others.__getitem__, places)), strict=True))
     parts.append(_one_by_one(by_place, mapped, model_hosts))
     for place, span in by_place.items():
         hosts[place] = peer_host(span)

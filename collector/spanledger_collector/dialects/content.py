@@ -211,7 +211,10 @@ def kept_json_of_all(group: Group) -> Sequence[str]:
     names, _, as_they_are = _names_kept[None, group.names]
     if not as_they_are or not all(map(columns.are_simple, names)):
         return [*map(kept_json, group.spans())]
-    texts = _objects(names, columns) if names else ["{}"] * len(group.places)
+    if group.came_as_mappings and len(names) == len(group.names):
+        texts = _lines(group.attributes())
+    else:
+        texts = _objects(names, columns) if names else ["{}"] * len(group.places)
     if max(map(len, texts)) <= LONGEST_FACT:  # then no value is overlong
         return texts
     return [
@@ -229,13 +232,17 @@ def _objects(names: Sequence[str], columns: Columns) -> list[str]:
         if columns.is_same(name):
             between += f"{_json(columns[name][0])},"
         else:
-            values = _encoder.encode_lines(columns[name]).decode().split("\n")[:-1]
-            parts += repeat(between), values
+            parts += repeat(between), _lines(columns[name])
             between = ","
     end = between.removesuffix(",") + "}"
     if not parts:
         return [end] * len(columns[names[0]])
     return [*map("".join, zip(*parts, repeat(end)))]  # what is between them is endless
+
+
+def _lines(values: Sequence[object]) -> list[str]:
+    """The JSON text of each, in which there are no line breaks."""
+    return _encoder.encode_lines(values).decode().split("\n")[:-1]
 
 
 def _json(value: AttributeValue) -> str:

@@ -81,12 +81,17 @@ class Group:
     def first(self) -> ReceivedSpan:
         """One of the spans."""
         attributes = {name: column[0] for name, column in self.columns.items()}
-        return self.skeletons.span(self.places[0], attributes)
+        return self.skeletons.spans(self.places[:1], [attributes])[0]
 
     def spans(self) -> list[ReceivedSpan]:
         """Each of them, made now."""
-        return [*map(self.skeletons.span, self.places, self.attributes())]
+        return self.skeletons.spans(self.places, self.attributes())
 
     def attributes(self) -> Sequence[Attributes]:
-        """The attributes of each, made now."""
+        """The attributes of each, made now unless they came so."""
         return self._alike.rows()
+
+    @property
+    def came_as_mappings(self) -> bool:
+        """Whether the attributes of each need not be made."""
+        return self._alike.mappings is not None

@@ -3,7 +3,6 @@
 from array import array
 from collections.abc import Mapping, Sequence
 from itertools import chain, compress, islice
-from operator import attrgetter
 from typing import Any, Final, NamedTuple, Protocol, Self
 
 import msgspec
@@ -153,14 +152,14 @@ def span_columns(skeletons: Skeletons, peer_hosts: Sequence[str | None], told: "
         "name": skeletons.name,
         "kind": skeletons.kind,
         "service": made_once(service_of, resources),
-        "scope": made_once(_name_of, scopes),
+        "scope": [scope.name for scope in scopes],
         "started_at": skeletons.started_ns,
         "ended_at": skeletons.ended_ns,
         "status": skeletons.status,
         "peer_host": peer_hosts,
     }
     said = [columns[name] for name in ("name", "kind", "started_at", "ended_at", "status", "scope")]
-    versions, digests = made_once(_version_of, scopes), made_once(digest, resources)
+    versions, digests = [scope.version for scope in scopes], made_once(digest, resources)
     kept: list[str | None] = [None] * len(scopes)
     for place, attributes in zip(told.places, told.columns["attributes"], strict=True):
         kept[place] = attributes
@@ -217,16 +216,12 @@ def told_of(skeletons: Skeletons, read: ReadInSpans) -> Told:
     scopes = [skeletons.scope[place] for place in read.places]
     more = (
         encode_readings(read.observed),
-        made_once(_name_of, scopes),
-        made_once(_version_of, scopes),
+        [scope.name for scope in scopes],
+        [scope.version for scope in scopes],
         read.attributes,
         made_once(_in_json, [skeletons.resource[place] for place in read.places]),
     )
     return Told(read.places, dict(zip(TOLD, (*_own_columns(read.observed), *more), strict=True)), (read.observed,))
-
-
-_name_of: Final = attrgetter("name")
-_version_of: Final = attrgetter("version")
 
 
 def _in_json(resource: Attributes) -> str:

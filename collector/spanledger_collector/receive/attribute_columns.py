@@ -1,70 +1,79 @@
 """Attributes of spans as they are on the wire, read column by column where many spans are alike."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 from spanledger_collector.model import Attributes
 from spanledger_collector.receive.known_attributes import KnownAttributes
-from spanledger_collector.received_spans import MANY_ALIKE, Alike, Column
+from spanledger_collector.received_spans import Alike, Column, grouped, places_by
 
 __all__ = ["read_alike"]
 
+_FEWEST: Final = 20
+"""Spans: to read the attributes of fewer in columns takes longer than in a mapping for each."""
+_SPLITS: Final = 3
+"""How often spans are told apart that were taken to be alike."""
+
 _Sent = Sequence[Sequence[bytes]]
-_MOST_SPLITS = 4
-"""How often spans are sorted anew that were thought to be alike; what still is not, is not in columns."""
 
 
-def read_alike(sent: _Sent, kinds: Sequence[int], known: KnownAttributes) -> tuple[list[Alike], dict[int, Attributes]]:
+def read_alike(
+    sent: _Sent, kinds: Sequence[int], emitter: str, known: KnownAttributes
+) -> tuple[list[Alike], dict[int, Attributes]]:
     """The attributes of the spans of one scope: groups of many that are alike, and of the others one by one, by place.
     Raises what a look-up in `known` raises.
 
-    Which names a span has is not asked span by span: those of a kind that have as many attributes are taken to be
-    alike until a column shows that they are not.
+    Which names a span has is not asked span by span, which would take as long as reading it: those of a kind that have
+    as many attributes are taken to be alike until a column shows that they are not. Where that was in vain for most,
+    it is not tried again for a while: they are read one by one, and put into groups by their names.
+
+    Attributes are taken out of the message (by a slice) where they are read at once, so that they are in the CPU's
+    cache: all of them first takes a fifth longer.
     """
-    found: dict[tuple[int, int], list[int]] = {}
-    for place, key in enumerate(zip(map(len, sent), kinds, strict=True)):
-        if (places := found.get(key)) is None:
-            found[key] = [place]
-        else:
-            places.append(place)
     alike: list[Alike] = []
+    unlike: list[int] = []
     others: dict[int, Attributes] = {}
-    for places in found.values():
-        for group in _groups(sent, places, known, _MOST_SPLITS):
-            if isinstance(group, Alike):
-                alike.append(group)
-            else:
-                others.update((place, dict(map(known.__getitem__, sent[place]))) for place in group)
+    value_of = known.__getitem__
+    for (size, kind), places in places_by(zip(map(len, sent), kinds, strict=True)).items():
+        if len(places) < _FEWEST:
+            others.update([(place, dict(map(value_of, sent[place][:]))) for place in places])
+            continue
+        guess = (emitter, kind, size)
+        found = [] if guess in known.unlike else [*_in_columns([sent[place][:] for place in places], places, known)]
+        read = sum(len(group.places) for group in found)
+        alike += found
+        if read < len(places):
+            unlike += {*places}.difference(*[group.places for group in found])
+        if read < len(places) // 2:
+            known.note_unlike(guess)
+    if unlike:
+        unlike.sort()
+        attributes = [dict(map(value_of, sent[place][:])) for place in unlike]
+        by_names, rest = grouped(unlike, attributes, [kinds[place] for place in unlike])
+        alike += by_names
+        others.update(rest)
     return alike, others
 
 
-def _groups(sent: _Sent, places: Sequence[int], known: KnownAttributes, splits: int) -> Iterator[Alike | Sequence[int]]:
-    """What of these spans, which have as many attributes, is alike; the places of those that are not."""
-    if len(places) < MANY_ALIKE or not splits:
-        yield places
-        return
+def _in_columns(sent: _Sent, places: Sequence[int], known: KnownAttributes, splits: int = _SPLITS) -> Iterator[Alike]:
+    """Those of these spans that are alike, which have as many attributes each."""
     names: list[str] = []
     columns: list[Column] = []
     same: list[str] = []
-    for column in zip(*[sent[place] for place in places], strict=True):
+    for column in zip(*sent, strict=True):
         found = known.column(column)
         if found is None:
-            for part in _by_key(column, places, known):
-                yield from _groups(sent, part, known, splits - 1)
+            if splits:
+                keys = [known[attribute][0] for attribute in column]
+                for within in places_by(keys).values():
+                    if len(within) >= _FEWEST:
+                        part = [sent[each] for each in within], [places[each] for each in within]
+                        yield from _in_columns(*part, known, splits - 1)
             return
         name, values, is_same = found
         names.append(name)
         columns.append(values)
         if is_same:
             same.append(name)
-    if len({*names}) < len(names):  # of a name that comes twice the last value counts
-        yield places
-    else:
+    if len({*names}) == len(names):  # else, of a name that comes twice, the last value counts
         yield Alike((*names,), places, columns, frozenset(same))
-
-
-def _by_key(column: Sequence[bytes], places: Sequence[int], known: KnownAttributes) -> Iterable[Sequence[int]]:
-    """The places of spans whose attributes in that column have one key, for each key."""
-    found: dict[str, list[int]] = {}
-    for place, attribute in zip(places, column, strict=True):
-        found.setdefault(known[attribute][0], []).append(place)
-    return found.values()

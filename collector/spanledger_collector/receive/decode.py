@@ -1,8 +1,9 @@
 """OTLP protobuf to spans."""
 
 import sys
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import Any, Final
 
 from google.protobuf.message import DecodeError
 
@@ -18,8 +19,17 @@ from spanledger_collector.received_spans import MANY, ReceivedSpans, Skeletons
 
 __all__ = ["decode_traces", "decode_traces_slowly"]
 
-_Sent = tuple[Sequence[SpanMessage], Attributes, Scope]
-"""The spans of one scope, their resource and the scope."""
+_fields_of: Final[Callable[[SpanMessage], tuple[Any, ...]]] = attrgetter(
+    "trace_id",
+    "span_id",
+    "parent_span_id",
+    "name",
+    "kind",
+    "start_time_unix_nano",
+    "end_time_unix_nano",
+    "status",
+    "attributes",
+)
 _known: Final = KnownAttributes(most_met=64 * 1024)
 _known_aside: Final = KnownAttributes(most=4096, most_met=sys.maxsize)
 
@@ -47,12 +57,7 @@ def _read(body: bytes, known: KnownAttributes) -> Decoded:
 
 
 def _decoded(request: TraceRequest, known: KnownAttributes) -> Decoded:
-    sent = [*_sent(request, known)]
-    many = sum(len(spans) for spans, _, _ in sent) >= MANY
-    return Decoded.of([_received(*each, known, many=many) for each in sent])
-
-
-def _sent(request: TraceRequest, known: KnownAttributes) -> Iterator[_Sent]:
+    parts: list[ReceivedSpans] = []
     room = AT_ONCE - len(request.resource_spans)
     for resource_spans in request.resource_spans:
         room -= len(resource_spans.scope_spans)
@@ -63,33 +68,36 @@ def _sent(request: TraceRequest, known: KnownAttributes) -> Iterator[_Sent]:
             room -= len(scope_spans.spans)
             if room < 0:
                 raise TooMuchAtOnce
-            yield scope_spans.spans[:], resource, scope_of(scope_spans.scope.name, scope_spans.scope.version)
+            if scope_spans.spans:
+                scope = scope_of(scope_spans.scope.name, scope_spans.scope.version)
+                parts.append(_received(scope_spans.spans[:], resource, scope, known))
+    return Decoded.of(parts)
 
 
-def _received(
-    sent: Sequence[SpanMessage], resource: Attributes, scope: Scope, known: KnownAttributes, *, many: bool
-) -> ReceivedSpans:
+def _received(sent: Sequence[SpanMessage], resource: Attributes, scope: Scope, known: KnownAttributes) -> ReceivedSpans:
     """The spans of one scope. A slice of what is repeated is a list made at once, and takes half as long as a walk."""
-    kinds = [KINDS.get(span.kind, 0) for span in sent]
-    attributes = [span.attributes[:] for span in sent]
-    if many:
-        alike, others = read_alike(attributes, kinds, known)
+    of_each = zip(*map(_fields_of, sent), strict=True)
+    trace_ids, span_ids, parents, names, kinds, started, ended, states, attributes = of_each
+    if not KINDS.keys() >= {*kinds}:
+        kinds = [KINDS.get(kind, 0) for kind in kinds]
+    if len(sent) >= MANY:
+        alike, others = read_alike(attributes, kinds, scope.name, known)
     else:
         value_of = known.__getitem__
-        alike, others = [], {place: dict(map(value_of, each)) for place, each in enumerate(attributes)}
+        alike, others = (), {place: dict(map(value_of, each[:])) for place, each in enumerate(attributes)}
     known.age(len(sent))
-    statuses = [STATUS_CODES[span.status] for span in sent]
+    statuses = [*map(STATUS_CODES.__getitem__, states)]
     if events_tell_errors(scope):
         told = zip(statuses, sent, strict=True)
         statuses = [ERROR if has_event(span, EXCEPTION) else status for status, span in told]
     skeletons = Skeletons(
-        [span.trace_id for span in sent],
-        [span.span_id for span in sent],
-        [PARENTS.get(parent := span.parent_span_id, parent) for span in sent],
-        [span.name for span in sent],
+        trace_ids,
+        span_ids,
+        [PARENTS.get(parent, parent) for parent in parents],
+        names,
         kinds,
-        [span.start_time_unix_nano for span in sent],
-        [span.end_time_unix_nano for span in sent],
+        started,
+        ended,
         statuses,
         [resource] * len(sent),
         [scope] * len(sent),

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from operator import le
 from typing import Self
 
 from spanledger_collector.model import ReceivedSpan
@@ -72,7 +71,7 @@ class Decoded:
     def of(cls, parts: Iterable[ReceivedSpans], skipped: int = 0) -> Self:
         """The spans of these parts as they were sent; those that cannot be taken are counted."""
         decoded = cls(skipped=skipped)
-        decoded.spans = ReceivedSpans.together([*map(decoded._takeable, parts)])
+        decoded.spans = ReceivedSpans.together([decoded._takeable(part) for part in parts])
         return decoded
 
     def _takeable(self, spans: ReceivedSpans) -> ReceivedSpans:
@@ -114,20 +113,21 @@ def status_of(sent: int) -> int:
 
 def _all_takeable(skeletons: Skeletons) -> bool:
     """Whether there is no reason to reject any of these spans, by columns."""
-    trace_ids, span_ids, parents, started, ended = (
+    columns = (
         *(skeletons.trace_id, skeletons.span_id, skeletons.parent_span_id),
         *(skeletons.started_ns, skeletons.ended_ns),
     )
-    return not trace_ids or (
-        {*map(len, trace_ids)} == {16}
-        and {*map(len, span_ids)} == {8}
-        and {*map(len, filter(None, parents))} <= {8}
-        and _NO_TRACE not in trace_ids
-        and _NO_SPAN not in span_ids
-        and min(started) > 0
-        and max(ended) <= _LATEST_NS
-        and all(map(le, started, ended))
-    )
+    for trace_id, span_id, parent, started_ns, ended_ns in zip(*columns, strict=True):
+        if (
+            len(trace_id) != 16
+            or trace_id == _NO_TRACE
+            or len(span_id) != 8
+            or span_id == _NO_SPAN
+            or (parent is not None and len(parent) != 8)
+            or not 0 < started_ns <= ended_ns <= _LATEST_NS
+        ):
+            return False
+    return True
 
 
 def _rejection(span: ReceivedSpan) -> str | None:

@@ -39,6 +39,8 @@ _HEAD: Final = 5
 `AnyValue`, and the field of the value in that (protobuf.dev/programming-guides/encoding)."""
 _MORE: Final = 128
 """Added to a byte of an integer that is not its last; lengths from here on take two bytes."""
+_MOST_UNLIKE: Final = 1024
+_MOST_KEYS: Final = 1024
 _NUMBERS: Final = 1 << 15
 """So many integers of one to three bytes are remembered, by their bytes."""
 
@@ -58,7 +60,17 @@ class KnownAttributes(dict[bytes, Pair]):
     `KeyValue`, TooMuchAtOnce for more of what is not known than is read at once."""
 
     # Instead of a mapping of its own, through which `__missing__` takes longer.
-    __slots__ = ("_bytes_met", "_heads", "_most", "_most_met", "_of_keys", "_spans", "_values", "_values_per_key")
+    __slots__ = (
+        "_bytes_met",
+        "_heads",
+        "_most",
+        "_most_met",
+        "_of_keys",
+        "_spans",
+        "_values",
+        "_values_per_key",
+        "unlike",
+    )
 
     def __init__(
         self, most: int = 32_768, values_per_key: int = _VALUES_PER_KEY, most_met: int = _LARGEST_LIST
@@ -74,6 +86,8 @@ class KnownAttributes(dict[bytes, Pair]):
         self._heads: dict[bytes, _Head] = {}
         """How attributes begin whose values are not remembered."""
         self._of_keys: dict[str, _OfKey] = {}
+        self.unlike: set[tuple[str, int, int]] = set()
+        """Emitters, kinds and numbers of attributes of spans that were not alike (`note_unlike`)."""
         self._spans = 0
 
     def begin(self) -> None:
@@ -86,6 +100,11 @@ class KnownAttributes(dict[bytes, Pair]):
         if self._spans >= _SPANS_UNTIL_FORGOTTEN:
             self._forget()
 
+    def note_unlike(self, spans: tuple[str, int, int]) -> None:
+        """Spans of that emitter and kind which have as many attributes are not all alike."""
+        if len(self.unlike) < _MOST_UNLIKE:
+            self.unlike.add(spans)
+
     def column(self, sent: Sequence[bytes]) -> KnownColumn | None:
         """What stands at one place among the attributes of many spans; None where not all have the same key."""
         first = sent[0]
@@ -96,6 +115,8 @@ class KnownAttributes(dict[bytes, Pair]):
             return key, values, False
         of_key = self._of_keys.get(key)
         if of_key is None:
+            if len(self._of_keys) >= _MOST_KEYS:
+                self._of_keys.clear()
             of_key = self._of_keys[key] = _OfKey(key, self)
         try:
             return key, [*map(of_key.__getitem__, sent)], False
@@ -111,7 +132,9 @@ class KnownAttributes(dict[bytes, Pair]):
         begun, is_text = first.begun, first.is_text
         for begin, size in {(each[:begun], len(each)) for each in sent}:
             head = self._heads.get(begin[:end])
-            if head is None or (head.key, head.size) != (key, size) or (is_text and begin[-1] != size - begun):
+            if head is None or (head.key, head.size, head.is_text) != (key, size, is_text):
+                return None
+            if is_text and begin[-1] != size - begun:
                 return None
         try:
             return [each[begun:].decode() for each in sent] if is_text else [_numbers[each[begun:]] for each in sent]
@@ -178,6 +201,7 @@ class KnownAttributes(dict[bytes, Pair]):
         self._values.clear()
         self._heads.clear()
         self._of_keys.clear()
+        self.unlike.clear()
         self._spans = 0
 
 
