@@ -38,14 +38,10 @@ def read_alike(
         if len(places) < _FEWEST:
             others.update([(place, dict(map(value_of, sent[place][:]))) for place in places])
             continue
-        guess = (emitter, kind, size)
-        found = [] if guess in known.unlike else [*_in_columns([sent[place][:] for place in places], places, known)]
-        read = sum(len(group.places) for group in found)
+        found = _guessed((emitter, kind, size), sent, places, known)
         alike += found
-        if read < len(places):
+        if sum(len(group.places) for group in found) < len(places):
             unlike += {*places}.difference(*[group.places for group in found])
-        if read < len(places) // 2:
-            known.note_unlike(guess)
     if unlike:
         unlike.sort()
         attributes = [dict(map(value_of, sent[place][:])) for place in unlike]
@@ -53,6 +49,16 @@ def read_alike(
         alike += by_names
         others.update(rest)
     return alike, others
+
+
+def _guessed(guess: tuple[str, int, int], sent: _Sent, places: Sequence[int], known: KnownAttributes) -> list[Alike]:
+    """Those of these spans that are alike, unless that guess was in vain before."""
+    if guess in known.unlike:
+        return []
+    found = [*_in_columns([sent[place][:] for place in places], places, known)]
+    if sum(len(group.places) for group in found) < len(places) // 2:
+        known.note_unlike(guess)
+    return found
 
 
 def _in_columns(sent: _Sent, places: Sequence[int], known: KnownAttributes, splits: int = _SPLITS) -> Iterator[Alike]:
