@@ -265,8 +265,8 @@ def test_a_batch_that_fails_leaves_the_cursor_usable(ledger: Ledger) -> None:
 
 _OBSERVATIONS = """
 INSERT INTO store.observations
-SELECT i, i, i, i, '', '', '', '', '', NULL, NULL, printf('%016x', hash(i)), '', hash(i) || repeat('reading', 9), '', '',
-       hash(i) || repeat('attribute', 9), '{}', 0, make_timestamp_ns(i)
+SELECT i, i, i, i, '', '', '', '', '', NULL, NULL, printf('%016x', hash(i)), '', hash(i) || repeat('reading', 9),
+       '', '', hash(i) || repeat('attribute', 9), '{}', 0, make_timestamp_ns(i)
 FROM range(150_000) t(i)
 """
 
