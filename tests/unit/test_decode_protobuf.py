@@ -13,8 +13,8 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 from spanledger_collector.errors import BadRequest
 from spanledger_collector.model import AttributeValue, Scope
 from spanledger_collector.receive import decode
-from spanledger_collector.receive.decode import decode_traces
-from spanledger_collector.receive.decoded import REJECTIONS
+from spanledger_collector.receive.decode import decode_traces, decode_traces_slowly
+from spanledger_collector.receive.decoded import REJECTIONS, TooMuchAtOnce
 from spanledger_collector.receive.known_attributes import KnownAttributes, attributes_of
 
 TRACE = bytes(range(16))
@@ -289,3 +289,16 @@ def _decode_or_refuse(body: bytes) -> None:
     except BadRequest:
         return
     assert all(len(span.trace_id) == 16 and len(span.span_id) == 8 for span in decoded.spans)
+
+
+def test_more_attributes_than_are_quickly_read_are_left_to_who_keeps_nobody_waiting() -> None:
+    sent = request()
+    span = sent.resource_spans[0].scope_spans[0].spans[0]
+    for _ in range(16 * 4096):
+        span.attributes.add(key="same")
+    assert len(decode_traces(sent.SerializeToString()).spans) == 1
+    span.attributes.add(key="last")
+    with pytest.raises(TooMuchAtOnce):
+        decode_traces(sent.SerializeToString())
+    (received,) = decode_traces_slowly(sent.SerializeToString()).spans
+    assert received.attributes == {"same": None, "last": None}

@@ -13,7 +13,7 @@ from spanledger_collector.receive.answers import Encoding, success
 from spanledger_collector.receive.bodies import Budget
 from spanledger_collector.receive.codings import decompress
 from spanledger_collector.receive.decoded import Decoded, TooMuchAtOnce
-from spanledger_collector.receive.decoders import DECODERS, Decoder, Signal
+from spanledger_collector.receive.decoders import DECODERS, LARGE, Decoder, Signal
 from spanledger_collector.receive.room import Place, Room, weight_of
 from spanledger_collector.receive.senders import Sender, as_sent_by
 from spanledger_collector.receive.turns import Turns
@@ -21,11 +21,6 @@ from spanledger_collector.stats import Stats
 
 __all__ = ["Receiver", "Signal"]
 
-_QUICK: Final = 320 * 1024
-"""Bodies below this size (bytes) are decoded on the event loop: a usual one of 512 spans takes 3 ms there, the most
-hostile ones some 20 ms. Larger ones are decoded in a thread, so that the event loop serves others meanwhile."""
-_LARGE: Final = 768 * 1024
-"""Bodies from this size are decoded in parts: of so many empty messages protobuf makes 50 MB in 40 ms."""
 _IN_THREADS: Final = 2
 """As many bodies, of different clients, are decoded in threads at once."""
 _LONG_SECONDS: Final = 0.01
@@ -68,7 +63,7 @@ class Receiver:
     async def export(self, sender: Sender, signal: Signal, encoding: Encoding, body: bytes) -> bytes:
         """The answer to a request, once its spans are durable. Raises ReceiveError."""
         decoder = DECODERS[signal, encoding]
-        decoded = await self._at_once(sender, decoder, body) if len(body) < _QUICK else None
+        decoded = await self._at_once(sender, decoder, body) if len(body) < decoder.quick_bytes else None
         if decoded is None:
             async with self._threads.turn(sender.name):
                 decoded = await self._in_parts(sender, _parts(decoder, body))
@@ -78,9 +73,9 @@ class Receiver:
     async def undone(self, sender: Sender, body: bytes, coding: str) -> bytes:
         """A body without its content coding: what becomes large by it in a thread. Raises ReceiveError."""
         try:
-            return decompress(body, coding, min(_LARGE, self.max_request_bytes))
+            return decompress(body, coding, min(LARGE, self.max_request_bytes))
         except TooLarge:
-            if self.max_request_bytes <= _LARGE:
+            if self.max_request_bytes <= LARGE:
                 raise
         async with self._threads.turn(sender.name):
             return await asyncio.to_thread(decompress, body, coding, self.max_request_bytes)
@@ -157,7 +152,7 @@ class Receiver:
 
 def _parts(decoder: Decoder, body: bytes) -> Iterator[Decoded]:
     """What is in a body, in as many parts as it takes; in one where that was not tried yet and is no harm."""
-    if _QUICK <= len(body) < _LARGE:
+    if decoder.quick_bytes <= len(body) < LARGE:
         with suppress(TooMuchAtOnce):
             yield decoder.at_once(body)
             return
