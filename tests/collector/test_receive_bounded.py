@@ -84,10 +84,11 @@ def test_many_bodies_of_small_spans_take_little_memory(tmp_path: Path) -> None:
         (ONE, True),
         (minimal(4000, 1), True),
         (minimal(5000, 2), False),
-        (request([received(number, {"note": "x" * 800}) for number in range(512)]).SerializeToString(), False),
+        (request([received(number, {"note": "x" * 800}) for number in range(512)]).SerializeToString(), True),
+        (request([received(number, {"note": "x" * 1600}) for number in range(512)]).SerializeToString(), False),
         (minimal(20_000, 3), False),
     ],
-    ids=["one", "many", "more", "large", "very large"],
+    ids=["one", "many", "more", "with content", "large", "very large"],
 )
 def test_only_what_is_quick_is_decoded_on_the_event_loop(
     db: Path, monkeypatch: pytest.MonkeyPatch, body: bytes, on_the_loop: bool
