@@ -17,7 +17,7 @@ from spanledger_collector.observation_columns import ObservationColumns, count_o
 __all__ = ["Handover", "Numbered"]
 
 _MOST: Final = 32_000
-"""Observations that are kept at most: about 55 MB. Settling this far behind reads the file, in larger pieces, which
+"""Observations that are kept at most: about 25 MB. Settling this far behind reads the file, in larger pieces, which
 takes half as long again. What a pass is at counts too."""
 _FEW: Final = 32
 """Parts of fewer observations, as small requests leave, are joined: their columns take more memory than what is in
