@@ -27,8 +27,8 @@ __all__ = ["PAUSE_SECONDS", "Loader", "Logged"]
 
 _logger = logging.getLogger(__name__)
 _MOST: Final = Held(spans=24_576, bytes=64 * 1024 * 1024)
-"""What may wait to be loaded, two batches: one that is being loaded, and one that gathers meanwhile. A third took 10 MiB
-more under a long flood, and brought nothing."""
+"""What may wait to be loaded, two batches: one that is being loaded, and one that gathers meanwhile. A third took
+10 MiB more under a long flood, and brought nothing."""
 _SPANS_PER_BATCH: Final = 2 * ROWS_PER_GROUP
 """What a transaction brings is in memory several times meanwhile. So many spans are written into the file at once, and
 so is what they tell if half of them are model calls."""
